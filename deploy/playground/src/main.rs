@@ -1,0 +1,3 @@
+//! Entry point of the `playground` binary.
+
+fn main() {}

@@ -1,0 +1,3 @@
+//! Entry point of the `hub` binary.
+
+fn main() {}

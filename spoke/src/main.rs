@@ -1,0 +1,3 @@
+//! Entry point of the `spoke` binary.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! Benchmarks of whole paths: commit to applied, drift to healed; printed, never gating

@@ -1,0 +1,1 @@
+//! The main scenario against a real kube-apiserver, when KUBEBUILDER_ASSETS names one

@@ -1,0 +1,1 @@
+//! Integration tests: real TLS, real store, real Git, simulated clusters

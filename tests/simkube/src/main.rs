@@ -1,0 +1,3 @@
+//! Entry point of the `simkube` binary.
+
+fn main() {}
