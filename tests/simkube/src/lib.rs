@@ -1,1 +1,4 @@
 //! A simulated Kubernetes API server.
+
+pub mod merge;
+pub mod schema;
