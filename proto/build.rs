@@ -1,0 +1,32 @@
+//! Compiles the `.proto` files with protox, so that no `protoc` is needed.
+
+#![expect(
+    clippy::disallowed_methods,
+    reason = "a build script lives on cargo's variables and files"
+)]
+
+use std::path::PathBuf;
+
+const FILES: [&str; 5] = [
+    "capstan/v1/types.proto",
+    "capstan/v1/session.proto",
+    "capstan/v1/enroll.proto",
+    "capstan/v1/content.proto",
+    "capstan/v1/query.proto",
+];
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    println!("cargo::rerun-if-changed=proto");
+    let descriptors = protox::compile(FILES, ["proto"])?;
+    let out = PathBuf::from(std::env::var("OUT_DIR")?);
+    std::fs::write(
+        out.join("capstan.v1.descriptors"),
+        prost::Message::encode_to_vec(&descriptors),
+    )?;
+    let rpc = std::env::var_os("CARGO_FEATURE_RPC").is_some();
+    tonic_prost_build::configure()
+        .build_client(rpc)
+        .build_server(rpc)
+        .compile_fds(descriptors)?;
+    Ok(())
+}
