@@ -1,1 +1,4 @@
-//! The hub's shell.
+//! The hub's shell: it follows Git, asks the core what to do, and does it.
+
+pub mod ca;
+pub mod ledger;
