@@ -25,6 +25,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     )?;
     let rpc = std::env::var_os("CARGO_FEATURE_RPC").is_some();
     tonic_prost_build::configure()
+        .btree_map(".")
         .build_client(rpc)
         .build_server(rpc)
         .compile_fds(descriptors)?;

@@ -23,7 +23,7 @@ pub enum SnapshotError {
     #[error("{object} belongs to bundle {bundle}, which the snapshot does not name")]
     Orphaned {
         /// The object.
-        object: ObjectKey,
+        object: Box<ObjectKey>,
         /// The bundle that is not there.
         bundle: BundleName,
     },
@@ -62,7 +62,7 @@ impl Snapshot {
             .find(|(_, entry)| !bundles.contains_key(&entry.bundle));
         match orphaned {
             Some((object, entry)) => Err(SnapshotError::Orphaned {
-                object: object.clone(),
+                object: Box::new(object.clone()),
                 bundle: entry.bundle.clone(),
             }),
             None => Ok(Self { bundles, objects }),
