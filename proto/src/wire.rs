@@ -10,6 +10,7 @@
     expect(
         clippy::allow_attributes,
         clippy::allow_attributes_without_reason,
+        clippy::too_many_lines,
         reason = "the generator writes them into service stubs"
     )
 )]
