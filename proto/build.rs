@@ -7,6 +7,8 @@
 
 use std::path::PathBuf;
 
+use prost_types::FileDescriptorSet;
+
 const FILES: [&str; 5] = [
     "capstan/v1/types.proto",
     "capstan/v1/session.proto",
@@ -24,10 +26,28 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         prost::Message::encode_to_vec(&descriptors),
     )?;
     let rpc = std::env::var_os("CARGO_FEATURE_RPC").is_some();
-    tonic_prost_build::configure()
+    let mut build = tonic_prost_build::configure()
         .btree_map(".")
         .build_client(rpc)
-        .build_server(rpc)
-        .compile_fds(descriptors)?;
+        .build_server(rpc);
+    for message in shown(&descriptors) {
+        build = build.type_attribute(message, SHOWN);
+    }
+    build.compile_fds(descriptors)?;
     Ok(())
+}
+
+/// What `-o json` prints.
+const SHOWN: &str = "#[derive(serde::Serialize)] #[serde(rename_all = \"camelCase\")]";
+
+/// The messages that people see as JSON: all of the operators' API, and what they consist of.
+fn shown(descriptors: &FileDescriptorSet) -> Vec<String> {
+    let query = descriptors
+        .file
+        .iter()
+        .filter(|file| file.name().ends_with("/query.proto"))
+        .flat_map(|file| &file.message_type)
+        .map(|message| format!(".capstan.v1.{}", message.name()));
+    let shared = ["ObjectKey", "DriftField"].map(|name| format!(".capstan.v1.{name}"));
+    query.chain(shared).collect()
 }
