@@ -1,0 +1,215 @@
+//! One snapshot per cluster, and which removals wait for a person.
+//!
+//! Nothing is removed because something failed: a bundle that does not render, is not declared, or
+//! whose source is not fully known keeps what is there. What would be removed on purpose is counted
+//! against a budget, and held beyond it.
+
+mod budget;
+mod removal;
+mod resolve;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use capstan_proto::{
+    BundleName, ClusterName, Digest, Moment, ObjectKey, PlacementName, Revision, Snapshot,
+    SourceName, delta,
+};
+use serde::{Deserialize, Serialize};
+
+pub use budget::Budget;
+pub use removal::{Hold, RemovalSet, Why};
+pub use resolve::desired;
+
+use crate::problem::{Place, Problem};
+
+/// What a cluster was last given.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Given {
+    /// Nothing, ever.
+    #[default]
+    Nothing,
+    /// Something, but the record of it is lost. Nothing is pruned there until somebody confirms.
+    Unknown,
+    /// This.
+    Known(Last),
+}
+
+/// What a cluster was last given, as far as decisions need it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Last {
+    /// The snapshot.
+    pub snapshot: Arc<Snapshot>,
+    /// The placement that owned each bundle.
+    pub owners: BTreeMap<BundleName, PlacementName>,
+    /// Whether it is certain that nothing else was there before: false after `Unknown`, until
+    /// somebody confirms or the spoke turns out to hold the same.
+    pub certain: bool,
+}
+
+/// What every cluster was last given, and what a person allowed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Running {
+    /// By cluster; a cluster that is not listed was given nothing.
+    pub clusters: BTreeMap<ClusterName, Given>,
+    /// Removals of the last 24 h that nobody had to approve.
+    pub log: RemovalLog,
+    /// Approved removal sets.
+    pub approvals: Vec<Approval>,
+    /// How much may be removed without asking.
+    pub budget: Budget,
+    /// The present moment.
+    pub now: Moment,
+}
+
+/// Removals that were within the budget, so that small steps add up.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RemovalLog {
+    /// What left when.
+    pub entries: BTreeSet<Removal>,
+}
+
+/// One object that was allowed to leave a cluster without an approval.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Removal {
+    /// The cluster.
+    pub cluster: ClusterName,
+    /// What left.
+    pub object: ObjectKey,
+    /// The bundle it belonged to.
+    pub bundle: BundleName,
+    /// The placement that had brought it; `None` when that was not recorded.
+    pub placement: Option<PlacementName>,
+    /// Whether the placement gave up the cluster, rather than the object.
+    pub cluster_lost: bool,
+    /// When, in milliseconds since 1970.
+    pub at_unix_ms: i64,
+}
+
+/// A removal set that a person approved: it and its subsets may be removed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Approval {
+    /// The set.
+    pub set: RemovalSet,
+    /// Who approved.
+    pub approver: String,
+    /// Why, in the approver's words.
+    pub reason: String,
+    /// Until when, in milliseconds since 1970.
+    pub expires_unix_ms: i64,
+}
+
+/// Whether the objects that a snapshot lacks may be deleted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Prune {
+    /// They may: every removal was within the budget, or approved.
+    Permitted,
+    /// They may not, for this reason.
+    Withheld(String),
+}
+
+/// What one cluster should run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Target {
+    /// The snapshot to give.
+    pub snapshot: Arc<Snapshot>,
+    /// Its digest.
+    pub digest: Digest,
+    /// The placement that owns each bundle in it.
+    pub owners: BTreeMap<BundleName, PlacementName>,
+    /// Whether what it lacks may be deleted.
+    pub prune: Prune,
+    /// Approvals that travel with it.
+    pub approvals: Vec<delta::Approval>,
+    /// The commits it was resolved from.
+    pub stamps: BTreeMap<SourceName, Revision>,
+    /// What is there although nobody asks for it now, and why.
+    pub kept: BTreeMap<BundleName, Kept>,
+    /// Objects that a bundle declares and another one has.
+    pub conflicts: Vec<Conflict>,
+}
+
+/// Why a bundle on a cluster is left as it is.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Kept {
+    /// A placement names it, and it is not declared.
+    NotDeclared {
+        /// Where it is named.
+        named_at: Place,
+    },
+    /// Its content does not render for this cluster.
+    NotRendered {
+        /// The first problem, in words.
+        problem: String,
+    },
+    /// Its placement is suspended.
+    Suspended {
+        /// Which one.
+        placement: PlacementName,
+    },
+    /// Its source is not fully known.
+    SourceUnknown {
+        /// Which one.
+        source: SourceName,
+        /// What is unknown.
+        why: String,
+    },
+    /// Its removal waits for approval.
+    Held {
+        /// Digest of the removal set.
+        set: Digest,
+    },
+}
+
+/// An object that two bundles declare on one cluster.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Conflict {
+    /// The object.
+    pub object: ObjectKey,
+    /// The bundle that has it.
+    pub holder: BundleName,
+    /// The bundle that does not get it.
+    pub loser: BundleName,
+}
+
+/// What is wanted of a cluster.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Wanted {
+    /// This.
+    Snapshot(Target),
+    /// Nothing is known: it keeps what it has. Never the same as an empty snapshot.
+    NoOpinion {
+        /// Why.
+        reason: String,
+    },
+}
+
+impl Wanted {
+    /// The target, where there is one.
+    #[must_use]
+    pub fn target(&self) -> Option<&Target> {
+        match self {
+            Self::Snapshot(target) => Some(target),
+            Self::NoOpinion { .. } => None,
+        }
+    }
+}
+
+/// What is wanted of the whole fleet.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Desired {
+    /// Every cluster that is declared, enrolled or was given something.
+    pub clusters: BTreeMap<ClusterName, Wanted>,
+    /// New content that the snapshots need: canonical bytes by digest. Content of kept objects is
+    /// not listed: it was handed out before.
+    pub content: BTreeMap<Digest, Arc<[u8]>>,
+    /// Removals that wait for approval.
+    pub holds: Vec<Hold>,
+    /// Removals to append to the log once the snapshots are handed out.
+    pub removals: Vec<Removal>,
+    /// What was found on the way.
+    pub problems: Vec<Problem>,
+}
+
+#[cfg(test)]
+mod tests;

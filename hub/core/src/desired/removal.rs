@@ -1,0 +1,182 @@
+//! Sets of removals: their digests, and why they wait.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use capstan_proto::digest::Hasher;
+use capstan_proto::{BundleName, ClusterName, Digest, ObjectKey, PlacementName};
+use serde::{Deserialize, Serialize};
+
+/// Objects that would leave clusters.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "Vec<Member>", into = "Vec<Member>")]
+pub struct RemovalSet {
+    members: BTreeMap<ClusterName, BTreeMap<ObjectKey, BundleName>>,
+}
+
+/// One object of a removal set, as it is written down.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Member {
+    cluster: ClusterName,
+    object: ObjectKey,
+    bundle: BundleName,
+}
+
+impl From<Vec<Member>> for RemovalSet {
+    fn from(members: Vec<Member>) -> Self {
+        let mut set = Self::default();
+        for member in members {
+            set.insert(member.cluster, member.object, member.bundle);
+        }
+        set
+    }
+}
+
+impl From<RemovalSet> for Vec<Member> {
+    fn from(set: RemovalSet) -> Self {
+        let of_cluster = |(cluster, objects): (ClusterName, BTreeMap<ObjectKey, BundleName>)| {
+            objects.into_iter().map(move |(object, bundle)| Member {
+                cluster: cluster.clone(),
+                object,
+                bundle,
+            })
+        };
+        set.members.into_iter().flat_map(of_cluster).collect()
+    }
+}
+
+impl RemovalSet {
+    /// Adds an object.
+    pub fn insert(&mut self, cluster: ClusterName, object: ObjectKey, bundle: BundleName) {
+        self.members
+            .entry(cluster)
+            .or_default()
+            .insert(object, bundle);
+    }
+
+    /// Whether there is nothing in it.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.members.is_empty()
+    }
+
+    /// How many objects are in it.
+    #[must_use]
+    pub fn objects(&self) -> usize {
+        self.members.values().map(BTreeMap::len).sum()
+    }
+
+    /// The clusters that would lose something.
+    pub fn clusters(&self) -> impl Iterator<Item = &ClusterName> {
+        self.members.keys()
+    }
+
+    /// What one cluster would lose, with the bundle of each object.
+    #[must_use]
+    pub fn of_cluster(&self, cluster: &ClusterName) -> Option<&BTreeMap<ObjectKey, BundleName>> {
+        self.members.get(cluster)
+    }
+
+    /// Whether an object of a cluster is in it.
+    #[must_use]
+    pub fn contains(&self, cluster: &ClusterName, object: &ObjectKey) -> bool {
+        self.members
+            .get(cluster)
+            .is_some_and(|objects| objects.contains_key(object))
+    }
+
+    /// The digest by which people name the set: over the sorted (cluster, object).
+    #[must_use]
+    pub fn digest(&self) -> Digest {
+        let mut hasher = Hasher::new();
+        hasher.field(b"capstan removal set 1");
+        for (cluster, objects) in &self.members {
+            hasher.field(cluster.as_str().as_bytes());
+            hasher.field(cluster_digest(objects.keys()).as_bytes());
+        }
+        hasher.finish()
+    }
+
+    /// The digest of one cluster's part, which travels to its spoke: over the sorted objects.
+    #[must_use]
+    pub fn cluster_digest(&self, cluster: &ClusterName) -> Option<Digest> {
+        self.members
+            .get(cluster)
+            .map(|objects| cluster_digest(objects.keys()))
+    }
+}
+
+fn cluster_digest<'a>(objects: impl Iterator<Item = &'a ObjectKey>) -> Digest {
+    let mut hasher = Hasher::new();
+    hasher.field(b"capstan cluster removal set 1");
+    for key in objects {
+        for part in [&key.group, &key.kind, &key.namespace, &key.name] {
+            hasher.field(part.as_bytes());
+        }
+    }
+    hasher.finish()
+}
+
+/// Why a removal waits for approval.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Why {
+    /// The placement's selection became empty.
+    SelectionEmpty {
+        /// The placement.
+        placement: PlacementName,
+    },
+    /// The placement would lose too many clusters within the window.
+    TooManyClusters {
+        /// The placement.
+        placement: PlacementName,
+        /// How many it would have lost.
+        lost: usize,
+        /// How many it had.
+        of: usize,
+        /// How many may be lost.
+        allowed: usize,
+    },
+    /// A cluster would lose too many objects within the window.
+    TooManyObjects {
+        /// The cluster.
+        cluster: ClusterName,
+        /// How many it would have lost.
+        lost: usize,
+        /// How many it had.
+        of: usize,
+        /// How many may be lost.
+        allowed: usize,
+    },
+    /// A cluster would be left with nothing.
+    ClusterEmptied {
+        /// The cluster.
+        cluster: ClusterName,
+    },
+    /// An object whose removal takes data or other objects with it.
+    Protected {
+        /// The cluster.
+        cluster: ClusterName,
+        /// The object.
+        object: ObjectKey,
+    },
+}
+
+/// A removal set that waits for approval.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Hold {
+    /// Digest of the set: what is approved.
+    pub digest: Digest,
+    /// What would leave.
+    pub set: RemovalSet,
+    /// Why it waits, sorted.
+    pub why: BTreeSet<Why>,
+    /// The placement that gives it up; `None` when it is not recorded which one had brought it.
+    pub placement: Option<PlacementName>,
+}
+
+impl Hold {
+    /// The exact next command.
+    #[must_use]
+    pub fn command(&self) -> String {
+        format!("hub approve {} --reason \"...\"", self.digest.short())
+    }
+}

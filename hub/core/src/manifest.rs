@@ -1,0 +1,99 @@
+//! What a bundle's directory says: parsed once, instantiated per inputs, digested.
+//!
+//! `render` is the whole way for a fleet and remembers what it did: a directory that did not
+//! change is not parsed again, and clusters whose inputs are equal share one result (all of them,
+//! without `substitute`). Deliberately absent: Kustomize and Helm.
+
+mod render;
+mod scope;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use capstan_proto::{BundleName, ClusterName, Digest, ObjectKey};
+
+pub use render::render;
+pub use scope::{Scope, Scopes};
+
+use crate::problem::Problem;
+use crate::yaml::Node;
+
+/// One manifest as its file has it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Manifest {
+    /// The document, with a place for every value.
+    pub node: Node,
+    /// The place of the document.
+    pub at: crate::problem::Place,
+}
+
+/// A bundle's directory, parsed.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Content {
+    /// Every manifest, in the order of paths and documents, lists expanded.
+    pub manifests: Vec<Manifest>,
+    /// What does not parse. With one error nothing of the content is used.
+    pub problems: Vec<Problem>,
+}
+
+/// A bundle for certain inputs: what a spoke gets.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Instance {
+    /// The digest of every object.
+    pub objects: BTreeMap<ObjectKey, Digest>,
+    /// Canonical bytes by digest.
+    pub bytes: BTreeMap<Digest, Arc<[u8]>>,
+    /// Where each object is declared.
+    pub places: BTreeMap<ObjectKey, crate::problem::Place>,
+    /// Digest of the bundle's policy, whose bytes are in `bytes`.
+    pub policy: Option<Digest>,
+}
+
+/// Why a bundle has no instance for certain inputs.
+pub type Failure = Arc<[Problem]>;
+
+/// Every placed bundle's content for every cluster.
+#[derive(Clone, Debug, Default)]
+pub struct Rendered {
+    clusters: BTreeMap<ClusterName, BTreeMap<BundleName, Result<Arc<Instance>, Failure>>>,
+    bundles: BTreeMap<BundleName, render::Memo>,
+    scopes: Arc<Scopes>,
+    problems: BTreeSet<Problem>,
+    work: Work,
+}
+
+/// What a render had to do; counted so that tests can say that nothing was done twice.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Work {
+    /// Directories parsed.
+    pub parsed: usize,
+    /// Instances made.
+    pub instantiated: usize,
+}
+
+impl Rendered {
+    /// A bundle's instance on a cluster, or why there is none; `None` when it is not placed there
+    /// or not declared.
+    #[must_use]
+    pub fn get(
+        &self,
+        cluster: &ClusterName,
+        bundle: &BundleName,
+    ) -> Option<&Result<Arc<Instance>, Failure>> {
+        self.clusters.get(cluster)?.get(bundle)
+    }
+
+    /// Everything found in contents, sorted.
+    pub fn problems(&self) -> impl Iterator<Item = &Problem> {
+        self.problems.iter()
+    }
+
+    /// What this render had to do.
+    #[must_use]
+    pub fn work(&self) -> Work {
+        self.work
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,273 @@
+//! What is wrong with a file, where, and what to do about it.
+
+use std::fmt;
+use std::sync::Arc;
+
+use capstan_proto::{BundleName, ClusterName, SourceName};
+
+/// A place in a file of a source. Ordered by source, path, line, column.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Place {
+    /// The source that the file belongs to.
+    pub source: SourceName,
+    /// Path relative to the source's path, with `/`.
+    pub path: Arc<str>,
+    /// Line, counted from 1.
+    pub line: u32,
+    /// Column in characters, counted from 1.
+    pub column: u32,
+}
+
+/// `path:line:column`, as compilers write it and editors read it.
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}:{}", self.path, self.line, self.column)
+    }
+}
+
+/// How bad a problem is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Severity {
+    /// Something that was asked for does not happen.
+    Error,
+    /// Everything happens, but probably not what was meant.
+    Warning,
+}
+
+impl fmt::Display for Severity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Error => "error",
+            Self::Warning => "warning",
+        })
+    }
+}
+
+macro_rules! codes {
+    ($($(#[$doc:meta])* $name:ident = $text:literal,)*) => {
+        /// What kind of problem it is: a stable code that people search for.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+        pub enum Code {
+            $($(#[$doc])* $name,)*
+        }
+
+        impl Code {
+            /// The code as people write it.
+            #[must_use]
+            pub const fn as_str(self) -> &'static str {
+                match self {
+                    $(Self::$name => $text,)*
+                }
+            }
+        }
+    };
+}
+
+codes! {
+    /// The file is not YAML or JSON.
+    NotYaml = "E0101",
+    /// A field that no version knows.
+    UnknownField = "E0102",
+    /// A value of another type than the field has.
+    WrongType = "E0103",
+    /// A field that must be there is not.
+    MissingField = "E0104",
+    /// A name that is not a DNS-1123 label.
+    BadName = "E0105",
+    /// Two documents of one kind have one name.
+    DuplicateName = "E0106",
+    /// A kind that no version knows.
+    UnknownKind = "E0107",
+    /// An `apiVersion` that begins with `capstan.` and is not ours.
+    UnknownVersion = "E0108",
+    /// A list that must name something is empty.
+    EmptyList = "E0109",
+    /// A value outside the allowed ones.
+    BadValue = "E0110",
+    /// A field or kind that this version does not know yet.
+    Unsupported = "E0111",
+    /// The file is too large, or not UTF-8.
+    Unreadable = "E0112",
+    /// A document that was ours in the last revision is not recognised any more.
+    NoLongerOurs = "E0113",
+    /// A group that is not declared is named.
+    UnknownGroup = "E0201",
+    /// Groups name each other in a circle.
+    GroupCycle = "E0202",
+    /// A bundle that is not declared is named.
+    UnknownBundle = "E0203",
+    /// Bundles depend on each other in a circle.
+    DependencyCycle = "E0204",
+    /// A bundle's directory is not there, or has no manifests.
+    EmptyBundle = "E0205",
+    /// A bundle depends on one that is not placed on the same cluster.
+    DependencyNotPlaced = "E0206",
+    /// A name in a selection that no declared cluster has.
+    UnknownCluster = "E0207",
+    /// A placement selects no cluster.
+    SelectsNothing = "E0208",
+    /// A variable that nothing defines is used.
+    UnknownVariable = "E0301",
+    /// Variables use each other in a circle.
+    VariableCycle = "E0302",
+    /// A `${` that does not begin a variable.
+    BadSubstitution = "E0303",
+    /// A manifest is not YAML or JSON.
+    BadManifest = "E0401",
+    /// A manifest lacks `apiVersion`, `kind` or `metadata.name`.
+    IncompleteManifest = "E0402",
+    /// A manifest has a field that only a server may set.
+    ServerField = "E0403",
+    /// Two items of a list have the same key.
+    DuplicateKey = "E0404",
+    /// A bundle declares one object twice.
+    DuplicateObject = "E0405",
+    /// Two bundles declare one object on one cluster.
+    ObjectConflict = "E0406",
+    /// An object is too large for any API server.
+    ObjectTooLarge = "E0407",
+    /// A cluster-scoped object names a namespace.
+    NamespaceNotAllowed = "E0408",
+    /// The directory needs a renderer that this version does not have.
+    UnsupportedContent = "E0409",
+    /// More objects than a cluster's snapshot may have.
+    SnapshotTooLarge = "E0410",
+    /// A removal waits for approval.
+    RemovalHeld = "E0501",
+    /// A spoke claims a snapshot that this hub never gave it.
+    UnknownClaim = "E0601",
+    /// An agent is too old for what is declared.
+    UpgradeNeeded = "E0602",
+    /// A spoke refused a snapshot.
+    SnapshotRefused = "E0603",
+}
+
+impl fmt::Display for Code {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+/// A finding with a place, a sentence and a hint.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Problem {
+    /// Where it is; `None` for what has no file, such as a spoke's claim.
+    pub at: Option<Place>,
+    /// What kind of problem it is.
+    pub code: Code,
+    /// How bad it is.
+    pub severity: Severity,
+    /// The cluster it concerns, where it concerns one.
+    pub cluster: Option<ClusterName>,
+    /// The bundle it concerns, where it concerns one.
+    pub bundle: Option<BundleName>,
+    /// One sentence: lower case, no full stop.
+    pub message: String,
+    /// What to do: the nearest known word, the allowed values, or the next command.
+    pub hint: Option<String>,
+}
+
+impl Problem {
+    /// An error at a place.
+    #[must_use]
+    pub fn error(at: &Place, code: Code, message: impl Into<String>) -> Self {
+        Self {
+            at: Some(at.clone()),
+            code,
+            severity: Severity::Error,
+            cluster: None,
+            bundle: None,
+            message: message.into(),
+            hint: None,
+        }
+    }
+
+    /// A warning at a place.
+    #[must_use]
+    pub fn warning(at: &Place, code: Code, message: impl Into<String>) -> Self {
+        Self {
+            severity: Severity::Warning,
+            ..Self::error(at, code, message)
+        }
+    }
+
+    /// An error of a cluster, not of a file.
+    #[must_use]
+    pub fn of_cluster(cluster: &ClusterName, code: Code, message: impl Into<String>) -> Self {
+        Self {
+            at: None,
+            code,
+            severity: Severity::Error,
+            cluster: Some(cluster.clone()),
+            bundle: None,
+            message: message.into(),
+            hint: None,
+        }
+    }
+
+    /// The same problem with a hint.
+    #[must_use]
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    /// The same problem with a hint, where there is one.
+    #[must_use]
+    pub fn maybe_hint(mut self, hint: Option<String>) -> Self {
+        self.hint = hint;
+        self
+    }
+
+    /// The same problem, about a bundle.
+    #[must_use]
+    pub fn about_bundle(mut self, bundle: &BundleName) -> Self {
+        self.bundle = Some(bundle.clone());
+        self
+    }
+
+    /// The same problem, about a cluster.
+    #[must_use]
+    pub fn about_cluster(mut self, cluster: &ClusterName) -> Self {
+        self.cluster = Some(cluster.clone());
+        self
+    }
+}
+
+/// One line: `path:line:column: error[E0102]: sentence (hint)`.
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (&self.at, &self.cluster) {
+            (Some(at), _) => write!(f, "{at}: ")?,
+            (None, Some(cluster)) => write!(f, "cluster {cluster}: ")?,
+            (None, None) => {}
+        }
+        write!(f, "{}[{}]: {}", self.severity, self.code, self.message)?;
+        match &self.hint {
+            Some(hint) => write!(f, " ({hint})"),
+            None => Ok(()),
+        }
+    }
+}
+
+/// The known word nearest to a misspelt one, as a hint; else the list of all known words.
+#[must_use]
+pub fn did_you_mean(word: &str, known: &[&str]) -> String {
+    let score = |candidate: &str| {
+        strsim::jaro_winkler(&word.to_ascii_lowercase(), &candidate.to_ascii_lowercase())
+    };
+    let mut best: Option<(&str, f64)> = None;
+    for candidate in known {
+        let similarity = score(candidate);
+        if similarity >= crate::limits::SIMILAR_MIN && best.is_none_or(|(_, s)| similarity > s) {
+            best = Some((candidate, similarity));
+        }
+    }
+    match best {
+        Some((candidate, _)) => format!("did you mean `{candidate}`?"),
+        None => format!("allowed: {}", known.join(", ")),
+    }
+}
+
+#[cfg(test)]
+mod tests;
