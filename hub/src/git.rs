@@ -12,6 +12,7 @@ use capstan_proto::{Moment, Revision, SourceName};
 
 mod follow;
 mod history;
+mod known_hosts;
 pub mod options;
 mod problem;
 mod remote;
@@ -173,7 +174,9 @@ pub enum Refusal {
     #[error("the name is not UTF-8; rename it")]
     NotUtf8,
     /// A name that could lead out of the tree, or that a file system would not take.
-    #[error("a name must not be `.`, `..`, `.git`, empty, nor have `/`, `\\` or control characters")]
+    #[error(
+        "a name must not be `.`, `..`, `.git`, empty, nor have `/`, `\\` or control characters"
+    )]
     UnsafeName,
     /// More bytes than a file may have.
     #[error("the file is larger than 2 MiB, which no Kubernetes object can be; split it")]

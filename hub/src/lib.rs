@@ -1,4 +1,6 @@
 //! The hub's shell: it follows Git, asks the core what to do, and does it.
 
 pub mod ca;
+pub mod git;
 pub mod ledger;
+pub mod tls;

@@ -10,7 +10,9 @@ use capstan_proto::Revision;
 #[derive(Debug, thiserror::Error)]
 pub enum Problem {
     /// No connection.
-    #[error("cannot reach {url} (check the address, DNS, proxies and firewalls between the hub and the server)")]
+    #[error(
+        "cannot reach {url} (check the address, DNS, proxies and firewalls between the hub and the server)"
+    )]
     Unreachable {
         /// Where to, without credentials.
         url: String,
@@ -19,7 +21,9 @@ pub enum Problem {
         source: git2::Error,
     },
     /// The server's certificate or host key is not trusted.
-    #[error("the identity of {url} cannot be verified (install its CA on the hub's machine, or correct the known_hosts file)")]
+    #[error(
+        "the identity of {url} cannot be verified (install its CA on the hub's machine, or correct the known_hosts file)"
+    )]
     Untrusted {
         /// Where to.
         url: String,
@@ -39,7 +43,9 @@ pub enum Problem {
         source: git2::Error,
     },
     /// There is no such repository.
-    #[error("there is no Git repository at {url} (check the address; private servers say this also when access is missing)")]
+    #[error(
+        "there is no Git repository at {url} (check the address; private servers say this also when access is missing)"
+    )]
     NotFound {
         /// Where.
         url: String,
@@ -48,7 +54,9 @@ pub enum Problem {
         source: git2::Error,
     },
     /// Something answered, but not Git.
-    #[error("{url} answers, but not as a Git server (a login page, a proxy or a wrong path answer with HTML; give the URL that `git clone` takes)")]
+    #[error(
+        "{url} answers, but not as a Git server (a login page, a proxy or a wrong path answer with HTML; give the URL that `git clone` takes)"
+    )]
     NotGit {
         /// Where.
         url: String,
