@@ -7,6 +7,26 @@ use serde_json::Value;
 
 use crate::schema::{Schema, StatusError};
 
+mod combine;
+mod compare;
+mod json_patch;
+mod last_applied;
+mod managed;
+mod manager;
+pub(crate) mod path;
+mod remove;
+mod scale;
+pub(crate) mod set;
+mod strategic;
+#[cfg(test)]
+mod tests;
+mod typed;
+mod updater;
+
+pub use json_patch::json_patch;
+pub use scale::{scale_from_parent, scale_to_parent};
+pub use strategic::strategic_merge_patch;
+
 /// Who applies, and how.
 #[derive(Debug, Clone, Default)]
 pub struct ApplyOptions<'a> {
@@ -42,15 +62,14 @@ pub struct UpdateOptions<'a> {
 ///
 /// # Errors
 /// 409 with one `FieldManagerConflict` cause per conflict; 500 for a body that does not fit the
-/// schema; 400 for a body that names `managedFields`.
+/// schema; 400 for a body of another kind or one that names `managedFields`.
 pub fn apply(
     schema: &Schema,
     live: Option<&Value>,
     config: &Value,
     options: &ApplyOptions<'_>,
 ) -> Result<Value, StatusError> {
-    let _ = (schema, live, options);
-    Ok(config.clone())
+    manager::apply(schema, live, config, options)
 }
 
 /// Updates `managedFields` of `new`, an object that a create, update or patch is about to store.
@@ -62,34 +81,26 @@ pub fn update(
     new: Value,
     options: &UpdateOptions<'_>,
 ) -> Value {
-    let _ = (schema, old, options);
-    new
+    manager::update(schema, old, new, options)
 }
 
 /// RFC 7396 merge patch.
 pub fn json_merge_patch(target: &mut Value, patch: &Value) {
-    let _ = (target, patch);
-}
-
-/// RFC 6902 patch.
-///
-/// # Errors
-/// 400 for a malformed patch, 422 when an operation does not apply.
-pub fn json_patch(target: &Value, patch: &Value) -> Result<Value, StatusError> {
-    let _ = patch;
-    Ok(target.clone())
-}
-
-/// Strategic merge patch of a built-in kind.
-///
-/// # Errors
-/// 400 for malformed directives; 415 is the caller's business (custom resources have no
-/// strategic merge).
-pub fn strategic_merge_patch(
-    schema: &Schema,
-    target: &Value,
-    patch: &Value,
-) -> Result<Value, StatusError> {
-    let _ = (schema, patch);
-    Ok(target.clone())
+    let Value::Object(changes) = patch else {
+        *target = patch.clone();
+        return;
+    };
+    if !target.is_object() {
+        *target = Value::Object(serde_json::Map::new());
+    }
+    let Value::Object(fields) = target else {
+        return;
+    };
+    for (key, change) in changes {
+        if change.is_null() {
+            fields.remove(key);
+        } else {
+            json_merge_patch(fields.entry(key.clone()).or_insert(Value::Null), change);
+        }
+    }
 }

@@ -3,11 +3,34 @@
 //! A [`Schema`] answers two questions: how lists and maps merge, and how a document is decoded,
 //! defaulted and validated. It holds no state and performs no input or output.
 
-use serde_json::Value;
+use std::sync::Arc;
 
+use serde_json::{Value, json};
+
+pub(crate) mod crd;
+mod crd_rules;
+mod decode;
+mod defaults;
+pub(crate) mod go_text;
+mod hpa;
+mod openapi;
+pub(crate) mod quantity;
 mod status;
+mod strategy;
+mod table;
+#[cfg(test)]
+mod tests;
+pub(crate) mod types;
+mod validate;
+pub(crate) mod versions;
 
+pub use crd::from_crd;
+pub use defaults::defaults;
 pub use status::{Cause, FieldError, StatusError, invalid};
+pub use strategy::{generation_changes, prepare_create, prepare_update};
+pub use validate::validate;
+
+use types::{Arena, Node, TypeId};
 
 /// Group, version and kind of an object; the group of the core API is empty.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -18,6 +41,31 @@ pub struct Gvk {
     pub version: String,
     /// Kind, such as `Deployment`.
     pub kind: String,
+}
+
+impl Gvk {
+    /// A kind by its three parts.
+    pub fn new(group: &str, version: &str, kind: &str) -> Self {
+        Self {
+            group: group.to_owned(),
+            version: version.to_owned(),
+            kind: kind.to_owned(),
+        }
+    }
+
+    /// `group/version`, or just `version` for the core API.
+    pub fn api_version(&self) -> String {
+        if self.group.is_empty() {
+            self.version.clone()
+        } else {
+            format!("{}/{}", self.group, self.version)
+        }
+    }
+
+    /// The kind as error messages of the server write it: `apps/v1, Kind=Deployment`.
+    pub fn text(&self) -> String {
+        format!("{}/{}, Kind={}", self.group, self.version, self.kind)
+    }
 }
 
 /// What to do with fields that a schema does not know (`fieldValidation` of a request).
@@ -45,32 +93,82 @@ pub struct Decoded {
 #[derive(Debug, Clone)]
 pub struct Schema {
     gvk: Gvk,
+    arena: Arc<Arena>,
+    root: TypeId,
+    origin: Origin,
+    siblings: Arc<Vec<Schema>>,
+}
+
+/// Where a schema comes from, which decides how its documents are decoded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Origin {
+    Builtin,
+    Custom,
 }
 
 /// The schema of a built-in kind, or `None` if simkube does not serve it.
 pub fn builtin(group: &str, version: &str, kind: &str) -> Option<&'static Schema> {
-    let _ = (group, version, kind);
-    None
+    table::BUILTIN.get(&Gvk::new(group, version, kind))
 }
 
 /// All built-in kinds with a schema, in order.
 pub fn builtin_kinds() -> Vec<Gvk> {
-    Vec::new()
-}
-
-/// Builds the schema of one CRD version from its `openAPIV3Schema`.
-///
-/// # Errors
-/// Fails when the schema is not structural enough to be served.
-pub fn from_crd(gvk: Gvk, open_api_v3_schema: &Value) -> Result<Schema, StatusError> {
-    let _ = open_api_v3_schema;
-    Ok(Schema { gvk })
+    table::BUILTIN.keys().cloned().collect()
 }
 
 impl Schema {
+    fn new(gvk: Gvk, arena: Arc<Arena>, root: TypeId) -> Self {
+        Self {
+            gvk,
+            arena,
+            root,
+            origin: Origin::Builtin,
+            siblings: Arc::default(),
+        }
+    }
+
     /// The kind that this schema describes.
     pub fn gvk(&self) -> &Gvk {
         &self.gvk
+    }
+
+    /// `group/version` of the kind.
+    pub fn api_version(&self) -> String {
+        self.gvk.api_version()
+    }
+
+    /// Whether this is a built-in kind rather than a custom resource.
+    pub fn is_builtin(&self) -> bool {
+        self.origin == Origin::Builtin
+    }
+
+    /// This schema of a CRD version, knowing the schemas of the other versions that the CRD has, so
+    /// that ownership recorded at those versions is understood.
+    #[must_use]
+    pub fn with_versions(mut self, others: Vec<Self>) -> Self {
+        self.siblings = Arc::new(others);
+        self
+    }
+
+    fn siblings(&self) -> impl Iterator<Item = &Self> {
+        self.siblings.iter()
+    }
+
+    pub(crate) fn root(&self) -> Node<'_> {
+        Node {
+            arena: &self.arena,
+            id: self.root,
+        }
+    }
+
+    /// The object that a create starts from: what the server stores for a document that only names
+    /// its kind.
+    pub(crate) fn empty_object(&self) -> Value {
+        let bare = json!({"apiVersion": self.api_version(), "kind": self.gvk.kind});
+        match self.origin {
+            Origin::Builtin => decode::retype(self.root(), bare).unwrap_or(Value::Null),
+            Origin::Custom => bare,
+        }
     }
 
     /// Decodes a full document of a create or an update as the server does: unknown fields by
@@ -83,35 +181,50 @@ impl Schema {
         document: Value,
         validation: FieldValidation,
     ) -> Result<Decoded, StatusError> {
-        let _ = validation;
-        Ok(Decoded {
-            object: document,
-            warnings: Vec::new(),
-        })
+        let (mut object, unknown) = self.decode_only(document, validation)?;
+        defaults(self, &mut object);
+        let warnings = match validation {
+            FieldValidation::Warn => unknown,
+            FieldValidation::Ignore | FieldValidation::Strict => Vec::new(),
+        };
+        Ok(Decoded { object, warnings })
     }
 
-    /// The OpenAPI v3 schema of this kind, self-contained apart from `$ref`s among
-    /// `#/components/schemas/`.
-    pub fn open_api(&self) -> Value {
-        Value::Null
+    fn decode_only(
+        &self,
+        document: Value,
+        validation: FieldValidation,
+    ) -> Result<(Value, Vec<String>), StatusError> {
+        let refuse = |text: String| {
+            let Gvk { version, kind, .. } = &self.gvk;
+            StatusError::bad_request(format!(
+                "{kind} in version {version:?} cannot be handled as a {kind}: {text}"
+            ))
+        };
+        let (object, unknown) = match self.origin {
+            Origin::Builtin => decode::decode(self.root(), document).map_err(&refuse)?,
+            Origin::Custom => crd::prune(self.root(), document).map_err(&refuse)?,
+        };
+        if validation == FieldValidation::Strict && !unknown.is_empty() {
+            let list = unknown.join(", ");
+            let text = format!("strict decoding error: {list}");
+            return Err(refuse(text));
+        }
+        Ok((object, unknown))
     }
-}
 
-/// Fills in the defaults of a built-in kind or of a CRD schema.
-pub fn defaults(schema: &Schema, object: &mut Value) {
-    let _ = (schema, object);
-}
+    /// Brings the outcome of a merge back into the form that the server stores.
+    pub(crate) fn retype(&self, object: Value) -> Result<Value, String> {
+        let mut object = match self.origin {
+            Origin::Builtin => decode::retype(self.root(), object)?,
+            Origin::Custom => crd::prune(self.root(), object)?.0,
+        };
+        defaults(self, &mut object);
+        Ok(object)
+    }
 
-/// Whether an update must raise `metadata.generation`: everything outside `metadata` and
-/// `status` counts, for the kinds that have a generation.
-pub fn generation_changes(schema: &Schema, old: &Value, new: &Value) -> bool {
-    let _ = (schema, old, new);
-    false
-}
-
-/// Required, immutable and malformed fields of a new object or an update, as the server reports
-/// them; an empty answer admits the object.
-pub fn validate(schema: &Schema, old: Option<&Value>, new: &Value) -> Vec<FieldError> {
-    let _ = (schema, old, new);
-    Vec::new()
+    /// The OpenAPI v3 schemas of this kind by component name; the kind's own is named first.
+    pub fn open_api(&self) -> (String, Value) {
+        openapi::components(self)
+    }
 }
