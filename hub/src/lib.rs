@@ -1,6 +1,7 @@
 //! The hub's shell: it follows Git, asks the core what to do, and does it.
 
 pub mod ca;
+pub mod config;
 pub mod git;
 pub mod ledger;
 pub mod tls;
