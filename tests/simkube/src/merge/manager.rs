@@ -9,7 +9,7 @@ use serde_json::Value;
 use crate::merge::managed::{Managed, ManagerId, Operation, entries_of, is_reset, take_entries};
 use crate::merge::path::{Path, path_text};
 use crate::merge::set::Set;
-use crate::merge::typed::{Duplicates, check};
+use crate::merge::typed::check;
 use crate::merge::updater::{Failure, Force, Updater};
 use crate::merge::{ApplyOptions, UpdateOptions, last_applied};
 use crate::schema::{Cause, Schema, StatusError};
@@ -50,6 +50,9 @@ pub(super) fn update(
     };
     let managed = sent_or_live(old, &new, options.subresource);
     take_entries(&mut new);
+    if let Ok(stored) = schema.retype(new.clone()) {
+        new = stored;
+    }
     let untracked = managed.owners.is_empty() && old.is_some();
     if !untracked {
         let empty = schema.empty_object();
@@ -174,7 +177,7 @@ fn check_config(schema: &Schema, config: &Value) -> Result<(), StatusError> {
             "metadata.managedFields must be nil",
         ));
     }
-    check(schema.root(), config, Duplicates::Refuse)
+    check(schema.root(), config)
         .into_result()
         .map_err(|misfits| {
             let (namespace, name) = (meta(config, "namespace"), meta(config, "name"));

@@ -132,18 +132,11 @@ pub(crate) fn scalar_misfit(class: ScalarClass, value: Option<&Value>) -> Option
     }
 }
 
-/// Whether duplicate items of sets and keyed lists are an error.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Duplicates {
-    Allow,
-    Refuse,
-}
-
-/// Checks `value` against the type of `node`.
-pub(crate) fn check(node: Node<'_>, value: &Value, duplicates: Duplicates) -> Misfits {
+/// Checks `value` against the type of `node`; duplicate items are an error.
+pub(crate) fn check(node: Node<'_>, value: &Value) -> Misfits {
     match node.ty().part_for(Some(value)) {
-        Part::Map(map) => check_map(node, map, value, duplicates),
-        Part::List(list) => check_list(node, list, value, duplicates),
+        Part::Map(map) => check_map(node, map, value),
+        Part::List(list) => check_list(node, list, value),
         Part::Scalar(scalar) => {
             scalar_misfit(scalar.class(), Some(value)).map_or_else(Misfits::default, Misfits::one)
         }
@@ -151,7 +144,7 @@ pub(crate) fn check(node: Node<'_>, value: &Value, duplicates: Duplicates) -> Mi
     }
 }
 
-fn check_map(node: Node<'_>, map: &MapType, value: &Value, duplicates: Duplicates) -> Misfits {
+fn check_map(node: Node<'_>, map: &MapType, value: &Value) -> Misfits {
     let fields = match value {
         Value::Null => return Misfits::default(),
         Value::Object(fields) => fields,
@@ -164,12 +157,12 @@ fn check_map(node: Node<'_>, map: &MapType, value: &Value, duplicates: Duplicate
             misfits.extend_under(&element, Misfits::one("field not declared in schema"));
             continue;
         };
-        misfits.extend_under(&element, check(node.at(id), below, duplicates));
+        misfits.extend_under(&element, check(node.at(id), below));
     }
     misfits
 }
 
-fn check_list(node: Node<'_>, list: &List, value: &Value, duplicates: Duplicates) -> Misfits {
+fn check_list(node: Node<'_>, list: &List, value: &Value) -> Misfits {
     let items = match value {
         Value::Null => return Misfits::default(),
         Value::Array(items) => items,
@@ -190,11 +183,11 @@ fn check_list(node: Node<'_>, list: &List, value: &Value, duplicates: Duplicates
                 }
             }
         };
-        if !seen.insert(element.clone()) && duplicates == Duplicates::Refuse {
+        if !seen.insert(element.clone()) {
             let text = format!("duplicate entries for key {element}");
             misfits.0.extend(Misfits::one(text).0);
         }
-        misfits.extend_under(&element, check(node.at(list.element), item, duplicates));
+        misfits.extend_under(&element, check(node.at(list.element), item));
     }
     misfits
 }
