@@ -5,6 +5,7 @@
 //! ledger, through [`enrolment`].
 
 use capstan_proto::{Digest, Moment};
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 mod authority;
@@ -39,11 +40,13 @@ pub const ROOT_LIFE_MS: u64 = 10 * 365 * 24 * 60 * 60 * 1000;
 pub const BACKDATE_MS: u64 = 5 * 60 * 1000;
 
 /// The fleet's own id, made once by `hub init`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub struct FleetId(pub Uuid);
 
 /// A cluster's id; its name is only metadata.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub struct ClusterId(pub Uuid);
 
 impl std::fmt::Display for FleetId {
@@ -58,8 +61,45 @@ impl std::fmt::Display for ClusterId {
     }
 }
 
+/// Why a text is no id or serial of ours.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{text:?} is no {what}")]
+pub struct BadText {
+    text: String,
+    what: &'static str,
+}
+
+macro_rules! as_text {
+    ($name:ident, $what:literal, $parse:expr) => {
+        impl TryFrom<String> for $name {
+            type Error = BadText;
+            fn try_from(text: String) -> Result<Self, BadText> {
+                let parse: fn(&str) -> Option<Self> = $parse;
+                match parse(&text) {
+                    Some(parsed) if parsed.to_string() == text => Ok(parsed),
+                    _ => Err(BadText { text, what: $what }),
+                }
+            }
+        }
+
+        impl From<$name> for String {
+            fn from(value: $name) -> Self {
+                value.to_string()
+            }
+        }
+    };
+}
+
+as_text!(FleetId, "fleet id", |text| Uuid::try_parse(text)
+    .ok()
+    .map(FleetId));
+as_text!(ClusterId, "cluster id", |text| Uuid::try_parse(text)
+    .ok()
+    .map(ClusterId));
+as_text!(Serial, "serial number", Serial::parse);
+
 /// SHA-256 of a public key's `SubjectPublicKeyInfo` in DER.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct KeyHash(pub Digest);
 
 impl KeyHash {
@@ -87,7 +127,8 @@ impl std::fmt::Display for Pin {
 
 /// A spoke certificate's serial number: eight bytes of renewal number, then eight random ones. The first byte of the
 /// renewal number is 0x01, so that the whole is positive and keeps its length in DER.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub struct Serial(pub [u8; 16]);
 
 /// The largest renewal number: seven bytes. One renewal every second for two billion years.

@@ -45,7 +45,8 @@ struct Walk<'a> {
 }
 
 impl Tree {
-    pub(super) fn open(
+    /// The files of `revision` in the repository in `directory`.
+    pub(crate) fn open(
         directory: &Path,
         source: &Source,
         revision: &Revision,
