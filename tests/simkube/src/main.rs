@@ -1,3 +1,7 @@
 //! Entry point of the `simkube` binary.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    simkube::cli::run(std::env::args_os())
+}
