@@ -9,14 +9,25 @@
 #![deny(missing_docs)]
 
 pub mod agent;
+pub mod backoff;
+pub mod drift;
 pub mod effect;
 pub mod event;
 pub mod head;
+pub mod health;
+pub mod ignore;
 pub mod inventory;
 pub mod kind;
 pub mod limits;
 pub mod live;
+pub mod managed_fields;
+pub mod order;
 pub mod outcome;
+pub mod ownership;
+pub mod plan;
+pub mod policy;
+pub mod refusal;
+pub mod timestamp;
 
 pub use agent::Agent;
 pub use effect::{Effect, Request, ToHub};

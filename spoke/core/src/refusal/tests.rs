@@ -1,0 +1,148 @@
+//! Answers of an API server, and what they mean.
+
+use serde_json::json;
+
+use super::{Conflict, Refusal, judge};
+use crate::outcome::{Outcome, Refused};
+use capstan_proto::ObjectKey;
+
+fn key(kind: &str) -> ObjectKey {
+    let group = if kind == "Deployment" { "apps" } else { "" };
+    ObjectKey {
+        group: group.to_owned(),
+        kind: kind.to_owned(),
+        namespace: "shop".to_owned(),
+        name: "web".to_owned(),
+    }
+}
+
+fn finding(kind: &str, code: u16, status: serde_json::Value) -> super::Finding {
+    let refused = Refused {
+        code,
+        status,
+        ..Refused::default()
+    };
+    judge(&key(kind), Outcome::Refused(refused)).unwrap_err()
+}
+
+#[test]
+fn only_a_status_that_names_the_object_says_that_it_is_gone() {
+    let named = json!({"reason": "NotFound", "details": {"name": "web", "group": "apps", "kind": "deployments"}});
+    assert_eq!(
+        finding("Deployment", 404, named.clone()).refusal,
+        Refusal::Gone
+    );
+    assert_ne!(finding("Service", 404, named).refusal, Refusal::Gone);
+    let namespace =
+        json!({"reason": "NotFound", "details": {"name": "shop", "kind": "namespaces"}});
+    assert_eq!(
+        finding("Deployment", 404, namespace).refusal,
+        Refusal::NamespaceMissing
+    );
+    assert_eq!(
+        finding("Deployment", 404, json!(null)).refusal,
+        Refusal::NotServed
+    );
+    let other = json!({"reason": "NotFound", "details": {"name": "hook", "kind": "services"}});
+    assert_eq!(
+        finding("Deployment", 404, other).refusal,
+        Refusal::Later { after_ms: None }
+    );
+}
+
+#[test]
+fn forbidden_is_not_gone() {
+    let refusal = finding(
+        "Deployment",
+        403,
+        json!({"reason": "Forbidden", "message": "no"}),
+    )
+    .refusal;
+    assert_eq!(refusal, Refusal::Forbidden);
+    let terminating =
+        json!({"reason": "Forbidden", "details": {"causes": [{"reason": "NamespaceTerminating"}]}});
+    assert_eq!(
+        finding("Deployment", 403, terminating).refusal,
+        Refusal::NamespaceTerminating
+    );
+}
+
+#[test]
+fn a_conflict_names_managers_and_fields() {
+    let status = json!({"reason": "Conflict", "details": {"causes": [
+        {"reason": "FieldManagerConflict", "message": "conflict with \"kubectl\" using apps/v1", "field": ".spec.replicas"}]}});
+    let finding = finding("Deployment", 409, status);
+    assert_eq!(finding.message, "kubectl owns .spec.replicas");
+    assert_eq!(
+        finding.refusal,
+        Refusal::Fields(vec![Conflict {
+            manager: "kubectl".into(),
+            field: ".spec.replicas".into()
+        }])
+    );
+}
+
+#[test]
+fn a_conflict_without_that_cause_means_read_again() {
+    assert_eq!(
+        finding("Deployment", 409, json!({"reason": "Conflict"})).refusal,
+        Refusal::Changed
+    );
+    let uid = json!({"reason": "Invalid", "details": {"causes": [{"field": "metadata.uid"}]}});
+    assert_eq!(finding("Deployment", 422, uid).refusal, Refusal::Changed);
+}
+
+#[test]
+fn a_storage_that_initialises_makes_the_kind_unknown() {
+    let status = json!({"reason": "TooManyRequests", "message": "storage is (re)initializing"});
+    assert_eq!(
+        finding("Deployment", 429, status).refusal,
+        Refusal::KindUnknown
+    );
+}
+
+#[test]
+fn an_untyped_body_is_refused_until_it_changes_and_its_value_is_not_shown() {
+    let message = "failed to create typed patch object (shop/web; /v1, Kind=ConfigMap): .data.p: expected string, got &value.valueUnstructured{Value:12345}";
+    let finding = finding(
+        "ConfigMap",
+        500,
+        json!({"reason": "InternalError", "message": message}),
+    );
+    assert_eq!(finding.reason, "UnknownField");
+    assert_eq!(finding.message, ".data.p is refused");
+}
+
+#[test]
+fn of_a_secret_only_code_and_path_are_shown() {
+    let message = "Secret \"web\" is invalid: data.p: hunter2";
+    let status = json!({"reason": "Invalid", "message": message,
+        "details": {"causes": [{"field": "data.p", "message": "hunter2"}]}});
+    let secret = finding("Secret", 422, status);
+    assert_eq!(secret.message, "the API server answered 422 data.p");
+    let forbidden = finding(
+        "Secret",
+        403,
+        json!({"reason": "Forbidden", "message": "denied hunter2"}),
+    );
+    assert!(!forbidden.message.contains("hunter2"));
+}
+
+#[test]
+fn an_immutable_field_is_named() {
+    let status = json!({"reason": "Invalid", "message": "spec.selector: Invalid value: {...}: field is immutable",
+        "details": {"causes": [{"field": "spec.selector"}]}});
+    let finding = finding("Deployment", 422, status);
+    assert_eq!(
+        (finding.reason.as_str(), finding.message.as_str()),
+        (
+            "Immutable",
+            "spec.selector cannot be changed once it is set"
+        )
+    );
+}
+
+#[test]
+fn long_messages_are_cut_at_a_character() {
+    assert_eq!(super::cut(&"é".repeat(400)).len(), 300);
+}
