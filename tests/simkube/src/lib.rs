@@ -37,6 +37,7 @@ mod object;
 mod openapi;
 mod options;
 mod path;
+mod protobuf;
 mod requests;
 mod rules;
 pub mod schema;

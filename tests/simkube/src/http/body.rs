@@ -9,6 +9,7 @@ use hyper::body::{Bytes, Incoming};
 use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
 
+use crate::protobuf;
 use crate::status::{ApiError, Result};
 
 /// Larger bodies are refused, as by the real server.
@@ -54,9 +55,21 @@ pub(crate) fn parse(headers: &HeaderMap, bytes: &[u8]) -> Result<Document> {
     match media_type(headers).as_str() {
         "application/json" | "*/*" => parse_json(bytes),
         "application/yaml" => parse_yaml(bytes),
+        "application/vnd.kubernetes.protobuf" => {
+            let value =
+                protobuf::parse(bytes).map_err(|error| ApiError::bad_request(error.to_string()))?;
+            Ok(Document {
+                value,
+                duplicates: Vec::new(),
+            })
+        }
         other => Err(ApiError::unsupported_media_type(
             other,
-            &["application/json", "application/yaml"],
+            &[
+                "application/json",
+                "application/yaml",
+                "application/vnd.kubernetes.protobuf",
+            ],
         )),
     }
 }
