@@ -20,8 +20,9 @@ use capstan_hub_core::yaml::{self, Dialect, Node};
 
 use crate::git;
 use reader::{Fields, Reader, START};
-pub(crate) use values::duration;
+pub(crate) use sources::url as source_url;
 pub use values::HostPort;
+pub(crate) use values::duration;
 
 /// Name of the file that the command line looks for.
 pub const FILE_NAME: &str = "hub.yaml";
@@ -90,7 +91,13 @@ pub struct Mistake {
 
 impl fmt::Display for Mistake {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { file, line, column, message, hint } = self;
+        let Self {
+            file,
+            line,
+            column,
+            message,
+            hint,
+        } = self;
         write!(f, "{}:{line}:{column}: {message} ({hint})", file.display())
     }
 }
@@ -156,7 +163,10 @@ fn document(reader: &mut Reader<'_>, text: &str) -> Option<Node> {
             None
         }
         (Some(Err(fault)), _) => {
-            let at = reader::At { line: fault.line, column: fault.column };
+            let at = reader::At {
+                line: fault.line,
+                column: fault.column,
+            };
             reader.wrong(at, fault.message, HINT);
             None
         }
@@ -189,9 +199,15 @@ fn read(reader: &mut Reader<'_>, fields: &mut Fields, file: &Path) -> Option<Con
 
 fn data_dir(reader: &mut Reader<'_>, fields: &mut Fields, base: &Path) -> Option<PathBuf> {
     match fields.take("dataDir") {
-        Some(node) => reader.text(node, "dataDir").map(|(_, text)| base.join(text)),
+        Some(node) => reader
+            .text(node, "dataDir")
+            .map(|(_, text)| base.join(text)),
         None => {
-            reader.wrong(fields.at, "`dataDir` is missing", "the directory that `hub init` made");
+            reader.wrong(
+                fields.at,
+                "`dataDir` is missing",
+                "the directory that `hub init` made",
+            );
             None
         }
     }
@@ -200,12 +216,19 @@ fn data_dir(reader: &mut Reader<'_>, fields: &mut Fields, base: &Path) -> Option
 fn advertise(reader: &mut Reader<'_>, fields: &mut Fields) -> Option<HostPort> {
     match fields.take("advertise") {
         None => {
-            reader.wrong(fields.at, "`advertise` is missing", "what spokes dial, as HOST:PORT");
+            reader.wrong(
+                fields.at,
+                "`advertise` is missing",
+                "what spokes dial, as HOST:PORT",
+            );
             None
         }
-        node => {
-            reader.parsed(node, "advertise", "what spokes dial, as HOST:PORT", HostPort::parse)
-        }
+        node => reader.parsed(
+            node,
+            "advertise",
+            "what spokes dial, as HOST:PORT",
+            HostPort::parse,
+        ),
     }
 }
 
@@ -216,7 +239,9 @@ fn ledger(reader: &mut Reader<'_>, fields: &mut Fields, within: &Path) -> Option
     };
     let mut ledger = reader.map(node, "ledger")?;
     let file = match ledger.take("file") {
-        Some(node) => reader.text(node, "ledger.file").map(|(_, text)| within.join(text)),
+        Some(node) => reader
+            .text(node, "ledger.file")
+            .map(|(_, text)| within.join(text)),
         None => Some(default),
     };
     reader.close(ledger, "ledger");

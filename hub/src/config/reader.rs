@@ -19,7 +19,10 @@ pub(super) const START: At = At { line: 1, column: 1 };
 
 /// Where a value stands.
 pub(super) const fn at(node: &Node) -> At {
-    At { line: node.line, column: node.column }
+    At {
+        line: node.line,
+        column: node.column,
+    }
 }
 
 /// Collects mistakes of one file.
@@ -47,7 +50,10 @@ impl Fields {
 
 impl<'a> Reader<'a> {
     pub(super) const fn new(file: &'a Path) -> Self {
-        Self { file, mistakes: Vec::new() }
+        Self {
+            file,
+            mistakes: Vec::new(),
+        }
     }
 
     /// Records a mistake.
@@ -77,7 +83,11 @@ impl<'a> Reader<'a> {
     pub(super) fn map(&mut self, node: Node, what: &str) -> Option<Fields> {
         let at = at(&node);
         match node.value {
-            Value::Map(left) => Some(Fields { at, left, known: Vec::new() }),
+            Value::Map(left) => Some(Fields {
+                at,
+                left,
+                known: Vec::new(),
+            }),
             _ => {
                 self.wrong_type(&node, what, "a map");
                 None
@@ -100,7 +110,11 @@ impl<'a> Reader<'a> {
     pub(super) fn text(&mut self, node: Node, what: &str) -> Option<(At, String)> {
         match &node.value {
             Value::Text(text) if text.trim().is_empty() => {
-                self.wrong(at(&node), format!("`{what}` is empty"), "give it a value or remove it");
+                self.wrong(
+                    at(&node),
+                    format!("`{what}` is empty"),
+                    "give it a value or remove it",
+                );
                 None
             }
             Value::Text(text) => Some((at(&node), text.clone())),
@@ -152,12 +166,20 @@ impl<'a> Reader<'a> {
     pub(super) fn close(&mut self, fields: Fields, what: &str) {
         for (Key { line, column, text }, _) in fields.left {
             let hint = did_you_mean(&text, &fields.known);
-            self.wrong(At { line, column }, format!("`{what}` has no field `{text}`"), hint);
+            self.wrong(
+                At { line, column },
+                format!("`{what}` has no field `{text}`"),
+                hint,
+            );
         }
     }
 
     fn wrong_type(&mut self, node: &Node, what: &str, wanted: &str) {
         let message = format!("`{what}` must be {wanted}, and is {}", node.type_name());
-        self.wrong(at(node), message, "compare it with the file that `hub init` writes");
+        self.wrong(
+            at(node),
+            message,
+            "compare it with the file that `hub init` writes",
+        );
     }
 }

@@ -26,7 +26,12 @@ pub(super) fn read(reader: &mut Reader<'_>, node: Option<Node>) -> Option<Budget
             .parsed(minimum, "safety.minimum", COUNT, count)
             .unwrap_or(default.clusters_min),
         window_ms: reader
-            .parsed(window, "safety.window", "a duration such as 24h", milliseconds)
+            .parsed(
+                window,
+                "safety.window",
+                "a duration such as 24h",
+                milliseconds,
+            )
             .unwrap_or(default.window_ms),
         ..default
     };

@@ -46,7 +46,9 @@ fn one(reader: &mut Reader<'_>, node: Node, base: &Path) -> Option<(At, Source)>
     let mut fields = reader.map(node, "sources[]")?;
     let name = required(reader, &mut fields, "name", "sources[].name").and_then(|node| {
         let hint = "a short name of a-z, 0-9 and -";
-        reader.parsed(Some(node), "sources[].name", hint, |text| SourceName::try_new(text))
+        reader.parsed(Some(node), "sources[].name", hint, |text| {
+            SourceName::try_new(text)
+        })
     });
     let poll = fields.take("poll");
     let poll = match poll {
@@ -62,7 +64,13 @@ fn one(reader: &mut Reader<'_>, node: Node, base: &Path) -> Option<(At, Source)>
         .and_then(|node| repository(reader, node, base));
     reader.close(fields, "sources[]");
     let (url, branch, path, auth) = git?;
-    let git = git::Source { name: name?, url, branch, path, auth };
+    let git = git::Source {
+        name: name?,
+        url,
+        branch,
+        path,
+        auth,
+    };
     Some((at, Source { git, poll: poll? }))
 }
 
@@ -74,7 +82,11 @@ fn required(
 ) -> Option<Node> {
     let node = fields.take(name);
     if node.is_none() {
-        reader.wrong(fields.at, format!("`{what}` is missing"), "every source needs it");
+        reader.wrong(
+            fields.at,
+            format!("`{what}` is missing"),
+            "every source needs it",
+        );
     }
     node
 }
@@ -119,7 +131,9 @@ pub(crate) fn url(text: &str, base: &Path) -> Result<String, String> {
             _ => Err(format!("`{text}` has a scheme that is not supported")),
         };
     }
-    let scp_like = text.split_once(':').filter(|(host, _)| host.contains('@') && !host.contains('/'));
+    let scp_like = text
+        .split_once(':')
+        .filter(|(host, _)| host.contains('@') && !host.contains('/'));
     match scp_like {
         Some((host, path)) => Ok(format!("ssh://{host}/{}", path.trim_start_matches('/'))),
         None => Ok(base.join(text).display().to_string()),
@@ -131,7 +145,9 @@ fn branch(text: &str) -> Result<String, String> {
         || text.starts_with('-')
         || text.ends_with('/')
         || text.contains("..")
-        || text.bytes().any(|byte| byte <= b' ' || b"~^:?*[\\".contains(&byte));
+        || text
+            .bytes()
+            .any(|byte| byte <= b' ' || b"~^:?*[\\".contains(&byte));
     match bad {
         true => Err(format!("`{text}` is no branch name")),
         false => Ok(text.to_owned()),
@@ -140,7 +156,10 @@ fn branch(text: &str) -> Result<String, String> {
 
 /// A relative path that stays inside; without slashes at its ends.
 fn inside(text: &str) -> Result<String, String> {
-    let parts: Vec<&str> = text.split('/').filter(|part| !part.is_empty() && *part != ".").collect();
+    let parts: Vec<&str> = text
+        .split('/')
+        .filter(|part| !part.is_empty() && *part != ".")
+        .collect();
     match text.starts_with('/') || parts.contains(&"..") {
         true => Err(format!("`{text}` leaves the repository")),
         false => Ok(parts.join("/")),
@@ -154,7 +173,11 @@ fn auth(reader: &mut Reader<'_>, node: Node, base: &Path) -> Option<Auth> {
         (None, Some(node)) => ssh(reader, node, base),
         _ => {
             let hint = "{token: {username, file}} or {ssh: {username, key, knownHosts}}";
-            reader.wrong(fields.at, "`git.auth` needs exactly one of `token` and `ssh`", hint);
+            reader.wrong(
+                fields.at,
+                "`git.auth` needs exactly one of `token` and `ssh`",
+                hint,
+            );
             None
         }
     };
@@ -167,7 +190,10 @@ fn token(reader: &mut Reader<'_>, node: Node, base: &Path) -> Option<Auth> {
     let username = user(reader, &mut fields);
     let file = file(reader, &mut fields, "file", base);
     reader.close(fields, "git.auth.token");
-    Some(Auth::Token { username: username?, file: file? })
+    Some(Auth::Token {
+        username: username?,
+        file: file?,
+    })
 }
 
 fn ssh(reader: &mut Reader<'_>, node: Node, base: &Path) -> Option<Auth> {
@@ -176,7 +202,11 @@ fn ssh(reader: &mut Reader<'_>, node: Node, base: &Path) -> Option<Auth> {
     let key = file(reader, &mut fields, "key", base);
     let known_hosts = file(reader, &mut fields, "knownHosts", base);
     reader.close(fields, "git.auth.ssh");
-    Some(Auth::Ssh { username: username?, key: key?, known_hosts: known_hosts? })
+    Some(Auth::Ssh {
+        username: username?,
+        key: key?,
+        known_hosts: known_hosts?,
+    })
 }
 
 fn user(reader: &mut Reader<'_>, fields: &mut Fields) -> Option<String> {

@@ -1,6 +1,7 @@
 //! The commented `hub.yaml` that `hub init` writes.
 
 use std::fmt::Write as _;
+use std::net::SocketAddr;
 
 use super::HostPort;
 
@@ -12,6 +13,12 @@ pub(crate) struct Answers<'a> {
     pub(crate) advertise: &'a HostPort,
     /// Sources: name, URL, branch, path.
     pub(crate) sources: &'a [Repository],
+    /// Where to listen for spokes.
+    pub(crate) spokes: SocketAddr,
+    /// Where to listen for operators' queries.
+    pub(crate) api: SocketAddr,
+    /// Where to listen for health, readiness and metrics.
+    pub(crate) http: SocketAddr,
 }
 
 /// A source given on the command line.
@@ -25,27 +32,33 @@ pub(crate) struct Repository {
 
 /// The file's text.
 pub(crate) fn text(answers: &Answers<'_>) -> String {
-    let Answers { data_dir, advertise, sources } = answers;
-    let port = if advertise.port == 0 { 7443 } else { advertise.port };
+    let Answers {
+        data_dir,
+        advertise,
+        sources,
+        spokes,
+        api,
+        http,
+    } = answers;
     format!(
         r#"# Configuration of a Capstan hub. `hub serve --config hub.yaml` reads it once, at its start.
 # Relative paths count from this file; those under `listen` and `ledger` from dataDir.
 
 # What the hub knows: ledger (back it up), certificate authority (back it up), and what can be rebuilt.
-dataDir: {data_dir}
+dataDir: "{data_dir}"
 
 # What spokes dial. It stands in the hub's certificate and in every `spoke bootstrap` line.
-advertise: {advertise}
+advertise: "{advertise}"
 
 listen:
   # Spokes, with mutual TLS. Port 0 takes a free one.
-  spokes: "0.0.0.0:{port}"
+  spokes: "{spokes}"
   # Operators' queries, loopback only. Commands that change something need the socket below.
-  api: "127.0.0.1:7444"
+  api: "{api}"
   # Who may open this file is an administrator of the fleet.
   socket: hub.sock
   # /healthz, /readyz and /metrics.
-  http: "127.0.0.1:7480"
+  http: "{http}"
 
 # The irreplaceable facts: one file, synced before anything is acknowledged.
 ledger: {{file: ledger}}
@@ -74,7 +87,13 @@ fn sources_text(sources: &[Repository]) -> String {
             .to_owned();
     }
     let mut text = String::new();
-    for Repository { name, url, branch, path } in sources {
+    for Repository {
+        name,
+        url,
+        branch,
+        path,
+    } in sources
+    {
         let quoted = |text: &str| serde_json::Value::from(text).to_string();
         let path = match path.as_str() {
             "" => String::new(),

@@ -6,7 +6,9 @@ use std::time::Duration;
 pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     let digits = text.bytes().take_while(u8::is_ascii_digit).count();
     let (number, unit) = text.split_at(digits);
-    let number: u64 = number.parse().map_err(|_| format!("`{text}` is no duration"))?;
+    let number: u64 = number
+        .parse()
+        .map_err(|_| format!("`{text}` is no duration"))?;
     let ms = match unit {
         "ms" => 1,
         "s" => 1_000,
@@ -31,7 +33,8 @@ pub(super) fn percent(text: &str) -> Result<usize, String> {
 
 /// Reads a whole number.
 pub(super) fn count(text: &str) -> Result<usize, String> {
-    text.parse().map_err(|_| format!("`{text}` is no whole number"))
+    text.parse()
+        .map_err(|_| format!("`{text}` is no whole number"))
 }
 
 /// A host and a port, as somebody dials them.
@@ -54,7 +57,10 @@ impl HostPort {
             return Err(format!("`{text}` is a URL, not HOST:PORT"));
         }
         let (host, port) = text.rsplit_once(':').ok_or_else(wrong)?;
-        let host = match host.strip_prefix('[').and_then(|host| host.strip_suffix(']')) {
+        let host = match host
+            .strip_prefix('[')
+            .and_then(|host| host.strip_suffix(']'))
+        {
             Some(address) => address,
             None if host.contains(':') => return Err(wrong()),
             None => host,
@@ -64,13 +70,19 @@ impl HostPort {
             return Err(wrong());
         }
         let port = port.parse().map_err(|_| wrong())?;
-        Ok(Self { host: host.to_owned(), port })
+        Ok(Self {
+            host: host.to_owned(),
+            port,
+        })
     }
 
     /// The same host with another port.
     #[must_use]
     pub fn with_port(&self, port: u16) -> Self {
-        Self { host: self.host.clone(), port }
+        Self {
+            host: self.host.clone(),
+            port,
+        }
     }
 }
 

@@ -17,6 +17,7 @@ mod clusters;
 mod fleet;
 pub mod keys;
 mod operators;
+mod sessions;
 
 pub use clusters::{
     Ban, ByUid, Credential, Identified, Pending, Quarantine, Registration, SessionOwner, Token,
@@ -24,6 +25,7 @@ pub use clusters::{
 };
 pub use fleet::{AuthorityState, Fleet, Generations, IncarnationRecord};
 pub use operators::{Approval, Previous, RemovalBatch};
+pub use sessions::{ReceiptKey, Recovering};
 
 /// Times that a read-and-write is tried again because somebody else was faster. Each failure means that another writer
 /// succeeded, so this many in a row need this many writers on one record.

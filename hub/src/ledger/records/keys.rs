@@ -4,7 +4,8 @@ use capstan_proto::{ClusterName, Digest, Moment, PlacementName};
 
 use super::{
     Approval, AuthorityState, Ban, ByUid, Fleet, Generations, Identified, IncarnationRecord,
-    Previous, RecordKey, RecordPrefix, Registration, RemovalBatch, SessionOwner, Token,
+    Previous, ReceiptKey, RecordKey, RecordPrefix, Recovering, Registration, RemovalBatch,
+    SessionOwner, Token,
 };
 use crate::ca::ClusterId;
 use crate::ledger::Key;
@@ -115,4 +116,19 @@ pub fn removals(at: Moment, part: u32) -> RecordKey<RemovalBatch> {
 /// The whole removal log, the oldest first.
 pub fn removal_log() -> RecordPrefix<RemovalBatch> {
     RecordPrefix::new("removals/")
+}
+
+/// The key with which receipts are made.
+pub fn receipts() -> RecordKey<ReceiptKey> {
+    key("receipts")
+}
+
+/// The mark of a cluster in recovery.
+pub fn recovering(name: &ClusterName) -> RecordKey<Recovering> {
+    key(&format!("recovering/{name}"))
+}
+
+/// All clusters in recovery, by name.
+pub fn all_recovering() -> RecordPrefix<Recovering> {
+    RecordPrefix::new("recovering/")
 }

@@ -1,0 +1,137 @@
+//! The command line: what can be asked of a hub, and what runs one.
+//!
+//! Exit codes: 0 done, 1 it was tried and is not so, 2 it was asked wrongly and nothing was tried.
+
+mod admin;
+mod args;
+mod connect;
+mod explain;
+mod get;
+mod init;
+mod lint;
+mod output;
+mod rows;
+mod serve;
+mod status;
+mod table;
+mod words;
+
+use std::ffi::OsString;
+use std::future::Future;
+use std::io::{self, Write as _};
+use std::process::ExitCode;
+
+use clap::{CommandFactory as _, Parser as _};
+
+use args::{Cli, ClusterCommand, Command, TokenCommand};
+
+/// It was tried and is not so.
+const FAILED: u8 = 1;
+
+/// It was asked wrongly.
+const USAGE: u8 = 2;
+
+/// Why a command did not end with 0.
+#[derive(Debug)]
+enum Failure {
+    /// It was tried and is not so.
+    Failed(anyhow::Error),
+    /// It was asked wrongly; nothing was tried.
+    Usage(anyhow::Error),
+    /// Everything was said already.
+    Said(u8),
+}
+
+impl<E: Into<anyhow::Error>> From<E> for Failure {
+    fn from(error: E) -> Self {
+        Self::Failed(error.into())
+    }
+}
+
+type Outcome = Result<(), Failure>;
+
+/// Runs one command line; `args` begins with the program's name.
+pub fn run(args: impl Iterator<Item = OsString>) -> ExitCode {
+    // A second installation in one process is refused, and the first one is the same.
+    drop(rustls::crypto::ring::default_provider().install_default());
+    let outcome = match Cli::try_parse_from(args) {
+        Ok(cli) => dispatch(cli.command),
+        Err(error) => {
+            let code = if error.use_stderr() { USAGE } else { 0 };
+            drop(error.print());
+            return ExitCode::from(code);
+        }
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(Failure::Said(code)) => ExitCode::from(code),
+        Err(Failure::Failed(error)) if is_closed_pipe(&error) => ExitCode::SUCCESS,
+        Err(Failure::Failed(error)) => complain(&error, FAILED),
+        Err(Failure::Usage(error)) => complain(&error, USAGE),
+    }
+}
+
+fn dispatch(command: Command) -> Outcome {
+    match command {
+        Command::Init(args) => init::run(&args),
+        Command::Serve(args) => serve::run(&args),
+        Command::Lint(args) => lint::run(&args),
+        Command::Completion { shell } => completion(shell),
+        Command::Version => version(),
+        Command::Status(args) => ask(status::run(args)),
+        Command::Get(args) => ask(get::run(args)),
+        Command::Explain(args) => ask(explain::run(args)),
+        Command::Token(TokenCommand::Create(args)) => ask(admin::create_token(args)),
+        Command::Cluster(ClusterCommand::Ban(args)) => ask(admin::ban(args)),
+        Command::Cluster(ClusterCommand::Unban(args)) => ask(admin::unban(args)),
+        Command::Approve(args) => ask(admin::approve(args)),
+        Command::Refresh(args) => ask(admin::refresh(args)),
+        Command::Recover(args) => ask(admin::recover(args)),
+    }
+}
+
+/// Runs a question to a hub; one thread is enough for it.
+fn ask(question: impl Future<Output = Outcome>) -> Outcome {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    runtime.block_on(async {
+        tokio::select! {
+            outcome = question => outcome,
+            interrupted = tokio::signal::ctrl_c() => Ok(interrupted?),
+        }
+    })
+}
+
+fn completion(shell: clap_complete::Shell) -> Outcome {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Cli::command(), "hub", &mut script);
+    Ok(io::stdout().write_all(&script)?)
+}
+
+fn version() -> Outcome {
+    Ok(writeln!(io::stdout(), "hub {}", env!("CARGO_PKG_VERSION"))?)
+}
+
+/// One line for the error and one for each cause.
+fn complain(error: &anyhow::Error, code: u8) -> ExitCode {
+    let mut stderr = anstream::stderr().lock();
+    let red = anstyle::AnsiColor::Red.on_default().bold();
+    let mut text = format!("{red}error{red:#}: {error}\n");
+    for cause in error.chain().skip(1) {
+        text.push_str(&format!("  because: {cause}\n"));
+    }
+    // Nobody is left to tell when this fails.
+    drop(stderr.write_all(text.as_bytes()));
+    ExitCode::from(code)
+}
+
+fn is_closed_pipe(error: &anyhow::Error) -> bool {
+    error
+        .chain()
+        .filter_map(|cause| cause.downcast_ref::<io::Error>())
+        .any(|error| error.kind() == io::ErrorKind::BrokenPipe)
+}
+
+#[cfg(test)]
+mod tests;

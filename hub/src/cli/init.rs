@@ -1,0 +1,126 @@
+//! `hub init`: makes a fleet, and says what comes next.
+
+use std::fs;
+use std::io::Write as _;
+use std::os::unix::fs::DirBuilderExt as _;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, anyhow};
+
+use super::args::Init;
+use super::output::print;
+use super::{Failure, Outcome};
+use crate::config::source_url;
+use crate::config::template::{Answers, Repository, text};
+use crate::found;
+use crate::layout::Layout;
+
+pub(super) fn run(args: &Init) -> Outcome {
+    let here = std::env::current_dir().context("cannot tell the current directory")?;
+    let sources = sources(&args.sources, &here).map_err(Failure::Usage)?;
+    let data_dir = data_dir(args).map_err(Failure::Usage)?;
+    if !args.listen_api.ip().is_loopback() {
+        let api = args.listen_api;
+        let error =
+            anyhow!("--listen-api {api} could be reached from other machines (loopback only)");
+        return Err(Failure::Usage(error));
+    }
+    let answers = Answers {
+        data_dir: &data_dir,
+        advertise: &args.advertise,
+        sources: &sources,
+        spokes: args.listen_spokes,
+        api: args.listen_api,
+        http: args.listen_http,
+    };
+    refuse_existing(&args.config).map_err(Failure::Usage)?;
+    make_directory(&args.data_dir)?;
+    let layout = Layout::new(&args.data_dir);
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    let fleet = runtime.block_on(found::found(&layout))?;
+    write_new(&args.config, &text(&answers))?;
+    let config = args.config.display();
+    let mut lines = vec![
+        format!("made fleet {fleet}"),
+        format!(
+            "  {}  what the hub knows (back up the ledger and ca/)",
+            args.data_dir.display()
+        ),
+        format!("  {config}  its configuration"),
+        String::new(),
+        "Next:".to_owned(),
+    ];
+    if sources.is_empty() {
+        lines.push(format!(
+            "  edit {config}: name a Git repository under `sources`"
+        ));
+    }
+    lines.push(format!("  hub serve --config {config}"));
+    lines.push("  hub token create NAME     for each cluster, in another terminal".to_owned());
+    print(&lines)
+}
+
+/// The sources with local paths made absolute, so that the file may be moved.
+fn sources(given: &[Repository], here: &Path) -> anyhow::Result<Vec<Repository>> {
+    let one = |repository: &Repository| {
+        let url =
+            source_url(&repository.url, here).map_err(|error| anyhow!("--source: {error}"))?;
+        Ok(Repository {
+            url,
+            ..repository.clone()
+        })
+    };
+    given.iter().map(one).collect()
+}
+
+/// The data directory as the file shall name it: relative paths there count from the file.
+fn data_dir(args: &Init) -> anyhow::Result<String> {
+    let beside = args
+        .config
+        .parent()
+        .is_none_or(|parent| parent.as_os_str().is_empty());
+    let path: PathBuf = match beside {
+        true => args.data_dir.clone(),
+        false => {
+            std::path::absolute(&args.data_dir).context("cannot tell the current directory")?
+        }
+    };
+    let text = path
+        .to_str()
+        .ok_or_else(|| anyhow!("--data-dir is not UTF-8"))?;
+    match text.contains(['"', '\\', '\n']) {
+        true => Err(anyhow!("--data-dir has quotes or backslashes in it")),
+        false => Ok(text.to_owned()),
+    }
+}
+
+fn refuse_existing(config: &Path) -> anyhow::Result<()> {
+    match config.exists() {
+        true => Err(anyhow!(
+            "{} exists already (`hub serve --config {0}` runs it; --config names another one)",
+            config.display()
+        )),
+        false => Ok(()),
+    }
+}
+
+fn make_directory(path: &Path) -> anyhow::Result<()> {
+    fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(path)
+        .with_context(|| format!("cannot make the data directory {}", path.display()))
+}
+
+fn write_new(path: &Path, text: &str) -> anyhow::Result<()> {
+    let write = || {
+        fs::OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .open(path)?
+            .write_all(text.as_bytes())
+    };
+    write().with_context(|| format!("cannot write {}", path.display()))
+}

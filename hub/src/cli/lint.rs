@@ -1,0 +1,212 @@
+//! `hub lint`: checks fleet files from a checkout alone, as a compiler would.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::{Context as _, anyhow};
+use capstan_hub_core::inventory::Inventory;
+use capstan_hub_core::manifest::{self, Rendered};
+use capstan_hub_core::placement::{self, Decisions};
+use capstan_hub_core::problem::{Problem, Severity};
+use capstan_hub_core::report;
+use capstan_hub_core::spec::{self, SourceState, Tree, Trees};
+use capstan_proto::{Revision, SourceName};
+use serde::Serialize;
+
+use super::args::{Format, Lint};
+use super::output::{print, value};
+use super::table::colour;
+use super::{Failure, Outcome};
+use crate::git::{self, Limits};
+
+/// The revision of files that are in no commit.
+const NO_COMMIT: &str = "0000000000000000000000000000000000000000";
+
+pub(super) fn run(args: &Lint) -> Outcome {
+    let tree = match &args.rev {
+        Some(rev) => committed(&args.path, rev, &args.within),
+        None => on_disk(&args.path),
+    };
+    let tree = tree.map_err(Failure::Usage)?;
+    let revision = tree.revision.clone();
+    let source = source_name(&args.path);
+    let trees = Trees {
+        sources: BTreeMap::from([(source, SourceState::Read(Arc::new(tree)))]),
+    };
+    let problems = check(&trees);
+    let errors = problems
+        .iter()
+        .filter(|problem| problem.severity == Severity::Error)
+        .count();
+    match args.output {
+        Format::Json | Format::Yaml => value(&Report::new(&revision, &problems), args.output)?,
+        Format::Table | Format::Wide => {
+            let text = report::lint(&problems, &trees);
+            let mut lines: Vec<String> = text.lines().map(colour).collect();
+            lines.push(summary(errors, problems.len() - errors));
+            print(&lines)?;
+        }
+    }
+    if errors == 0 {
+        Ok(())
+    } else {
+        Err(Failure::Said(super::FAILED))
+    }
+}
+
+/// The whole way of the data as far as it goes without a fleet.
+fn check(trees: &Trees) -> Vec<Problem> {
+    let (spec, mut problems) = spec::load(trees, None);
+    let decisions = placement::resolve(&spec, &Inventory::default(), &Decisions::default());
+    let rendered = manifest::render(&spec, trees, &decisions, &Rendered::default());
+    problems.extend(decisions.problems.iter().cloned());
+    problems.extend(rendered.problems().cloned());
+    problems.sort();
+    problems.dedup();
+    problems
+}
+
+fn summary(errors: usize, warnings: usize) -> String {
+    let count = |number: usize, word: &str| match number {
+        1 => format!("1 {word}"),
+        number => format!("{number} {word}s"),
+    };
+    format!("{}, {}", count(errors, "error"), count(warnings, "warning"))
+}
+
+/// Names the source after the directory, where that is a name.
+fn source_name(path: &Path) -> SourceName {
+    std::path::absolute(path)
+        .ok()
+        .and_then(|path| Some(path.file_name()?.to_str()?.to_ascii_lowercase()))
+        .and_then(|name| SourceName::try_new(name.trim_end_matches(".git")).ok())
+        .unwrap_or_else(|| SourceName::try_new("fleet").expect("a DNS label"))
+}
+
+/// The files of a directory as they are now.
+fn on_disk(root: &Path) -> anyhow::Result<Tree> {
+    let limits = Limits::default();
+    if !root.is_dir() {
+        return Err(anyhow!("{} is no directory", root.display()));
+    }
+    let revision = Revision::try_new(NO_COMMIT).expect("40 digits");
+    let (mut files, mut bytes) = (Vec::new(), 0_u64);
+    let mut waiting = vec![String::new()];
+    while let Some(folder) = waiting.pop() {
+        let path = root.join(&folder);
+        let reading = || format!("cannot read {}", path.display());
+        for entry in std::fs::read_dir(&path).with_context(reading)? {
+            let entry = entry.with_context(reading)?;
+            let Ok(name) = entry.file_name().into_string() else {
+                return Err(anyhow!(
+                    "{} has a name that is not UTF-8",
+                    entry.path().display()
+                ));
+            };
+            let relative = if folder.is_empty() {
+                name.clone()
+            } else {
+                format!("{folder}/{name}")
+            };
+            let kind = entry.file_type().with_context(reading)?;
+            if kind.is_dir() && name != ".git" {
+                waiting.push(relative);
+            } else if kind.is_file() && is_text(&name) {
+                let content = std::fs::read(entry.path())
+                    .with_context(|| format!("cannot read {}", entry.path().display()))?;
+                bytes += content.len() as u64;
+                files.push((relative, content));
+            }
+            if files.len() > limits.files || bytes > limits.total_bytes {
+                return Err(anyhow!(
+                    "{} has more files than a fleet may have",
+                    root.display()
+                ));
+            }
+        }
+    }
+    Ok(Tree::new(revision, files))
+}
+
+fn is_text(name: &str) -> bool {
+    [".yaml", ".yml", ".json"]
+        .iter()
+        .any(|ending| name.to_ascii_lowercase().ends_with(ending))
+}
+
+/// The files of a commit of a local repository.
+fn committed(root: &Path, rev: &str, within: &str) -> anyhow::Result<Tree> {
+    let doing = || format!("cannot read {rev} of {}", root.display());
+    let repository = git2::Repository::open(root).with_context(doing)?;
+    let commit = repository
+        .revparse_single(rev)
+        .and_then(|object| object.peel_to_commit())
+        .with_context(doing)?;
+    let revision = Revision::try_new(commit.id().to_string()).with_context(doing)?;
+    let source = git::Source {
+        name: source_name(root),
+        url: root.display().to_string(),
+        branch: String::new(),
+        path: within.trim_matches('/').to_owned(),
+        auth: git::Auth::None,
+    };
+    let tree = git::Tree::open(repository.path(), &source, &revision, Limits::default())?;
+    let listed = tree.files()?;
+    Ok(Tree::new(revision, tree.read_all(&listed, is_text)?))
+}
+
+/// What JSON and YAML hold.
+#[derive(Serialize)]
+struct Report<'a> {
+    revision: &'a str,
+    problems: Vec<Line<'a>>,
+}
+
+#[derive(Serialize)]
+struct Line<'a> {
+    code: &'a str,
+    severity: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    path: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    line: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    column: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cluster: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    bundle: Option<String>,
+    message: &'a str,
+    hint: Option<&'a str>,
+}
+
+impl<'a> Report<'a> {
+    fn new(revision: &'a Revision, problems: &'a [Problem]) -> Self {
+        let revision = match revision.as_str() {
+            NO_COMMIT => "",
+            text => text,
+        };
+        Self {
+            revision,
+            problems: problems.iter().map(Line::new).collect(),
+        }
+    }
+}
+
+impl<'a> Line<'a> {
+    fn new(problem: &'a Problem) -> Self {
+        let at = problem.at.as_ref();
+        Self {
+            code: problem.code.as_str(),
+            severity: problem.severity.to_string(),
+            path: at.map(|at| at.path.as_ref()),
+            line: at.map(|at| at.line),
+            column: at.map(|at| at.column),
+            cluster: problem.cluster.as_ref().map(|cluster| cluster.as_str()),
+            bundle: problem.bundle.as_ref().map(ToString::to_string),
+            message: &problem.message,
+            hint: problem.hint.as_deref(),
+        }
+    }
+}

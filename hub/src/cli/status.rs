@@ -1,0 +1,97 @@
+//! `hub status`: the fleet at a glance.
+
+use capstan_proto::wire;
+use capstan_proto::wire::query_client::QueryClient;
+use tonic::transport::Channel;
+
+use super::Outcome;
+use super::args::Ask;
+use super::connect;
+use super::output::{Show, show};
+use super::table::{Cell, Table, colour};
+use super::words::{ago, or_dash};
+
+pub(super) async fn run(args: Ask) -> Outcome {
+    let Ask { target, shape } = args;
+    let client = connect::query(connect::connect(&target).await?);
+    let ask = async |client: &mut QueryClient<Channel>| {
+        Ok(Glance(
+            client
+                .get_fleet(wire::GetFleetRequest {})
+                .await?
+                .into_inner(),
+        ))
+    };
+    show(client, shape, ask).await
+}
+
+struct Glance(wire::Fleet);
+
+impl Show for Glance {
+    type Value = wire::Fleet;
+
+    fn value(&self) -> &wire::Fleet {
+        &self.0
+    }
+
+    fn lines(&self, wide: bool, headers: bool) -> Vec<String> {
+        let fleet = &self.0;
+        let mut lines = vec![colour(&format!("Hub: {}", or_dash(&fleet.state)))];
+        if !fleet.state_reason.is_empty() {
+            lines.push(format!("  {}", fleet.state_reason));
+        }
+        lines.push(String::new());
+        lines.extend(sources(&fleet.sources, wide).lines(headers));
+        for source in fleet
+            .sources
+            .iter()
+            .filter(|source| !source.message.is_empty())
+        {
+            lines.push(format!(
+                "  {} fails since {}: {}",
+                source.name,
+                ago(source.failing_since_ms),
+                source.message
+            ));
+        }
+        lines.push(String::new());
+        lines.extend(fleet.text.lines().map(colour));
+        for held in &fleet.held {
+            lines.push(String::new());
+            lines.push(colour(&format!(
+                "Held: {} ({} objects)",
+                held.why, held.objects
+            )));
+            lines.extend(held.examples.iter().map(|example| format!("  {example}")));
+            lines.push(format!("  to let it go on: {}", held.command));
+        }
+        lines
+    }
+}
+
+fn sources(items: &[wire::Source], wide: bool) -> Table {
+    let mut header = vec!["SOURCE", "STATE", "REVISION", "COMMIT", "POLLED"];
+    if wide {
+        header.extend(["BRANCH", "URL", "AUTHOR"]);
+    }
+    let mut table = Table::new(&header);
+    for source in items {
+        let short: String = source.revision.chars().take(12).collect();
+        let mut row = vec![
+            Cell::new(&source.name),
+            Cell::word(&source.state),
+            Cell::new(or_dash(&short)),
+            Cell::new(or_dash(&source.summary)),
+            Cell::new(ago(source.polled_at_ms)),
+        ];
+        if wide {
+            row.extend([
+                Cell::new(&source.branch),
+                Cell::new(&source.url),
+                Cell::new(or_dash(&source.author)),
+            ]);
+        }
+        table.push(row);
+    }
+    table
+}
