@@ -38,3 +38,6 @@ pub mod session;
 pub mod spec;
 pub mod template;
 pub mod yaml;
+
+#[cfg(test)]
+mod fixture;

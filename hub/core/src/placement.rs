@@ -10,18 +10,9 @@ use capstan_proto::{BundleName, ClusterName, PlacementName, Revision, SourceName
 pub use decide::resolve;
 
 use crate::problem::{Place, Problem};
-use crate::selector::Miss;
+use crate::selector::{Match, Miss};
 use crate::spec::{Gap, Reference};
 use crate::template::Effective;
-
-/// Why a placement has a cluster in its selection.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Match {
-    /// The term of `clusters` that selected it.
-    pub term: Place,
-    /// What made it match: `matchLabels env=prod`.
-    pub because: String,
-}
 
 /// Why a placement does not have a cluster in its selection.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -5,6 +5,8 @@ use std::sync::Arc;
 
 use capstan_proto::{BundleName, ClusterName, SourceName};
 
+use crate::limits;
+
 /// A place in a file of a source. Ordered by source, path, line, column.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Place {
@@ -253,20 +255,28 @@ impl fmt::Display for Problem {
 /// The known word nearest to a misspelt one, as a hint; else the list of all known words.
 #[must_use]
 pub fn did_you_mean(word: &str, known: &[&str]) -> String {
-    let score = |candidate: &str| {
-        strsim::jaro_winkler(&word.to_ascii_lowercase(), &candidate.to_ascii_lowercase())
-    };
+    match nearest(word, known) {
+        Some(candidate) => format!("did you mean `{candidate}`?"),
+        None => format!("allowed: {}", known.join(", ")),
+    }
+}
+
+/// The known word nearest to a misspelt one, where one is near; of equal ones the first.
+#[must_use]
+pub fn nearest<'a>(word: &str, known: &[&'a str]) -> Option<&'a str> {
+    let word = word.to_lowercase();
     let mut best: Option<(&str, f64)> = None;
     for candidate in known {
-        let similarity = score(candidate);
-        if similarity >= crate::limits::SIMILAR_MIN && best.is_none_or(|(_, s)| similarity > s) {
+        let lower = candidate.to_lowercase();
+        let similarity = strsim::jaro_winkler(&word, &lower);
+        // Two swapped letters of a short word look less similar than they are.
+        let slips = strsim::osa_distance(&word, &lower);
+        let near = similarity >= limits::SIMILAR_MIN || slips <= 1 && lower.len() > 2;
+        if near && best.is_none_or(|(_, score)| similarity > score) {
             best = Some((candidate, similarity));
         }
     }
-    match best {
-        Some((candidate, _)) => format!("did you mean `{candidate}`?"),
-        None => format!("allowed: {}", known.join(", ")),
-    }
+    best.map(|(candidate, _)| candidate)
 }
 
 #[cfg(test)]

@@ -4,8 +4,13 @@
 //! it declared; a document removed from Git is removed. Deliberately absent: reading Git (the
 //! shell hands over the files) and fields that this version would not obey (they are refused).
 
+mod decode;
+mod document;
+mod fields;
 mod keep;
+mod link;
 mod load;
+mod read;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -71,6 +76,21 @@ impl Tree {
             .map(|(path, bytes)| (path, File::new(bytes)))
             .collect();
         Self { revision, files }
+    }
+}
+
+impl Tree {
+    /// The files below a directory, in the order of their paths; all of them below ``.
+    pub fn below(&self, directory: &str) -> impl Iterator<Item = (&str, &File)> {
+        let prefix = if directory.is_empty() {
+            String::new()
+        } else {
+            format!("{directory}/")
+        };
+        self.files
+            .range(prefix.clone()..)
+            .take_while(move |(path, _)| path.starts_with(&prefix))
+            .map(|(path, file)| (path.as_str(), file))
     }
 }
 
@@ -183,6 +203,16 @@ pub struct Group {
     pub except: Vec<Term>,
 }
 
+impl Group {
+    /// The groups that it names.
+    pub fn references(&self) -> impl Iterator<Item = &Reference<GroupName>> {
+        self.clusters
+            .iter()
+            .chain(&self.except)
+            .flat_map(|term| &term.groups)
+    }
+}
+
 /// A name in a document that refers to another document.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reference<N> {
@@ -249,6 +279,22 @@ pub struct Placement {
     pub suspend: bool,
     /// Overrides, in order.
     pub overrides: Vec<Override>,
+}
+
+impl Placement {
+    /// The groups that it names.
+    pub fn references(&self) -> impl Iterator<Item = &Reference<GroupName>> {
+        let overrides = self
+            .overrides
+            .iter()
+            .filter_map(|o| o.clusters.as_ref())
+            .flatten();
+        self.clusters
+            .iter()
+            .chain(&self.except)
+            .chain(overrides)
+            .flat_map(|term| &term.groups)
+    }
 }
 
 /// Why a source's declarations are not all known.

@@ -1,11 +1,14 @@
 //! Variables: their precedence, their values, and `${...}` in texts.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
-use std::sync::Arc;
 
 use capstan_proto::{BundleName, ClusterName, Revision};
 use serde_json::Value;
+
+use crate::limits::{VARIABLE_BYTES_MAX, VARIABLE_DEPTH_MAX};
+use crate::spec::Variables;
+use crate::yaml;
 
 /// A value that a variable may have. The declared type is kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,39 +45,312 @@ impl fmt::Display for Scalar {
 }
 
 /// What `${...}` may name besides variables.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct BuiltIn {
+#[derive(Clone, Copy, Debug)]
+pub struct BuiltIn<'a> {
     /// `cluster.name`.
-    pub cluster: ClusterName,
+    pub cluster: &'a ClusterName,
     /// `cluster.labels.<key>`.
-    pub labels: Arc<BTreeMap<String, String>>,
+    pub labels: &'a BTreeMap<String, String>,
     /// `bundle.name`.
-    pub bundle: BundleName,
+    pub bundle: &'a BundleName,
     /// `source.revision`.
-    pub revision: Revision,
+    pub revision: &'a Revision,
+}
+
+impl BuiltIn<'_> {
+    /// The value of a built-in name.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<Scalar> {
+        let text = match name {
+            "cluster.name" => self.cluster.as_str(),
+            "bundle.name" => self.bundle.name(),
+            "source.revision" => self.revision.as_str(),
+            _ => self.labels.get(name.strip_prefix("cluster.labels.")?)?,
+        };
+        Some(Scalar::Text(text.to_owned()))
+    }
 }
 
 /// The variables in force for one bundle on one cluster: each with its value, or why it has none.
 pub type Effective = BTreeMap<String, Result<Scalar, VariableError>>;
 
-/// Why a variable has no value.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+/// Why a text has no value.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, thiserror::Error)]
 pub enum VariableError {
     /// It uses a variable that nothing defines.
+    #[error("nothing defines the variable `{name}`")]
     Unknown {
         /// The name that nothing defines.
         name: String,
     },
     /// It uses itself, directly or not.
+    #[error("variables use each other in a circle: {}", names.join(" -> "))]
     Cycle {
         /// The names in the circle, in order of use.
         names: Vec<String>,
     },
     /// Its text has a `${` that does not begin a variable.
+    #[error("{message}")]
     Syntax {
         /// What is wrong.
         message: String,
     },
     /// Its value would be too long.
+    #[error("the value would be longer than {VARIABLE_BYTES_MAX} bytes")]
     TooLong,
+    /// Variables use variables too deeply.
+    #[error("variables use variables more than {VARIABLE_DEPTH_MAX} deep")]
+    TooDeep,
 }
+
+/// A piece of a text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// Taken as it is.
+    Literal(String),
+    /// `${name}` or `${name:-default}`.
+    Use {
+        /// The name.
+        name: String,
+        /// What stands in where nothing defines it.
+        default: Option<String>,
+    },
+}
+
+/// Splits a text into literals and uses of variables. `$${` stands for `${`.
+///
+/// # Errors
+/// When a `${` does not begin a variable.
+pub fn parse(text: &str) -> Result<Vec<Part>, VariableError> {
+    let mut parts = Vec::new();
+    let mut literal = String::new();
+    let mut rest = text;
+    while let Some(dollar) = rest.find('$') {
+        literal.push_str(&rest[..dollar]);
+        rest = &rest[dollar..];
+        if let Some(after) = rest.strip_prefix("$${") {
+            literal.push_str("${");
+            rest = after;
+        } else if let Some(after) = rest.strip_prefix("${") {
+            let (part, after) = variable(after)?;
+            if !literal.is_empty() {
+                parts.push(Part::Literal(std::mem::take(&mut literal)));
+            }
+            parts.push(part);
+            rest = after;
+        } else {
+            literal.push('$');
+            rest = &rest[1..];
+        }
+    }
+    literal.push_str(rest);
+    if !literal.is_empty() {
+        parts.push(Part::Literal(literal));
+    }
+    Ok(parts)
+}
+
+/// What follows `${`, and the text after `}`.
+fn variable(text: &str) -> Result<(Part, &str), VariableError> {
+    let syntax = |message: String| VariableError::Syntax { message };
+    let Some(end) = text.find('}') else {
+        return Err(syntax("`${` is not closed by `}`".to_owned()));
+    };
+    let (inside, after) = (&text[..end], &text[end + 1..]);
+    let (name, default) = match inside.split_once(":-") {
+        Some((name, default)) => (name, Some(default)),
+        None => (inside, None),
+    };
+    let part = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.' | '/');
+    if name.is_empty() || !name.chars().all(part) {
+        return Err(syntax(format!("`${{{inside}}}` does not name a variable")));
+    }
+    if default.is_some_and(|default| default.contains("${")) {
+        return Err(syntax(format!(
+            "the default of `{name}` cannot use a variable"
+        )));
+    }
+    let default = default.map(ToOwned::to_owned);
+    Ok((
+        Part::Use {
+            name: name.to_owned(),
+            default,
+        },
+        after,
+    ))
+}
+
+/// Whether a text is a name that variables may have.
+#[must_use]
+pub fn is_name(text: &str) -> bool {
+    let begins = text.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
+    begins
+        && text
+            .chars()
+            .all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-'))
+}
+
+/// Puts values into a text. A text that is exactly one variable takes its type.
+///
+/// # Errors
+/// When a variable has no value.
+pub fn expand(
+    text: &str,
+    variables: &Effective,
+    built_in: BuiltIn<'_>,
+) -> Result<Scalar, VariableError> {
+    let parts = parse(text)?;
+    join(&parts, |name| match variables.get(name) {
+        Some(value) => Some(value.clone()),
+        None => built_in.get(name).map(Ok),
+    })
+}
+
+/// The value of every variable. Of one name the last layer that has it counts.
+#[must_use]
+pub fn effective(layers: &[&Variables], built_in: BuiltIn<'_>) -> Effective {
+    let mut raw: BTreeMap<&str, &Scalar> = BTreeMap::new();
+    for layer in layers {
+        raw.extend(
+            layer
+                .iter()
+                .map(|(name, variable)| (name.as_str(), &variable.value)),
+        );
+    }
+    let mut resolver = Resolver {
+        raw: &raw,
+        built_in,
+        done: Effective::new(),
+        path: Vec::new(),
+    };
+    for name in raw.keys() {
+        resolver.resolve(name);
+    }
+    resolver.done
+}
+
+/// The variables of one layer that use each other in a circle, whatever other layers say.
+#[must_use]
+pub fn circles(layer: &Variables) -> Vec<(String, VariableError)> {
+    let uses = |name: &str| match layer.get(name).map(|variable| &variable.value) {
+        Some(Scalar::Text(text)) => parse(text).unwrap_or_default(),
+        _ => Vec::new(),
+    };
+    let mut found = Vec::new();
+    for start in layer.keys() {
+        let mut path = vec![start.clone()];
+        let mut seen = BTreeSet::new();
+        if walk(start, &uses, &mut path, &mut seen) {
+            found.push((start.clone(), VariableError::Cycle { names: path }));
+        }
+    }
+    found
+}
+
+/// Extends `path` until it comes back to where it began; false when it never does.
+fn walk(
+    name: &str,
+    uses: &impl Fn(&str) -> Vec<Part>,
+    path: &mut Vec<String>,
+    seen: &mut BTreeSet<String>,
+) -> bool {
+    for part in uses(name) {
+        let Part::Use { name: used, .. } = part else {
+            continue;
+        };
+        let closes = used == path[0];
+        if !closes && (path.len() > VARIABLE_DEPTH_MAX || !seen.insert(used.clone())) {
+            continue;
+        }
+        path.push(used.clone());
+        if closes || walk(&used, uses, path, seen) {
+            return true;
+        }
+        path.pop();
+    }
+    false
+}
+
+struct Resolver<'a> {
+    raw: &'a BTreeMap<&'a str, &'a Scalar>,
+    built_in: BuiltIn<'a>,
+    done: Effective,
+    path: Vec<String>,
+}
+
+impl Resolver<'_> {
+    fn resolve(&mut self, name: &str) -> Option<Result<Scalar, VariableError>> {
+        if let Some(value) = self.done.get(name) {
+            return Some(value.clone());
+        }
+        let Some(raw) = self.raw.get(name).copied() else {
+            return self.built_in.get(name).map(Ok);
+        };
+        let Scalar::Text(text) = raw else {
+            self.done.insert(name.to_owned(), Ok(raw.clone()));
+            return Some(Ok(raw.clone()));
+        };
+        if let Some(start) = self.path.iter().position(|used| used == name) {
+            let mut names = self.path[start..].to_vec();
+            names.push(name.to_owned());
+            return Some(Err(VariableError::Cycle { names }));
+        }
+        if self.path.len() >= VARIABLE_DEPTH_MAX {
+            return Some(Err(VariableError::TooDeep));
+        }
+        self.path.push(name.to_owned());
+        let value = parse(text).and_then(|parts| join(&parts, |used| self.resolve(used)));
+        self.path.pop();
+        // What failed inside a circle or too deep depends on where the walk began: every member
+        // is walked from itself, so that each gets the answer of its own.
+        if self.path.is_empty() || value.is_ok() {
+            self.done.insert(name.to_owned(), value.clone());
+        }
+        Some(value)
+    }
+}
+
+fn join(
+    parts: &[Part],
+    mut value_of: impl FnMut(&str) -> Option<Result<Scalar, VariableError>>,
+) -> Result<Scalar, VariableError> {
+    if let [Part::Use { name, default }] = parts {
+        return match (value_of(name), default) {
+            (Some(value), _) => value,
+            (None, Some(default)) => Ok(typed(default)),
+            (None, None) => Err(VariableError::Unknown { name: name.clone() }),
+        };
+    }
+    let mut text = String::new();
+    for part in parts {
+        match part {
+            Part::Literal(literal) => text.push_str(literal),
+            Part::Use { name, default } => match (value_of(name), default) {
+                (Some(value), _) => text.push_str(&value?.to_string()),
+                (None, Some(default)) => text.push_str(default),
+                (None, None) => return Err(VariableError::Unknown { name: name.clone() }),
+            },
+        }
+        if text.len() > VARIABLE_BYTES_MAX {
+            return Err(VariableError::TooLong);
+        }
+    }
+    Ok(Scalar::Text(text))
+}
+
+/// A default's type: what it would be without quotes, unless that would change its text.
+fn typed(text: &str) -> Scalar {
+    let scalar = match yaml::plain(text) {
+        yaml::Value::Bool(value) => Scalar::Bool(value),
+        yaml::Value::Number(number) => Scalar::Number(number),
+        _ => Scalar::Text(text.to_owned()),
+    };
+    if scalar.to_string() == text {
+        scalar
+    } else {
+        Scalar::Text(text.to_owned())
+    }
+}
+
+#[cfg(test)]
+mod tests;

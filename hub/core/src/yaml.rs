@@ -1,4 +1,14 @@
 //! YAML and JSON as a tree in which every value knows its place.
+//!
+//! A file is read document by document, so that a broken one does not take the others along. The
+//! tree is built from the parser's events rather than through serde: that costs no stack, so that
+//! nesting cannot overflow it, and recovers at the next document. Budgets bound what a file may
+//! cost: aliases cannot multiply.
+
+mod build;
+mod scalar;
+
+use crate::limits;
 
 /// A value and where it stands.
 #[derive(Clone, Debug, PartialEq)]
@@ -7,4 +17,175 @@ pub struct Node {
     pub line: u32,
     /// Column in characters, counted from 1.
     pub column: u32,
+    /// The value.
+    pub value: Value,
 }
+
+/// A value whose parts know their places.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Value {
+    /// Nothing.
+    Null,
+    /// A truth value.
+    Bool(bool),
+    /// A number.
+    Number(serde_json::Number),
+    /// A text.
+    Text(String),
+    /// A list.
+    List(Vec<Node>),
+    /// A map, in the order of the file. Keys are unique.
+    Map(Vec<(Key, Node)>),
+}
+
+/// A key of a map and where it stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Key {
+    /// Line, counted from 1.
+    pub line: u32,
+    /// Column in characters, counted from 1.
+    pub column: u32,
+    /// The key; numbers and truth values as they are written.
+    pub text: String,
+}
+
+/// Why a file, or one document of it, cannot be read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fault {
+    /// Line, counted from 1.
+    pub line: u32,
+    /// Column in characters, counted from 1.
+    pub column: u32,
+    /// One sentence.
+    pub message: String,
+}
+
+/// Which texts without quotes are something else than texts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Dialect {
+    /// As in YAML 1.2: `no` is a text, and so is `0001`.
+    Fleet,
+    /// As kubectl reads manifests (YAML 1.1): `no` is false, `0644` is octal.
+    Kubernetes,
+}
+
+impl Node {
+    /// The member of a map.
+    #[must_use]
+    pub fn get(&self, key: &str) -> Option<&Self> {
+        self.members()
+            .iter()
+            .find(|(k, _)| k.text == key)
+            .map(|(_, node)| node)
+    }
+
+    /// The value at a path of map keys.
+    #[must_use]
+    pub fn at(&self, path: &[&str]) -> Option<&Self> {
+        path.iter().try_fold(self, |node, key| node.get(key))
+    }
+
+    /// The text, if it is one.
+    #[must_use]
+    pub fn text(&self) -> Option<&str> {
+        match &self.value {
+            Value::Text(text) => Some(text),
+            _ => None,
+        }
+    }
+
+    /// The members of a map; none for anything else.
+    #[must_use]
+    pub fn members(&self) -> &[(Key, Self)] {
+        match &self.value {
+            Value::Map(members) => members,
+            _ => &[],
+        }
+    }
+
+    /// The items of a list; none for anything else.
+    #[must_use]
+    pub fn items(&self) -> &[Self] {
+        match &self.value {
+            Value::List(items) => items,
+            _ => &[],
+        }
+    }
+
+    /// The value without places.
+    #[must_use]
+    pub fn to_json(&self) -> serde_json::Value {
+        match &self.value {
+            Value::Null => serde_json::Value::Null,
+            Value::Bool(value) => serde_json::Value::Bool(*value),
+            Value::Number(number) => serde_json::Value::Number(number.clone()),
+            Value::Text(text) => serde_json::Value::String(text.clone()),
+            Value::List(items) => items.iter().map(Self::to_json).collect(),
+            Value::Map(members) => members
+                .iter()
+                .map(|(key, node)| (key.text.clone(), node.to_json()))
+                .collect(),
+        }
+    }
+
+    /// What it is, in a word.
+    #[must_use]
+    pub fn type_name(&self) -> &'static str {
+        match &self.value {
+            Value::Null => "nothing",
+            Value::Bool(_) => "a truth value",
+            Value::Number(_) => "a number",
+            Value::Text(_) => "a string",
+            Value::List(_) => "a list",
+            Value::Map(_) => "a map",
+        }
+    }
+}
+
+/// Reads every document of a file that is not empty; a broken one is a fault in its place.
+#[must_use]
+pub fn read(bytes: &[u8], dialect: Dialect) -> Vec<Result<Node, Fault>> {
+    if bytes.len() > limits::FILE_BYTES_MAX {
+        let message = format!(
+            "the file has {} bytes; more than {} are not read",
+            bytes.len(),
+            limits::FILE_BYTES_MAX
+        );
+        return vec![Err(Fault {
+            line: 1,
+            column: 1,
+            message,
+        })];
+    }
+    let text = match std::str::from_utf8(bytes) {
+        Ok(text) => text,
+        Err(error) => {
+            let before = String::from_utf8_lossy(&bytes[..error.valid_up_to()]);
+            let line = 1 + before.matches('\n').count();
+            let column = 1 + before
+                .rsplit('\n')
+                .next()
+                .map_or(0, |rest| rest.chars().count());
+            let message = "the file is not UTF-8".to_owned();
+            return vec![Err(Fault {
+                line: small(line),
+                column: small(column),
+                message,
+            })];
+        }
+    };
+    build::documents(text, dialect)
+}
+
+/// What a text without quotes is in a fleet file.
+#[must_use]
+pub fn plain(text: &str) -> Value {
+    scalar::plain(text, Dialect::Fleet)
+}
+
+fn small(number: usize) -> u32 {
+    u32::try_from(number).unwrap_or(u32::MAX).max(1)
+}
+
+#[cfg(test)]
+mod tests;

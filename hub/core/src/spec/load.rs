@@ -1,13 +1,166 @@
 //! Trees to declarations.
 
-use super::{Loaded, Spec, Trees};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use capstan_proto::ids::NameError;
+use capstan_proto::{BundleName, ClusterName, Digest, PlacementName, SourceName};
+
+use super::document::{Body, Kind};
+use super::read::{self, Contents, Found};
+use super::{Document, GroupName, Loaded, SourceState, Spec, Tree, Trees, keep, link};
+use crate::problem::{Code, Place, Problem};
 
 /// What was found in one file.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct FileRecord;
+pub(super) struct FileRecord {
+    digest: Digest,
+    pub(super) contents: Arc<Contents>,
+}
 
 /// Reads every source. Never fails: what is broken keeps its last good version, with a problem.
+///
+/// An unchanged file is not read again, where `previous` has it.
 #[must_use]
-pub fn load(_trees: &Trees, _previous: Option<&Spec>) -> Loaded {
-    (Spec::default(), Vec::new())
+pub fn load(trees: &Trees, previous: Option<&Spec>) -> Loaded {
+    let mut spec = Spec::default();
+    let mut problems = Vec::new();
+    for (source, state) in &trees.sources {
+        match state {
+            SourceState::Read(tree) => {
+                let files = read_files(source, tree, previous);
+                spec.revisions.insert(source.clone(), tree.revision.clone());
+                for record in files.values() {
+                    problems.extend(record.contents.problems.iter().cloned());
+                    for found in &record.contents.good {
+                        problems.extend(declare(&mut spec, source, found).err());
+                    }
+                }
+                spec.files.insert(source.clone(), files);
+            }
+            SourceState::Unread => keep::unread_source(&mut spec, previous, source),
+        }
+    }
+    for source in trees.sources.keys() {
+        problems.extend(keep::broken_documents(&mut spec, previous, source));
+    }
+    problems.extend(link::groups(&mut spec, previous));
+    problems.extend(link::placements(&mut spec, previous));
+    problems.extend(link::bundles(&mut spec, previous));
+    problems.extend(link::directories(&spec, trees));
+    problems.sort();
+    problems.dedup();
+    (spec, problems)
+}
+
+fn read_files(
+    source: &SourceName,
+    tree: &Tree,
+    previous: Option<&Spec>,
+) -> BTreeMap<String, FileRecord> {
+    let before = previous.and_then(|spec| spec.files.get(source));
+    let mut files = BTreeMap::new();
+    for (path, file) in tree
+        .files
+        .iter()
+        .filter(|(path, _)| read::is_candidate(path))
+    {
+        if let Some(record) = before.and_then(|files| files.get(path))
+            && record.digest == file.digest()
+        {
+            files.insert(path.clone(), record.clone());
+            continue;
+        }
+        let was_ours =
+            previous.is_some_and(|spec| !keep::documents_at(spec, source, path).is_empty());
+        let shared = Arc::from(path.as_str());
+        let contents = read::file(source, &shared, &tree.revision, file, was_ours);
+        if contents != Contents::default() {
+            let record = FileRecord {
+                digest: file.digest(),
+                contents: Arc::new(contents),
+            };
+            files.insert(path.clone(), record);
+        }
+    }
+    files
+}
+
+/// Adds a good document, unless its name is taken or too long.
+fn declare(spec: &mut Spec, source: &SourceName, found: &Found) -> Result<(), Problem> {
+    let bad_name = |error: NameError| {
+        Problem::error(&found.name_at, Code::BadName, error.to_string())
+            .hint("source and name together may have 62 bytes")
+    };
+    let document = &found.document;
+    let taken = match &document.spec {
+        Body::Cluster(cluster) => {
+            let name = ClusterName::try_new(found.name.as_str()).map_err(bad_name)?;
+            add(&mut spec.clusters, name, document, cluster.clone())
+        }
+        Body::Group(group) => {
+            let name = GroupName::try_new(source.clone(), found.name.as_str()).map_err(bad_name)?;
+            add(&mut spec.groups, name, document, group.clone())
+        }
+        Body::Bundle(bundle) => {
+            let name =
+                BundleName::try_new(source.clone(), found.name.as_str()).map_err(bad_name)?;
+            add(&mut spec.bundles, name, document, bundle.as_ref().clone())
+        }
+        Body::Placement(placement) => {
+            let name =
+                PlacementName::try_new(source.clone(), found.name.as_str()).map_err(bad_name)?;
+            add(
+                &mut spec.placements,
+                name,
+                document,
+                placement.as_ref().clone(),
+            )
+        }
+    };
+    match taken {
+        None => Ok(()),
+        Some(first) => Err(duplicate(document.spec.kind(), found, &first)),
+    }
+}
+
+fn add<K: Ord, T>(
+    map: &mut BTreeMap<K, Document<T>>,
+    name: K,
+    document: &Document<Body>,
+    spec: T,
+) -> Option<Place> {
+    if let Some(first) = map.get(&name) {
+        return Some(first.at.clone());
+    }
+    let Document {
+        at,
+        revision,
+        kept,
+        labels,
+        annotations,
+        spec: _,
+    } = document.clone();
+    map.insert(
+        name,
+        Document {
+            at,
+            revision,
+            kept,
+            labels,
+            annotations,
+            spec,
+        },
+    );
+    None
+}
+
+fn duplicate(kind: Kind, found: &Found, first: &Place) -> Problem {
+    let message = format!(
+        "{} `{}` is declared already, at {first}",
+        kind.as_str(),
+        found.name
+    );
+    Problem::error(&found.name_at, Code::DuplicateName, message)
+        .hint("the first path counts; rename or remove one")
 }

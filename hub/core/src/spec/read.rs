@@ -1,0 +1,185 @@
+//! One file to its documents.
+
+use std::sync::Arc;
+
+use capstan_proto::{Revision, SourceName};
+
+use super::document::{self, Body, Kind};
+use super::fields::Reader;
+use super::{API_VERSION, Document, File};
+use crate::problem::{Code, Place, Problem, did_you_mean};
+use crate::yaml::{Dialect, Node, Value, read};
+
+/// What was found in one file.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct Contents {
+    /// Good documents, in order.
+    pub(super) good: Vec<Found>,
+    /// Documents that are ours and broken.
+    pub(super) broken: Vec<Broken>,
+    /// Documents that are not ours, by kind and name: one that was ours is missed.
+    pub(super) foreign: Vec<(Place, String, String)>,
+    /// Whether some document could not be parsed at all, and where.
+    pub(super) fault: Option<Place>,
+    /// What is wrong.
+    pub(super) problems: Vec<Problem>,
+}
+
+/// A good document.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Found {
+    pub(super) name: String,
+    pub(super) name_at: Place,
+    pub(super) document: Document<Body>,
+}
+
+/// A document that is ours and broken: what is known of its identity.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Broken {
+    pub(super) at: Place,
+    pub(super) kind: Option<Kind>,
+    pub(super) name: Option<String>,
+}
+
+/// Whether a file can hold fleet documents, by its name.
+pub(super) fn is_candidate(path: &str) -> bool {
+    [".yaml", ".yml", ".json"]
+        .iter()
+        .any(|ending| path.ends_with(ending))
+}
+
+/// Whether a file can hold fleet documents, by a look at its bytes.
+pub(super) fn mentions_us(file: &File) -> bool {
+    contains(file.bytes(), b"capstan.")
+}
+
+/// Reads a file. `was_ours` says whether it held a document of ours before.
+pub(super) fn file(
+    source: &SourceName,
+    path: &Arc<str>,
+    revision: &Revision,
+    file: &File,
+    was_ours: bool,
+) -> Contents {
+    let mut contents = Contents::default();
+    if !was_ours && !mentions_us(file) {
+        return contents;
+    }
+    let mut reader = Reader {
+        source,
+        path,
+        problems: Vec::new(),
+    };
+    for document in read(file.bytes(), Dialect::Fleet) {
+        match document {
+            Ok(node) => one(&mut reader, &node, revision, &mut contents),
+            Err(fault) if was_ours || contains(file.bytes(), b"capstan.dev/") => {
+                let at = reader.place(fault.line, fault.column);
+                let problem = Problem::error(&at, Code::NotYaml, fault.message);
+                reader.push(
+                    problem,
+                    "what this document declared before stays until it is mended",
+                );
+                if was_ours || contains(file.bytes(), API_VERSION.as_bytes()) {
+                    contents.fault.get_or_insert(at);
+                }
+            }
+            Err(_) => {}
+        }
+    }
+    contents.problems = reader.problems;
+    contents
+}
+
+fn contains(bytes: &[u8], needle: &[u8]) -> bool {
+    bytes.windows(needle.len()).any(|window| window == needle)
+}
+
+fn one(reader: &mut Reader<'_>, node: &Node, revision: &Revision, contents: &mut Contents) {
+    let text = |key: &str| node.get(key).and_then(Node::text).map(ToOwned::to_owned);
+    let name_node = node.at(&["metadata", "name"]);
+    let name = name_node.and_then(Node::text).map(ToOwned::to_owned);
+    let at = reader.at(node);
+    let version = text("apiVersion").unwrap_or_default();
+    let kind_text = text("kind").unwrap_or_default();
+    if version != API_VERSION {
+        if !version.starts_with("capstan.") {
+            contents
+                .foreign
+                .push((at, kind_text, name.unwrap_or_default()));
+            return;
+        }
+        let wrong = node.get("apiVersion").unwrap_or(node);
+        let message = format!("`{version}` is no version of fleet files");
+        reader.error(
+            wrong,
+            Code::UnknownVersion,
+            message,
+            &format!("write {API_VERSION}"),
+        );
+        contents.broken.push(Broken {
+            at,
+            kind: Kind::parse(&kind_text),
+            name,
+        });
+        return;
+    }
+    let Some(kind) = kind(reader, node, &kind_text) else {
+        contents.broken.push(Broken {
+            at,
+            kind: None,
+            name,
+        });
+        return;
+    };
+    let errors = reader.errors();
+    let document = document::decode(reader, node, kind, revision);
+    match (document, &name) {
+        (Some(document), Some(name)) if reader.errors() == errors => {
+            let name_at = reader.at(name_node.unwrap_or(node));
+            contents.good.push(Found {
+                name: name.clone(),
+                name_at,
+                document,
+            });
+        }
+        _ => contents.broken.push(Broken {
+            at,
+            kind: Some(kind),
+            name,
+        }),
+    }
+}
+
+fn kind(reader: &mut Reader<'_>, node: &Node, text: &str) -> Option<Kind> {
+    if let Some(kind) = Kind::parse(text) {
+        return Some(kind);
+    }
+    let known: Vec<&str> = Kind::ALL.iter().map(|kind| kind.as_str()).collect();
+    match node.get("kind") {
+        Some(wrong) if Kind::LATER.contains(&text) => {
+            let message = format!("this version does not know the kind `{text}` yet");
+            let hint = format!("allowed: {}", known.join(", "));
+            reader.error(wrong, Code::Unsupported, message, &hint);
+        }
+        Some(wrong) if wrong.value != Value::Null => {
+            let message = format!("`{text}` is no kind of fleet file");
+            reader.error(
+                wrong,
+                Code::UnknownKind,
+                message,
+                &did_you_mean(text, &known),
+            );
+        }
+        _ => {
+            let hint = format!("allowed: {}", known.join(", "));
+            reader.error(
+                node,
+                Code::MissingField,
+                "`kind` is missing".to_owned(),
+                &hint,
+            );
+        }
+    }
+    None
+}

@@ -1,0 +1,200 @@
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::sync::Arc;
+
+use capstan_proto::{BundleName, ClusterName, Revision, SourceName};
+use expect_test::{Expect, expect};
+
+use super::{BuiltIn, Scalar, effective, expand};
+use crate::problem::Place;
+use crate::spec::{Variable, Variables};
+
+fn layer(pairs: &[(&str, Scalar)]) -> Variables {
+    let source = SourceName::try_new("main").unwrap();
+    let at = Place {
+        source,
+        path: Arc::from("x.yaml"),
+        line: 1,
+        column: 1,
+    };
+    let variable = |value: &Scalar| Variable {
+        at: at.clone(),
+        value: value.clone(),
+    };
+    pairs
+        .iter()
+        .map(|(name, value)| ((*name).to_owned(), variable(value)))
+        .collect()
+}
+
+fn text(text: &str) -> Scalar {
+    Scalar::Text(text.to_owned())
+}
+
+/// Prints the value of every variable, then of every text.
+fn check(layers: &[Variables], texts: &[&str], expected: Expect) {
+    let cluster = ClusterName::try_new("shop-1").unwrap();
+    let labels = BTreeMap::from([("topology.kubernetes.io/zone".to_owned(), "z1".to_owned())]);
+    let bundle = BundleName::try_new(SourceName::try_new("main").unwrap(), "web").unwrap();
+    let revision = Revision::try_new("a".repeat(40)).unwrap();
+    let built_in = BuiltIn {
+        cluster: &cluster,
+        labels: &labels,
+        bundle: &bundle,
+        revision: &revision,
+    };
+    let layers: Vec<&Variables> = layers.iter().collect();
+    let variables = effective(&layers, built_in);
+    let show = |value: Result<Scalar, super::VariableError>| match value {
+        Ok(value) => value.to_value().to_string(),
+        Err(error) => format!("error: {error}"),
+    };
+    let mut out = String::new();
+    for (name, value) in &variables {
+        writeln!(out, "{name} = {}", show(value.clone())).unwrap();
+    }
+    for text in texts {
+        writeln!(
+            out,
+            "{text} -> {}",
+            show(expand(text, &variables, built_in))
+        )
+        .unwrap();
+    }
+    expected.assert_eq(&out);
+}
+
+#[test]
+fn later_layers_win_and_types_are_kept() {
+    let defaults = layer(&[
+        ("replicas", Scalar::Number(2.into())),
+        ("debug", Scalar::Bool(false)),
+    ]);
+    let cluster = layer(&[("replicas", Scalar::Number(10.into()))]);
+    check(
+        &[defaults, cluster],
+        &[
+            "${replicas}",
+            "x${replicas}",
+            "${debug}",
+            "${nothing:-3}",
+            "${nothing:-1.10}",
+            "${nothing:-}",
+        ],
+        expect![[r#"
+            debug = false
+            replicas = 10
+            ${replicas} -> 10
+            x${replicas} -> "x10"
+            ${debug} -> false
+            ${nothing:-3} -> 3
+            ${nothing:-1.10} -> "1.10"
+            ${nothing:-} -> ""
+        "#]],
+    );
+}
+
+#[test]
+fn variables_use_variables_and_built_in_names() {
+    let variables = layer(&[
+        ("domain", text("${host}.example")),
+        ("host", text("s${store}")),
+        ("store", text("0001")),
+    ]);
+    check(
+        &[variables],
+        &[
+            "https://${domain}/",
+            "${cluster.name} ${bundle.name} ${cluster.labels.topology.kubernetes.io/zone}",
+            "${source.revision}",
+        ],
+        expect![[r#"
+            domain = "s0001.example"
+            host = "s0001"
+            store = "0001"
+            https://${domain}/ -> "https://s0001.example/"
+            ${cluster.name} ${bundle.name} ${cluster.labels.topology.kubernetes.io/zone} -> "shop-1 web z1"
+            ${source.revision} -> "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+        "#]],
+    );
+}
+
+#[test]
+fn a_circle_is_an_error_of_each_member_and_of_what_uses_them() {
+    let variables = layer(&[
+        ("a", text("${b}")),
+        ("b", text("x${c}")),
+        ("c", text("${b}")),
+        ("self", text("${self}")),
+    ]);
+    check(
+        &[variables],
+        &["${a:-default}"],
+        expect![[r#"
+        a = error: variables use each other in a circle: b -> c -> b
+        b = error: variables use each other in a circle: b -> c -> b
+        c = error: variables use each other in a circle: b -> c -> b
+        self = error: variables use each other in a circle: self -> self
+        ${a:-default} -> error: variables use each other in a circle: b -> c -> b
+    "#]],
+    );
+}
+
+#[test]
+fn a_literal_dollar_stays_and_a_doubled_one_escapes() {
+    check(
+        &[],
+        &["$5 $HOME $${x} $", "a$${a}${cluster.name}"],
+        expect![[r#"
+            $5 $HOME $${x} $ -> "$5 $HOME ${x} $"
+            a$${a}${cluster.name} -> "a${a}shop-1"
+        "#]],
+    );
+}
+
+#[test]
+fn what_is_no_variable_is_an_error_in_words() {
+    check(
+        &[],
+        &[
+            "${",
+            "${a b}",
+            "${}",
+            "${unknown}",
+            "${a:-${b}}",
+            "${cluster.labels.none}",
+        ],
+        expect![[r#"
+            ${ -> error: `${` is not closed by `}`
+            ${a b} -> error: `${a b}` does not name a variable
+            ${} -> error: `${}` does not name a variable
+            ${unknown} -> error: nothing defines the variable `unknown`
+            ${a:-${b}} -> error: the default of `a` cannot use a variable
+            ${cluster.labels.none} -> error: nothing defines the variable `cluster.labels.none`
+        "#]],
+    );
+}
+
+#[test]
+fn values_that_double_themselves_are_cut_off() {
+    let mut pairs = vec![("v00".to_owned(), text("0123456789"))];
+    for n in 1..31 {
+        let used = format!("${{v{:02}}}", n - 1);
+        pairs.push((format!("v{n:02}"), text(&format!("{used}{used}"))));
+    }
+    let borrowed: Vec<_> = pairs.iter().map(|(n, v)| (n.as_str(), v.clone())).collect();
+    let last = borrowed.last().cloned().into_iter().collect::<Vec<_>>();
+    let cluster = ClusterName::try_new("c").unwrap();
+    let bundle = BundleName::try_new(SourceName::try_new("main").unwrap(), "web").unwrap();
+    let revision = Revision::try_new("a".repeat(40)).unwrap();
+    let labels = BTreeMap::new();
+    let built_in = BuiltIn {
+        cluster: &cluster,
+        labels: &labels,
+        bundle: &bundle,
+        revision: &revision,
+    };
+    let layer = layer(&borrowed);
+    let values = effective(&[&layer], built_in);
+    assert_eq!(values[last[0].0], Err(super::VariableError::TooLong));
+}

@@ -1,0 +1,141 @@
+use std::fmt::Write as _;
+
+use expect_test::{Expect, expect};
+
+use super::{Dialect, read};
+
+fn check(dialect: Dialect, text: &str, expected: Expect) {
+    let mut out = String::new();
+    for document in read(text.as_bytes(), dialect) {
+        match document {
+            Ok(node) => writeln!(out, "{}:{} {}", node.line, node.column, node.to_json()).unwrap(),
+            Err(f) => writeln!(out, "{}:{} fault: {}", f.line, f.column, f.message).unwrap(),
+        }
+    }
+    expected.assert_eq(&out);
+}
+
+#[test]
+fn every_document_has_its_place_and_empty_ones_are_skipped() {
+    check(
+        Dialect::Fleet,
+        "# comment\na: 1\n---\n---\n- x\n- {b: [true, null, 1.5]}\n",
+        expect![[r#"
+            2:1 {"a":1}
+            5:1 ["x",{"b":[true,null,1.5]}]
+        "#]],
+    );
+}
+
+#[test]
+fn a_broken_document_does_not_take_the_ones_before_it_along() {
+    check(
+        Dialect::Fleet,
+        "a: 1\n---\nb: [1\nc: }\n---\nd: 1\n",
+        expect![[r#"
+            1:1 {"a":1}
+            4:2 fault: illegal placement of ':' indicator
+            6:1 {"d":1}
+        "#]],
+    );
+}
+
+#[test]
+fn texts_that_look_like_something_else_stay_texts_in_fleet_files() {
+    check(
+        Dialect::Fleet,
+        "{a: no, b: 0001, c: 0x10, d: '1', e: ~, f: .inf, 1: y}",
+        expect![[r#"
+            1:1 {"1":"y","a":"no","b":"0001","c":"0x10","d":"1","e":null,"f":".inf"}
+        "#]],
+    );
+}
+
+#[test]
+fn manifests_are_read_as_kubectl_reads_them() {
+    check(
+        Dialect::Kubernetes,
+        "{a: no, b: 0644, c: 1e3, d: '1', e: 12345678901234567890}",
+        expect![[r#"
+        1:1 {"a":false,"b":420,"c":1000.0,"d":"1","e":12345678901234567890}
+    "#]],
+    );
+}
+
+#[test]
+fn json_with_tabs_is_read() {
+    check(
+        Dialect::Fleet,
+        "{\n\t\"a\": [\n\t\t\"b\"\n\t]\n}\n",
+        expect![[r#"
+        1:1 {"a":["b"]}
+    "#]],
+    );
+}
+
+#[test]
+fn a_doubled_key_is_a_fault_at_the_second_one() {
+    check(
+        Dialect::Fleet,
+        "a: 1\nb:\n  c: 1\n  c: 2\n",
+        expect![[r#"
+            4:3 fault: `c` stands here twice
+        "#]],
+    );
+}
+
+#[test]
+fn anchors_and_merge_keys_are_resolved() {
+    check(
+        Dialect::Fleet,
+        "a: &x {k: 1, l: 2}\nb: *x\nc:\n  <<: *x\n  l: 3\n",
+        expect![[r#"
+        1:1 {"a":{"k":1,"l":2},"b":{"k":1,"l":2},"c":{"k":1,"l":3}}
+    "#]],
+    );
+}
+
+#[test]
+fn an_alias_bomb_is_a_fault() {
+    let mut text = "a0: &a0 [x,x,x,x,x,x,x,x,x,x]\n".to_owned();
+    for level in 1..12 {
+        let alias = format!("*a{}", level - 1);
+        let list = [alias.as_str(); 10].join(",");
+        writeln!(text, "a{level}: &a{level} [{list}]").unwrap();
+    }
+    check(
+        Dialect::Fleet,
+        &text,
+        expect![[r#"
+            5:38 fault: aliases that stand for more than 100000 values
+        "#]],
+    );
+}
+
+#[test]
+fn nesting_without_end_is_a_fault() {
+    check(
+        Dialect::Fleet,
+        &"[".repeat(100_000),
+        expect![[r#"
+            1:129 fault: recursion limit exceeded
+        "#]],
+    );
+    let deep: String = (0..2_000)
+        .map(|n| format!("{}a:\n", " ".repeat(n)))
+        .collect();
+    check(
+        Dialect::Fleet,
+        &deep,
+        expect![[r#"
+            129:129 fault: recursion limit exceeded
+        "#]],
+    );
+}
+
+#[test]
+fn bytes_that_are_not_utf_8_are_a_fault_at_their_place() {
+    let faults = read(b"a: 1\nb: \xff\n", Dialect::Fleet);
+    let fault = faults[0].as_ref().unwrap_err();
+    assert_eq!((fault.line, fault.column), (2, 4));
+}
