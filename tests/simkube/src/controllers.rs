@@ -8,13 +8,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde_json::Value;
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
 use tokio::time::Instant;
 
 use crate::app::{App, stopped};
 use crate::object;
 use crate::store::{Key, Reference};
 use crate::world::{DEFINITIONS, NAMESPACES, World};
+use crate::write;
 
 mod aggregation;
 mod daemon_sets;
@@ -151,6 +153,12 @@ fn interested(world: &World, resource: &str, object: &Value) -> Vec<Reference> {
     let mut references: Vec<Reference> = object::owner_uids(object)
         .filter_map(|uid| world.store.by_uid(uid).cloned())
         .collect();
+    if let Some(volume) = object["spec"]["volumeName"]
+        .as_str()
+        .filter(|_| resource == "persistentvolumeclaims")
+    {
+        references.push(("persistentvolumes".to_owned(), Key::new("", volume)));
+    }
     let namespace = object::namespace(object);
     if !namespace.is_empty()
         && world
@@ -237,4 +245,106 @@ fn set_condition(object: &mut Value, condition: Value) {
         }
     }
     *known = fresh;
+}
+
+/// The objects of a resource that `owner` controls.
+fn owned(world: &World, resource: &str, owner: &Value) -> Vec<Arc<Value>> {
+    let uid = object::uid(owner);
+    world
+        .store
+        .dependents(uid)
+        .into_iter()
+        .filter(|(of, _)| of == resource)
+        .filter_map(|(of, key)| world.store.get(&of, &key).cloned())
+        .filter(|object| object::controller_of(object).is_some_and(|owner| owner["uid"] == uid))
+        .collect()
+}
+
+/// Makes a pod of a workload's template; `extra` adds labels, annotations and parts of the spec.
+fn make_pod(world: &mut World, owner: &Value, name: &str, extra: &Value) {
+    let template = &owner["spec"]["template"];
+    let mut pod = json!({
+        "apiVersion": "v1", "kind": "Pod",
+        "metadata": {
+            "name": name,
+            "namespace": object::namespace(owner),
+            "ownerReferences": [object::controller_reference(owner)],
+        },
+        "spec": template["spec"],
+    });
+    for part in ["labels", "annotations"] {
+        let texts = template["metadata"][part].as_object().into_iter().flatten();
+        for (key, value) in texts.chain(extra[part].as_object().into_iter().flatten()) {
+            object::child_mut(object::metadata_mut(&mut pod), part)
+                .insert(key.clone(), value.clone());
+        }
+    }
+    for (key, value) in extra["spec"].as_object().into_iter().flatten() {
+        if !value.is_null() {
+            object::child_mut(object::root_mut(&mut pod), "spec")
+                .insert(key.clone(), value.clone());
+        }
+    }
+    write::controller_create(world, "pods", pod);
+}
+
+/// Writes a status if it says something new.
+fn put_status(world: &mut World, resource: &str, key: &Key, status: Value) {
+    if world
+        .store
+        .get(resource, key)
+        .is_some_and(|live| live["status"] != status)
+    {
+        write::update_status(world, resource, key, status, "kube-controller-manager");
+    }
+}
+
+/// The revision of a set's template, kept as an object, as by the real controllers.
+fn ensure_revision(world: &mut World, owner: &Value, name: &str) {
+    const REVISIONS: &str = "controllerrevisions.apps";
+    let revisions = owned(world, REVISIONS, owner);
+    let newest = revisions
+        .iter()
+        .filter_map(|revision| revision["revision"].as_i64())
+        .max()
+        .unwrap_or(0);
+    match revisions
+        .iter()
+        .find(|revision| object::name(revision) == name)
+    {
+        Some(revision) if revision["revision"] == newest => {}
+        Some(revision) => {
+            let mut again = Value::clone(revision);
+            again["revision"] = json!(newest + 1);
+            write::controller_update(world, REVISIONS, again, "");
+        }
+        None => {
+            write::controller_create(
+                world,
+                REVISIONS,
+                json!({
+                    "apiVersion": "apps/v1", "kind": "ControllerRevision",
+                    "metadata": {
+                        "name": name,
+                        "namespace": object::namespace(owner),
+                        "labels": owner["spec"]["template"]["metadata"]["labels"],
+                        "ownerReferences": [object::controller_reference(owner)],
+                    },
+                    "data": {"spec": {"template": owner["spec"]["template"]}},
+                    "revision": newest + 1,
+                }),
+            );
+        }
+    }
+}
+
+/// A short hash of a template, in the alphabet of generated names.
+fn template_hash(template: &Value) -> String {
+    const LETTERS: &[u8] = b"bcdfghjklmnpqrstvwxz2456789";
+    let digest = Sha256::digest(template.to_string());
+    digest
+        .iter()
+        .take(9)
+        .map(|byte| char::from(LETTERS[usize::from(*byte) % LETTERS.len()]))
+        .collect()
 }

@@ -1,4 +1,63 @@
-//! Stand-in.
+//! Owns ReplicaSets: as many pods as asked for.
+
+use std::cmp::Reverse;
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+
+use super::{garbage, owned, pods};
+use crate::store::Key;
 use crate::world::World;
-use serde_json::Value;
-pub(super) fn reconcile(_: &mut World, _: &Value) {}
+use crate::{object, write};
+
+const REPLICA_SETS: &str = "replicasets.apps";
+
+pub(super) fn reconcile(world: &mut World, set: &Value) {
+    if object::is_terminating(set) {
+        return;
+    }
+    let active: Vec<Arc<Value>> = owned(world, "pods", set)
+        .into_iter()
+        .filter(|pod| pods::is_active(pod))
+        .collect();
+    let wanted = usize::try_from(set["spec"]["replicas"].as_i64().unwrap_or(1)).unwrap_or(0);
+    for _ in active.len()..wanted {
+        let name = write::generated(&format!("{}-", object::name(set)));
+        super::make_pod(world, set, &name, &json!({}));
+    }
+    if active.len() > wanted {
+        shrink(world, active, wanted);
+    }
+    status(world, set);
+}
+
+/// Removes the pods that are missed least: those not ready, then the youngest.
+fn shrink(world: &mut World, mut pods: Vec<Arc<Value>>, wanted: usize) {
+    pods.sort_by_key(|pod| (pods::is_ready(pod), Reverse(object::revision(pod))));
+    let surplus = pods.len() - wanted;
+    for pod in &pods[..surplus] {
+        garbage::remove(world, "pods", &Key::of(pod));
+    }
+}
+
+fn status(world: &mut World, set: &Value) {
+    let active: Vec<Arc<Value>> = owned(world, "pods", set)
+        .into_iter()
+        .filter(|pod| pods::is_active(pod))
+        .collect();
+    let ready = active.iter().filter(|pod| pods::is_ready(pod)).count();
+    let mut status = json!({
+        "replicas": active.len(),
+        "observedGeneration": object::generation(set),
+    });
+    for (field, count) in [
+        ("fullyLabeledReplicas", active.len()),
+        ("readyReplicas", ready),
+        ("availableReplicas", ready),
+    ] {
+        if count > 0 {
+            status[field] = json!(count);
+        }
+    }
+    super::put_status(world, REPLICA_SETS, &Key::of(set), status);
+}
