@@ -16,7 +16,7 @@ mod identity;
 mod issue;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub use authority::{Authority, AuthorityError, MadeAuthority};
 pub use csr::{BadRequest, PublicKey};

@@ -13,7 +13,7 @@ use super::lock::{self, Lock};
 use super::recover::{self, Cut};
 use super::state::State;
 use super::watch::Watcher;
-use super::writer::{Command, Writer};
+use super::writer::{COMPACT_BYTES_MIN, Command, Writer};
 use super::{
     Answer, Entry, Key, LeaseId, Ledger, Listing, ModRevision, Monotonic, OpenError, Outcome, Page,
     ReadError, Txn, Watching, WriteError,
@@ -34,68 +34,79 @@ pub struct Embedded {
     _lock: Lock,
 }
 
+/// What a test does differently.
+pub(super) struct Tuning {
+    /// Puts something between the ledger and the real disk.
+    pub(super) disk: Box<dyn FnOnce(FileDisk) -> Box<dyn Disk>>,
+    /// A file below this size is not compacted.
+    pub(super) compact_bytes_min: u64,
+}
+
+impl Default for Tuning {
+    fn default() -> Self {
+        Self { disk: Box::new(|disk| Box::new(disk)), compact_bytes_min: COMPACT_BYTES_MIN }
+    }
+}
+
+/// What the writer thread begins with.
+struct Writing {
+    disk: Box<dyn Disk>,
+    state: State,
+    length: u64,
+    compact_bytes_min: u64,
+}
+
 impl Embedded {
     /// Makes a new, empty ledger; refuses where there already is one.
     pub fn create(path: &Path) -> Result<Self, OpenError> {
-        let lock = lock::take(path)?;
-        if path
-            .try_exists()
-            .map_err(|source| io_error("look for", path, source))?
-        {
-            return Err(OpenError::Exists {
-                path: path.to_owned(),
-            });
-        }
-        let mut disk = FileDisk::absent(path);
-        let state = State::default();
-        let length = disk::replace(&mut disk, &recover::snapshot_of(&state)).map_err(
-            |(Replace::NotDone(source) | Replace::Unsure(source))| io_error("create", path, source),
-        )?;
-        Self::start(Box::new(disk), state, length, None, (lock, path))
+        Self::create_on(path, Tuning::default())
     }
 
     /// Opens an existing ledger; a missing or damaged one is an error, never an empty ledger.
     pub fn open(path: &Path) -> Result<Self, OpenError> {
-        Self::open_on(path, |disk| Box::new(disk))
+        Self::open_on(path, Tuning::default())
     }
 
-    /// Opens a ledger on a disk that `wrap` may replace with one that fails.
-    pub(super) fn open_on(
-        path: &Path,
-        wrap: impl FnOnce(FileDisk) -> Box<dyn Disk>,
-    ) -> Result<Self, OpenError> {
+    pub(super) fn create_on(path: &Path, tuning: Tuning) -> Result<Self, OpenError> {
+        let lock = lock::take(path)?;
+        if path.try_exists().map_err(|source| io_error("look for", path, source))? {
+            return Err(OpenError::Exists { path: path.to_owned() });
+        }
+        let mut disk = (tuning.disk)(FileDisk::absent(path));
+        let state = State::default();
+        let length = disk::replace(disk.as_mut(), &recover::snapshot_of(&state)).map_err(
+            |(Replace::NotDone(source) | Replace::Unsure(source))| io_error("create", path, source),
+        )?;
+        let writer = Writing { disk, state, length, compact_bytes_min: tuning.compact_bytes_min };
+        Self::start(writer, None, lock, path)
+    }
+
+    pub(super) fn open_on(path: &Path, tuning: Tuning) -> Result<Self, OpenError> {
         let missing = |source: io::Error| match source.kind() {
-            io::ErrorKind::NotFound => OpenError::Missing {
-                path: path.to_owned(),
-            },
+            io::ErrorKind::NotFound => OpenError::Missing { path: path.to_owned() },
             _ => io_error("read", path, source),
         };
         fs::metadata(path).map_err(missing)?;
         let lock = lock::take(path)?;
         let (file, bytes) = FileDisk::open(path).map_err(missing)?;
-        let recovered = recover::recover(&bytes).map_err(|damage| OpenError::Damaged {
-            path: path.to_owned(),
-            damage,
-        })?;
+        let recovered = recover::recover(&bytes)
+            .map_err(|damage| OpenError::Damaged { path: path.to_owned(), damage })?;
         drop_replacement(path)?;
-        let mut disk = wrap(file);
+        let mut disk = (tuning.disk)(file);
         if let Some(cut) = recovered.cut {
-            tracing::warn!(
-                offset = cut.offset,
-                bytes = cut.bytes,
-                "cut an unfinished write from the ledger's end"
-            );
+            let (offset, bytes) = (cut.offset, cut.bytes);
+            tracing::warn!(offset, bytes, "cut an unfinished write from the ledger's end");
             disk.truncate(recovered.length)
                 .and_then(|()| disk.sync())
                 .map_err(|source| io_error("cut an unfinished write from", path, source))?;
         }
-        Self::start(
+        let writer = Writing {
             disk,
-            recovered.state,
-            recovered.length,
-            recovered.cut,
-            (lock, path),
-        )
+            state: recovered.state,
+            length: recovered.length,
+            compact_bytes_min: tuning.compact_bytes_min,
+        };
+        Self::start(writer, recovered.cut, lock, path)
     }
 
     /// What opening cut off, if the process before this one was killed while it wrote.
@@ -109,21 +120,20 @@ impl Embedded {
     }
 
     fn start(
-        disk: Box<dyn Disk>,
-        state: State,
-        length: u64,
+        writing: Writing,
         cut: Option<Cut>,
-        held: (Lock, &Path),
+        lock: Lock,
+        path: &Path,
     ) -> Result<Self, OpenError> {
-        let (lock, path) = held;
-        let (changed, _) = watch::channel(state.revision);
-        let state = Arc::new(Mutex::new(state));
+        let (changed, _) = watch::channel(writing.state.revision);
+        let state = Arc::new(Mutex::new(writing.state));
         let (commands, receiver) = mpsc::channel(COMMANDS_MAX);
         let writer = Writer {
-            disk,
-            length,
+            disk: writing.disk,
+            length: writing.length,
             state: state.clone(),
             changed: changed.clone(),
+            compact_bytes_min: writing.compact_bytes_min,
             broken: None,
         };
         let thread = thread::Builder::new()

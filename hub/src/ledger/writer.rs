@@ -24,7 +24,7 @@ const GROUP_BYTES: usize = 1024 * 1024;
 const GROUP_TXNS_MAX: usize = 512;
 
 /// Below this size the file is never compacted: replaying 4 MiB takes some 20 ms.
-const COMPACT_BYTES_MIN: u64 = 4 * 1024 * 1024;
+pub(super) const COMPACT_BYTES_MIN: u64 = 4 * 1024 * 1024;
 
 /// The file is compacted when it is this many times what a snapshot would take: disk use stays below 4 x live data (and
 /// 5 x while the replacement is written), and each byte is rewritten at most about once for every 3 bytes written.
@@ -50,6 +50,8 @@ pub(super) struct Writer {
     pub(super) length: u64,
     pub(super) state: Arc<Mutex<State>>,
     pub(super) changed: watch::Sender<ModRevision>,
+    /// A file below this size is not compacted.
+    pub(super) compact_bytes_min: u64,
     /// Set once nobody can know any more what the disk holds; from then on nothing is written.
     pub(super) broken: Option<String>,
 }
@@ -289,7 +291,7 @@ impl Writer {
     /// Rewrites the file as one snapshot when most of it is history.
     fn compact_if_due(&mut self) {
         let live = self.locked(|state| state.live_bytes());
-        let due = self.length > COMPACT_BYTES_MIN && self.length / COMPACT_FACTOR > live;
+        let due = self.length > self.compact_bytes_min && self.length / COMPACT_FACTOR > live;
         if due && self.broken.is_none() {
             self.compact();
         }
