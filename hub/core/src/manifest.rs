@@ -4,14 +4,20 @@
 //! change is not parsed again, and clusters whose inputs are equal share one result (all of them,
 //! without `substitute`). Deliberately absent: Kustomize and Helm.
 
+mod fold;
+mod instantiate;
+mod parse;
+mod refuse;
 mod render;
 mod scope;
+mod substitute;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use capstan_proto::{BundleName, ClusterName, Digest, ObjectKey};
 
+pub use instantiate::BUNDLE_LABEL;
 pub use render::render;
 pub use scope::{Scope, Scopes};
 

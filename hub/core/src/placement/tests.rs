@@ -113,7 +113,9 @@ spec:
     - {key: tier, operator: DoesNotExist}
     - {key: region, operator: NotIn, values: [us]}
 ";
-    check(&format!("{CLUSTERS}{placements}"), expect![[r#"
+    check(
+        &format!("{CLUSTERS}{placements}"),
+        expect![[r#"
         placement labels
           + dev: name matches `d?v` (p.yaml:10:5)
           + prod-eu: label env is `prod`, label region is `eu` (p.yaml:8:5)
@@ -124,7 +126,8 @@ spec:
           - prod-us: label region is `us`, which NotIn excludes (p.yaml:18:5)
         dev/web by labels color="blue" replicas=1 shadows operators
         prod-eu/web by labels color="blue" replicas=1
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -138,13 +141,16 @@ spec: {clusters: [{matchLabels: {region: eu}}], except: [{matchLabels: {tier: si
 @Placement p
 spec: {bundles: [web], clusters: [{}], except: [{groups: [all-prod]}]}
 ";
-    check(&format!("{CLUSTERS}{placements}"), expect![[r#"
+    check(
+        &format!("{CLUSTERS}{placements}"),
+        expect![[r#"
         placement p
           + dev: `{}` is every declared cluster (p.yaml:15:35)
           x prod-eu: member of group all-prod (p.yaml:15:49)
           x prod-us: member of group all-prod (p.yaml:15:49)
         dev/web by p color="blue" replicas=1
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -167,7 +173,9 @@ spec:
   - clusters: [{names: [prod-us]}]
     variables: {replicas: '3'}
 ";
-    check(&format!("{CLUSTERS}{placements}"), expect![[r#"
+    check(
+        &format!("{CLUSTERS}{placements}"),
+        expect![[r#"
         placement p
           + dev: `{}` is every declared cluster (p.yaml:7:14)
           + own: `{}` is every declared cluster (p.yaml:7:14)
@@ -177,7 +185,8 @@ spec:
         own/web by p color="red" host="own-red" replicas=2 override p.yaml:9:5
         prod-eu/web by p color="eu" replicas=10 override p.yaml:9:5 override p.yaml:10:5
         prod-us/web by p color="us" replicas="3" override p.yaml:9:5 override p.yaml:10:5 override p.yaml:13:5
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -191,7 +200,9 @@ spec: {bundles: [web], clusters: [{names: [dev, prod-eu]}]}
 @Placement z
 spec: {priority: 1, bundles: [web], clusters: [{names: [prod-eu]}]}
 ";
-    check(&format!("{CLUSTERS}{placements}"), expect![[r#"
+    check(
+        &format!("{CLUSTERS}{placements}"),
+        expect![[r#"
         placement a
           + dev: name matches `dev` (p.yaml:10:35)
           + prod-eu: name matches `prod-eu` (p.yaml:10:35)
@@ -207,7 +218,8 @@ spec: {priority: 1, bundles: [web], clusters: [{names: [prod-eu]}]}
         dev/gone by b not declared
         dev/web by a color="blue" replicas=1 shadows b
         prod-eu/web by z color="blue" replicas=1 shadows a
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -219,7 +231,9 @@ spec: {path: w, dependsOn: [web]}
 @Placement p
 spec: {bundles: [db], clusters: [{}]}
 ";
-    check(&format!("{CLUSTERS}{placements}"), expect![[r#"
+    check(
+        &format!("{CLUSTERS}{placements}"),
+        expect![[r#"
         placement p
           + dev: `{}` is every declared cluster (p.yaml:10:34)
           + prod-eu: `{}` is every declared cluster (p.yaml:10:34)
@@ -228,7 +242,8 @@ spec: {bundles: [db], clusters: [{}]}
         prod-eu/db by p
         prod-us/db by p
         p.yaml:5:29: error[E0206]: bundle `db` waits for `web`, which is not placed on dev and 2 more (place both on the same clusters)
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]

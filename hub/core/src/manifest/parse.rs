@@ -1,0 +1,97 @@
+//! A directory's files to manifests: documents split, lists expanded, fleet documents left out.
+
+use std::sync::Arc;
+
+use capstan_proto::SourceName;
+
+use super::{Content, Manifest};
+use crate::problem::{Code, Place, Problem};
+use crate::spec::{File, Tree};
+use crate::yaml::{Dialect, Fault, Node, Value, read};
+
+/// Reads every manifest below a directory.
+pub(super) fn content(source: &SourceName, tree: &Tree, directory: &str) -> Content {
+    let mut content = Content::default();
+    for (path, file) in tree.below(directory) {
+        one_file(&mut content, source, path, file);
+    }
+    content
+}
+
+fn one_file(content: &mut Content, source: &SourceName, path: &str, file: &File) {
+    let shared: Arc<str> = Arc::from(path);
+    let place = |line, column| Place {
+        source: source.clone(),
+        path: Arc::clone(&shared),
+        line,
+        column,
+    };
+    let name = path.rsplit('/').next().unwrap_or(path);
+    if let Some(renderer) = renderer(name) {
+        let message = format!("this version does not know {renderer} yet");
+        content.problems.push(
+            Problem::error(&place(1, 1), Code::UnsupportedContent, message)
+                .hint("keep plain manifests in the bundle's directory"),
+        );
+        return;
+    }
+    if ![".yaml", ".yml", ".json"]
+        .iter()
+        .any(|ending| name.ends_with(ending))
+    {
+        return;
+    }
+    for document in read(file.bytes(), Dialect::Kubernetes) {
+        match document {
+            Ok(node) => one_document(content, node, &place),
+            Err(Fault {
+                line,
+                column,
+                message,
+            }) => {
+                content.problems.push(Problem::error(
+                    &place(line, column),
+                    Code::BadManifest,
+                    message,
+                ));
+            }
+        }
+    }
+}
+
+fn renderer(name: &str) -> Option<&'static str> {
+    match name {
+        "kustomization.yaml" | "kustomization.yml" | "Kustomization" => Some("Kustomize"),
+        "Chart.yaml" => Some("Helm charts"),
+        _ => None,
+    }
+}
+
+fn one_document(content: &mut Content, node: Node, place: &impl Fn(u32, u32) -> Place) {
+    let at = place(node.line, node.column);
+    if !matches!(node.value, Value::Map(_)) {
+        let message = format!("a manifest must be a map, not {}", node.type_name());
+        content
+            .problems
+            .push(Problem::error(&at, Code::BadManifest, message));
+        return;
+    }
+    let text = |key: &str| node.get(key).and_then(Node::text).unwrap_or_default();
+    if text("apiVersion").starts_with("capstan.") {
+        return;
+    }
+    let is_list = text("kind").ends_with("List") && node.get("metadata").is_none_or(unnamed);
+    match (is_list, node.get("items").map(|items| &items.value)) {
+        (true, Some(Value::List(items))) => {
+            for item in items {
+                one_document(content, item.clone(), place);
+            }
+        }
+        (true, Some(Value::Null)) => {}
+        _ => content.manifests.push(Manifest { node, at }),
+    }
+}
+
+fn unnamed(metadata: &Node) -> bool {
+    metadata.get("name").is_none()
+}
