@@ -303,9 +303,10 @@ impl Request<'_> {
         managed.times.insert(id, self.now.to_owned());
         let object = self.schema.retype(changed).map_err(|text| {
             let (namespace, name) = (meta(config, "namespace"), meta(config, "name"));
+            let gvk = self.schema.gvk().text();
             Failure::Conversion(format!(
-                "failed to convert new object ({namespace}/{name}; {}) to proper version: {text}",
-                self.schema.gvk().text()
+                "failed to convert new object ({namespace}/{name}; {gvk}) to proper version: \
+                 unable to convert unstructured object to {gvk}: {text}"
             ))
         })?;
         Ok((object, managed))

@@ -325,11 +325,24 @@ fn time(text: &str) -> Result<Value, String> {
         .map_err(|e| e.to_string())
 }
 
+/// Microseconds are written with exactly six digits, and read only so.
 fn micro_time(text: &str) -> Result<Value, String> {
     if text.is_empty() {
         return Ok(Value::Null);
     }
     let time = parse_time(text)?.to_offset(time::UtcOffset::UTC);
+    let fraction = text.find('.').map_or("Z", |at| &text[at..]);
+    let digits = fraction
+        .chars()
+        .skip(1)
+        .take_while(char::is_ascii_digit)
+        .count();
+    if !fraction.starts_with('.') || digits != 6 {
+        return Err(format!(
+            "parsing time {text:?} as \"2006-01-02T15:04:05.000000Z07:00\": cannot parse \
+             {fraction:?} as \".000000\""
+        ));
+    }
     let whole = time
         .replace_nanosecond(0)
         .ok()

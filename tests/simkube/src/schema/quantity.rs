@@ -1,5 +1,7 @@
 //! Owns the canonical text of resource quantities: `1000m` is stored as `1`, `1024Mi` as `1Gi`.
 
+use std::cmp::Ordering;
+
 /// The server's text for a quantity that is none.
 pub(crate) const MALFORMED: &str = "quantities must match the regular expression \
      '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'";
@@ -46,6 +48,14 @@ pub(crate) fn canonical(text: &str) -> Result<String, String> {
     parse(text)
         .map(Quantity::text)
         .ok_or_else(|| MALFORMED.to_owned())
+}
+
+/// Compares two quantities by value; texts that are none are equal.
+pub(crate) fn compare(a: &str, b: &str) -> Ordering {
+    match (parse(a), parse(b)) {
+        (Some(a), Some(b)) => a.nano.cmp(&b.nano),
+        _ => Ordering::Equal,
+    }
 }
 
 /// Reads a quantity; fractions of a billionth are rounded up, as the server does.

@@ -67,10 +67,13 @@ pub fn invalid(gvk: &Gvk, name: &str, errors: &[FieldError]) -> StatusError {
     } else {
         format!("{}.{}", gvk.kind, gvk.group)
     };
-    let texts: Vec<String> = errors
-        .iter()
-        .map(|e| format!("{}: {}", e.field, e.message))
-        .collect();
+    let mut texts: Vec<String> = Vec::new();
+    for error in errors {
+        let text = format!("{}: {}", error.field, error.message);
+        if !texts.contains(&text) {
+            texts.push(text);
+        }
+    }
     let text = match texts.as_slice() {
         [one] => one.clone(),
         many => format!("[{}]", many.join(", ")),

@@ -7,6 +7,7 @@ use super::{Fields, inner, is_unset, set, text};
 pub(super) fn rule(ty: &str) -> Option<fn(&mut Fields)> {
     Some(match ty {
         "DeploymentSpec" => deployment,
+        "DaemonSet" => template_generation,
         "DaemonSetSpec" => daemon_set,
         "StatefulSetSpec" => stateful_set,
         "ReplicaSetSpec" => |f| set(f, "replicas", json!(1)),
@@ -42,6 +43,13 @@ fn daemon_set(fields: &mut Fields) {
     }
 }
 
+/// The count of template changes, which an older version kept in the spec.
+fn template_generation(fields: &mut Fields) {
+    let annotations = inner(inner(fields, "metadata"), "annotations");
+    let name = "deprecated.daemonset.template.generation";
+    set(annotations, name, json!("1"));
+}
+
 fn stateful_set(fields: &mut Fields) {
     set(fields, "podManagementPolicy", json!("OrderedReady"));
     set(fields, "replicas", json!(1));
@@ -58,6 +66,17 @@ fn stateful_set(fields: &mut Fields) {
     let retention = inner(fields, "persistentVolumeClaimRetentionPolicy");
     set(retention, "whenDeleted", json!("Retain"));
     set(retention, "whenScaled", json!("Retain"));
+    let claims = fields
+        .get_mut("volumeClaimTemplates")
+        .and_then(Value::as_array_mut);
+    for claim in claims
+        .into_iter()
+        .flatten()
+        .filter_map(Value::as_object_mut)
+    {
+        set(claim, "apiVersion", json!("v1"));
+        set(claim, "kind", json!("PersistentVolumeClaim"));
+    }
 }
 
 fn template_labels(fields: &Fields) -> Option<Value> {
