@@ -1,0 +1,201 @@
+//! The Lease: one writer per cluster. Held before the agent connects, renews or writes.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tokio::time::Instant;
+
+use super::{ApiError, Call, CallError, Kube, Place, Resource};
+
+/// The Lease's name.
+pub const NAME: &str = "capstan-spoke";
+
+/// How long the Lease holds after its last renewal. A successor waits this long after a crash, and not at all after
+/// a clean shutdown.
+pub const DURATION: Duration = Duration::from_secs(15);
+
+/// Between two renewals: two may fail before [`STOP_AFTER`].
+pub const RENEW_EVERY: Duration = Duration::from_secs(5);
+
+/// So long after the last renewal the agent stops writing: three seconds before a successor may begin, for calls
+/// that are under way and for clocks that run differently.
+pub const STOP_AFTER: Duration = Duration::from_secs(12);
+
+/// One attempt; shorter than [`RENEW_EVERY`], so that a hanging call does not eat the next attempt.
+const DEADLINE: Duration = Duration::from_secs(4);
+
+/// Why the Lease could not be read or written.
+#[derive(Debug, thiserror::Error)]
+pub enum LeaseError {
+    /// No answer.
+    #[error("the Lease {NAME} could not be kept")]
+    Call(#[from] CallError),
+    /// A refusal.
+    #[error("the Lease {NAME} was refused")]
+    Refused(#[from] ApiError),
+}
+
+/// How an attempt to hold the Lease went.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Attempt {
+    /// It is ours.
+    Held,
+    /// Somebody else has it.
+    HeldBy(String),
+}
+
+/// What was seen last of somebody else's Lease: it counts by our clock, not by the time that stands in it.
+#[derive(Clone, Debug)]
+struct Seen {
+    holder: String,
+    renewed: String,
+    since: Instant,
+}
+
+/// Our side of the Lease.
+#[derive(Debug)]
+pub struct Lease {
+    kube: Kube,
+    namespace: String,
+    instance: String,
+    seen: Option<Seen>,
+}
+
+impl Lease {
+    /// The Lease of the agent in `namespace`, to be held as `instance`.
+    #[must_use]
+    pub fn new(kube: Kube, namespace: &str, instance: &str) -> Self {
+        Self {
+            kube,
+            namespace: namespace.to_owned(),
+            instance: instance.to_owned(),
+            seen: None,
+        }
+    }
+
+    fn path(&self, name: &str) -> String {
+        let resource = Resource {
+            group: "coordination.k8s.io".to_owned(),
+            version: "v1".to_owned(),
+            plural: "leases".to_owned(),
+            kind: "Lease".to_owned(),
+            namespaced: true,
+        };
+        resource.path(Place {
+            namespace: &self.namespace,
+            name,
+        })
+    }
+
+    /// Takes or extends the Lease, unless somebody else holds it.
+    ///
+    /// # Errors
+    /// When the API server does not say.
+    pub async fn attempt(&mut self, now: time::OffsetDateTime) -> Result<Attempt, LeaseError> {
+        let answer = self.call(Call::get(self.path(NAME))).await?;
+        if answer.failure().says_gone("leases", NAME) {
+            let call = Call::post(self.path(""), &self.body(now, None));
+            return self.settle(call).await;
+        }
+        let body = answer.success()?;
+        let text = |pointer: &str| {
+            body.pointer(pointer)
+                .and_then(Value::as_str)
+                .unwrap_or_default()
+        };
+        let holder = text("/spec/holderIdentity");
+        let renewed = text("/spec/renewTime");
+        if !holder.is_empty() && holder != self.instance && !self.is_over(holder, renewed) {
+            return Ok(Attempt::HeldBy(holder.to_owned()));
+        }
+        let version = text("/metadata/resourceVersion");
+        let call = Call::put(self.path(NAME), &self.body(now, Some(version)));
+        self.settle(call).await
+    }
+
+    /// Gives the Lease up, so that a successor need not wait.
+    ///
+    /// # Errors
+    /// When the API server does not say; the Lease then ends by itself.
+    pub async fn release(&mut self, now: time::OffsetDateTime) -> Result<(), LeaseError> {
+        let body = self.call(Call::get(self.path(NAME))).await?.success()?;
+        if body.pointer("/spec/holderIdentity").and_then(Value::as_str) != Some(&self.instance) {
+            return Ok(());
+        }
+        let version = body
+            .pointer("/metadata/resourceVersion")
+            .and_then(Value::as_str);
+        let mut released = self.body(now, version);
+        released["spec"]["holderIdentity"] = Value::from("");
+        released["spec"]["leaseDurationSeconds"] = Value::from(1);
+        self.call(Call::put(self.path(NAME), &released))
+            .await?
+            .success()?;
+        Ok(())
+    }
+
+    /// Whether somebody's Lease has run out by our own clock.
+    fn is_over(&mut self, holder: &str, renewed: &str) -> bool {
+        let now = Instant::now();
+        match &self.seen {
+            Some(seen) if seen.holder == holder && seen.renewed == renewed => {
+                now.duration_since(seen.since) >= DURATION
+            }
+            _ => {
+                self.seen = Some(Seen {
+                    holder: holder.to_owned(),
+                    renewed: renewed.to_owned(),
+                    since: now,
+                });
+                false
+            }
+        }
+    }
+
+    async fn settle(&self, call: Call) -> Result<Attempt, LeaseError> {
+        let answer = self.call(call).await?;
+        match answer.status {
+            409 => Ok(Attempt::HeldBy("another process".to_owned())),
+            _ => Ok(answer.success().map(|_| Attempt::Held)?),
+        }
+    }
+
+    async fn call(&self, call: Call) -> Result<super::Answer, CallError> {
+        self.kube.call(call.deadline(DEADLINE)).await
+    }
+
+    fn body(&self, now: time::OffsetDateTime, version: Option<&str>) -> Value {
+        let now = micro_time(now);
+        let mut body = json!({
+            "apiVersion": "coordination.k8s.io/v1",
+            "kind": "Lease",
+            "metadata": {"name": NAME, "namespace": self.namespace},
+            "spec": {
+                "holderIdentity": self.instance,
+                "leaseDurationSeconds": DURATION.as_secs(),
+                "acquireTime": now,
+                "renewTime": now,
+            },
+        });
+        if let Some(version) = version {
+            body["metadata"]["resourceVersion"] = Value::from(version);
+        }
+        body
+    }
+}
+
+/// `MicroTime` as Kubernetes writes it.
+#[must_use]
+pub fn micro_time(now: time::OffsetDateTime) -> String {
+    let now = now.to_offset(time::UtcOffset::UTC);
+    format!(
+        "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:06}Z",
+        now.year(),
+        u8::from(now.month()),
+        now.day(),
+        now.hour(),
+        now.minute(),
+        now.second(),
+        now.microsecond()
+    )
+}

@@ -1,0 +1,132 @@
+//! From getting the Lease to losing it: loads what is stored, runs the core, and puts everything down in order.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::Ordering;
+
+use capstan_spoke_core::Event;
+use capstan_spoke_core::event::Started;
+use time::OffsetDateTime;
+use tokio::sync::{mpsc, oneshot};
+use tokio_util::task::AbortOnDropHandle;
+
+use super::hub::Hub;
+use super::keeper::{self, Kept};
+use super::owner::{Input, Owner, Parts};
+use super::writers::{Inventories, Keeper};
+use super::{Context, limits};
+use crate::bootstrap::BootstrapError;
+use crate::kube::accepted::Accepted;
+use crate::kube::inventory;
+use crate::kube::lease::Lease;
+use crate::kube::secret::{SecretError, Secrets};
+use crate::shutdown::Shutdown;
+use crate::telemetry::chain;
+
+/// Events on their way to the core. Whoever finds it full waits: watches and calls slow down instead of filling
+/// memory, and 1,024 small events are what a burst of a thousand writes makes.
+const INPUTS_MAX: usize = 1_024;
+
+/// How a tenure ended.
+pub(super) enum End {
+    /// We were told to stop; everything is put down.
+    Stopped,
+    /// The Lease is not ours any more.
+    LeaseLost,
+}
+
+/// Why a tenure could not begin.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum TenureError {
+    #[error("the accepted state or the inventory cannot be read")]
+    State(#[from] SecretError),
+    #[error("the cluster administrator's limits cannot be read")]
+    Limits(#[from] limits::LimitsError),
+    #[error("the cluster's own id cannot be read")]
+    Cluster(#[from] BootstrapError),
+}
+
+/// Runs one tenure.
+pub(super) async fn run(context: &Context, mut shutdown: Shutdown) -> Result<End, TenureError> {
+    let instance = context.instance.to_string();
+    let mut lease = Lease::new(context.kube.clone(), &context.namespace, &instance);
+    tokio::select! {
+        () = keeper::acquire(&mut lease) => {}
+        () = shutdown.wait() => return Ok(End::Stopped),
+    }
+    context.metrics.leading.set(1);
+    let (stop_keeping, stop) = oneshot::channel();
+    let mut kept = AbortOnDropHandle::new(tokio::spawn(keeper::keep(lease, stop)));
+
+    let result = tokio::select! {
+        result = work(context, shutdown) => result.map(|()| End::Stopped),
+        _ = &mut kept => Ok(End::LeaseLost),
+    };
+    context.ready.store(false, Ordering::Relaxed);
+    context.metrics.leading.set(0);
+    if matches!(result, Ok(End::LeaseLost)) {
+        return result;
+    }
+    // Everything that writes has ended: the successor may begin at once.
+    drop(stop_keeping);
+    if let Ok(Kept::Stopped(mut lease)) = kept.await
+        && let Err(error) = lease.release(OffsetDateTime::now_utc()).await
+    {
+        tracing::warn!(error = %chain(&error), "the Lease was not given up; it ends by itself");
+    }
+    result
+}
+
+/// Loads, and runs the core until the shutdown.
+async fn work(context: &Context, shutdown: Shutdown) -> Result<(), TenureError> {
+    let instance = context.instance.to_string();
+    let secrets = Secrets::new(context.kube.clone(), &context.namespace, &instance);
+    let cluster_uid = crate::bootstrap::check::cluster_uid(&context.kube).await?;
+    let limits = limits::load(&context.kube, &context.namespace).await?;
+    let (accepted, loaded) = Accepted::load(secrets.clone()).await?;
+    for problem in &loaded.problems {
+        tracing::warn!(problem, "stored state is not complete; it is fetched anew");
+    }
+    let mut rows = BTreeMap::new();
+    let mut inventories = Vec::new();
+    for (stored, its_rows) in inventory::load(&secrets).await? {
+        rows.insert(stored.bundle().clone(), its_rows);
+        inventories.push(stored);
+    }
+    let started = Started {
+        seed: rand::random(),
+        head: loaded.head,
+        snapshot: loaded.snapshot,
+        contents: loaded.contents,
+        inventory: rows,
+        limits,
+    };
+    tracing::info!(
+        accepted = started.head.as_ref().map(|head| head.triple.to_string()),
+        objects = started
+            .snapshot
+            .as_ref()
+            .map(|snapshot| snapshot.objects().len()),
+        "the stored state is loaded"
+    );
+    context.ready.store(true, Ordering::Relaxed);
+
+    let (inputs, queue) = mpsc::channel(INPUTS_MAX);
+    let hub = Hub::new(context, secrets.clone(), cluster_uid, inputs.clone());
+    let _hub = AbortOnDropHandle::new(tokio::spawn(hub.run()));
+    let parts = Parts {
+        keeper: Keeper::start(accepted, inputs.clone()),
+        inventories: Inventories::new(secrets, inventories, inputs.clone()),
+        inputs,
+        queue,
+    };
+    let mut owner = Owner::new(context, parts);
+    owner.handle(Event::Started(Box::new(started)));
+    owner.run(shutdown).await;
+    Ok(())
+}
+
+impl From<Event> for Input {
+    fn from(event: Event) -> Self {
+        Self::Core(Box::new(event))
+    }
+}
