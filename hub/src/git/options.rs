@@ -12,7 +12,7 @@ use git2::{ConfigLevel, Error};
 const CONNECT_TIMEOUT_MS: c_int = 10_000;
 
 /// How long a server may be silent. A large repository is compressed for some seconds before the first byte.
-const SERVER_TIMEOUT_MS: c_int = 30_000;
+pub(super) const SERVER_TIMEOUT_MS: c_int = 30_000;
 
 /// Objects in one pack: 20,000 files in 100 versions, with their folders and commits.
 const PACK_OBJECTS_MAX: usize = 4_000_000;

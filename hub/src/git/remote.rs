@@ -4,7 +4,7 @@ use std::fs;
 use std::net::IpAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use capstan_proto::Revision;
 use git2::cert::Cert;
@@ -13,9 +13,8 @@ use git2::{
     Oid, ProxyOptions, Reference, RemoteCallbacks, RemoteRedirect, Repository,
 };
 
-use super::known_hosts;
 use super::problem::Problem;
-use super::{Auth, Limits, Source};
+use super::{Auth, Limits, Source, known_hosts, options};
 
 /// Branches with similar names that an error lists.
 const NEAR_MAX: usize = 3;
@@ -361,11 +360,14 @@ impl Remote<'_> {
             (_, true) => "the credentials are wrong, expired, or lack the right to read",
             (_, false) => "check `auth` and what the account may read",
         };
-        classify(error, url, hint, self.limits)
+        match self.location {
+            Location::Local { path } if !path.exists() => Problem::NotFound { url, source: error },
+            Location::Local { .. } | Location::Server { .. } => classify(error, url, hint),
+        }
     }
 }
 
-fn classify(error: git2::Error, url: String, hint: &str, limits: &Limits) -> Problem {
+fn classify(error: git2::Error, url: String, hint: &str) -> Problem {
     let message = error.message();
     let status = |code: &str| error.class() == ErrorClass::Http && message.contains(code);
     let denied = error.code() == ErrorCode::Auth || status("401") || status("403");
@@ -378,10 +380,10 @@ fn classify(error: git2::Error, url: String, hint: &str, limits: &Limits) -> Pro
     }
     match (error.code(), error.class()) {
         (ErrorCode::Certificate, _) => Problem::Untrusted { url, source: error },
-        (ErrorCode::Timeout, _) => Problem::TimedOut {
-            url,
-            limit: limits.poll,
-        },
+        (ErrorCode::Timeout, _) => {
+            let silence = u64::try_from(options::SERVER_TIMEOUT_MS).unwrap_or(0);
+            Problem::TimedOut { url, limit: Duration::from_millis(silence) }
+        }
         (ErrorCode::NotFound, ErrorClass::Os | ErrorClass::Repository) => {
             Problem::NotFound { url, source: error }
         }
