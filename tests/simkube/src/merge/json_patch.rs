@@ -144,7 +144,21 @@ fn remove(document: &mut Value, path: &[String]) -> Option<Value> {
     }
 }
 
+/// Replaces a value. As on the server, a field of an object need not exist.
 fn replace(document: &mut Value, path: &[String], value: Value) -> Option<()> {
-    *find_mut(document, path)? = value;
+    let Some((last, parents)) = path.split_last() else {
+        *document = value;
+        return Some(());
+    };
+    match find_mut(document, parents)? {
+        Value::Object(fields) => {
+            fields.insert(last.clone(), value);
+        }
+        Value::Array(items) => {
+            let at = index(last, items.len())?;
+            *items.get_mut(at)? = value;
+        }
+        _ => return None,
+    }
     Some(())
 }

@@ -3,6 +3,8 @@
 //! They are the rules that people run into: names, labels, selectors, containers, ports, and what may
 //! not change. Rules that no table row shows are not guessed.
 
+use std::fmt::Display;
+
 use serde_json::{Value, json};
 
 use super::{FieldError, Origin, Schema, crd_rules};
@@ -21,7 +23,8 @@ pub fn validate(schema: &Schema, old: Option<&Value>, new: &Value) -> Vec<FieldE
     let mut errors = Errors::default();
     meta::check(schema, new, &mut errors);
     if old.is_some() {
-        // The server checks the metadata of an update in two places and reports both findings.
+        // The server checks the metadata of an update in three places and reports all findings.
+        meta::check(schema, new, &mut errors);
         meta::check(schema, new, &mut errors);
     }
     match schema.origin {
@@ -57,7 +60,7 @@ impl Errors {
         self.push("FieldValueRequired", field, message);
     }
 
-    fn invalid(&mut self, field: &str, value: &Value, detail: &str) {
+    fn invalid(&mut self, field: &str, value: &impl Display, detail: &str) {
         self.push(
             "FieldValueInvalid",
             field,

@@ -32,8 +32,12 @@ pub(super) fn check(schema: &Schema, object: &Value, errors: &mut Errors) {
         let message = format!("Too long: may not be more than {ANNOTATIONS_SIZE_MAX} bytes");
         errors.push("FieldValueTooLong", "metadata.annotations", message);
     }
+    // Only the kinds of the core server insist on a domain in the names of finalizers.
+    let group = schema.gvk().group.as_str();
+    let core =
+        schema.is_builtin() && !matches!(group, "apiextensions.k8s.io" | "apiregistration.k8s.io");
     for (index, finalizer) in items(&metadata["finalizers"]).iter().enumerate() {
-        finalizer_name(index, text(finalizer), errors);
+        finalizer_name(index, text(finalizer), core, errors);
     }
 }
 
@@ -70,11 +74,11 @@ fn name(schema: &Schema, object: &Value, errors: &mut Errors) {
     }
 }
 
-fn finalizer_name(index: usize, name: &str, errors: &mut Errors) {
+fn finalizer_name(index: usize, name: &str, core: bool, errors: &mut Errors) {
     let complaints = names::qualified(name, "a qualified name");
     let standard = ["kubernetes", "orphan", "foregroundDeletion"].contains(&name);
     let field = format!("metadata.finalizers[{index}]");
-    if complaints.is_empty() && !name.contains('/') && !standard {
+    if core && complaints.is_empty() && !name.contains('/') && !standard {
         let detail = "name is neither a standard finalizer name nor is it fully qualified";
         errors.invalid(&field, &json!(name), detail);
     }

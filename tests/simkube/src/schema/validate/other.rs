@@ -156,12 +156,13 @@ fn budget(spec: &Value, errors: &mut Errors) {
     if spec["minAvailable"].is_null() || spec["maxUnavailable"].is_null() {
         return;
     }
-    let shown = json!({
-        "MinAvailable": spec["minAvailable"],
-        "Selector": spec["selector"],
-        "MaxUnavailable": spec["maxUnavailable"],
-        "UnhealthyPodEvictionPolicy": spec["unhealthyPodEvictionPolicy"],
-    });
+    let shown = format!(
+        "{{\"MinAvailable\":{},\"Selector\":{},\"MaxUnavailable\":{},\"UnhealthyPodEvictionPolicy\":{}}}",
+        spec["minAvailable"],
+        spec["selector"],
+        spec["maxUnavailable"],
+        spec["unhealthyPodEvictionPolicy"],
+    );
     let detail = "minAvailable and maxUnavailable cannot be both set";
     errors.invalid("spec", &shown, detail);
 }
