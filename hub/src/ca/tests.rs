@@ -27,7 +27,9 @@ pub(crate) fn new_key() -> KeyPair {
 pub(crate) fn request_of(key: &KeyPair) -> Vec<u8> {
     let mut params = CertificateParams::new(vec!["hub.example".to_owned()]).unwrap();
     let wish = Identity::uri(FLEET, ClusterId(Uuid::from_u128(99)));
-    params.subject_alt_names.push(SanType::URI(wish.as_str().try_into().unwrap()));
+    params
+        .subject_alt_names
+        .push(SanType::URI(wish.as_str().try_into().unwrap()));
     params.serialize_request(key).unwrap().der().to_vec()
 }
 
@@ -40,7 +42,9 @@ fn a_spoke_certificate_says_what_the_hub_decided_and_nothing_that_was_wished() {
     let authority = authority_of(FLEET, NOW);
     let key = new_key();
     let serial = Serial::new(7, 0xdead_beef);
-    let issued = authority.issue_spoke(&public(&key), CLUSTER, serial, NOW).unwrap();
+    let issued = authority
+        .issue_spoke(&public(&key), CLUSTER, serial, NOW)
+        .unwrap();
     let identity = Identity::from_certificate(&issued.certificate, FLEET).unwrap();
     let expected = Identity {
         fleet: FLEET,
@@ -51,28 +55,47 @@ fn a_spoke_certificate_says_what_the_hub_decided_and_nothing_that_was_wished() {
         key: public(&key).hash(),
     };
     assert_eq!(identity, expected);
-    assert_eq!((identity.serial.renewal(), issued.not_after), (7, identity.not_after));
-    assert_eq!(authority.identify_expired(&issued.certificate), Ok(expected));
+    assert_eq!(
+        (identity.serial.renewal(), issued.not_after),
+        (7, identity.not_after)
+    );
+    assert_eq!(
+        authority.identify_expired(&issued.certificate),
+        Ok(expected)
+    );
 }
 
 #[test]
 fn an_identity_of_another_fleet_or_authority_is_refused() {
     let (ours, theirs) = (authority_of(FLEET, NOW), authority_of(FLEET, NOW));
     let key = public(&new_key());
-    let issued = theirs.issue_spoke(&key, CLUSTER, Serial::new(1, 1), NOW).unwrap();
-    assert_eq!(ours.identify_expired(&issued.certificate), Err(BadIdentity::NotOurs));
+    let issued = theirs
+        .issue_spoke(&key, CLUSTER, Serial::new(1, 1), NOW)
+        .unwrap();
+    assert_eq!(
+        ours.identify_expired(&issued.certificate),
+        Err(BadIdentity::NotOurs)
+    );
     let other = FleetId(Uuid::from_u128(5));
     let error = Identity::from_certificate(&issued.certificate, other).unwrap_err();
     assert_eq!(error, BadIdentity::OtherFleet { found: FLEET });
-    let server = ours.issue_server(&[HubName::Dns("hub.example".into())], NOW).unwrap();
+    let server = ours
+        .issue_server(&[HubName::Dns("hub.example".into())], NOW)
+        .unwrap();
     let error = Identity::from_certificate(&server.chain[0], FLEET).unwrap_err();
     assert_eq!(error, BadIdentity::NotOneUri);
     let server = ours.issue_server(&[], NOW).unwrap();
     let error = Identity::from_certificate(&server.chain[0], FLEET).unwrap_err();
     assert!(matches!(error, BadIdentity::WrongShape { .. }), "{error}");
-    assert_eq!(Identity::from_certificate(b"junk", FLEET), Err(BadIdentity::Malformed));
+    assert_eq!(
+        Identity::from_certificate(b"junk", FLEET),
+        Err(BadIdentity::Malformed)
+    );
     let longer = [issued.certificate.as_ref(), b"x"].concat();
-    assert_eq!(Identity::from_certificate(&longer, FLEET), Err(BadIdentity::Malformed));
+    assert_eq!(
+        Identity::from_certificate(&longer, FLEET),
+        Err(BadIdentity::Malformed)
+    );
 }
 
 /// A certificate with these names and uses, self-signed: reading an identity is not about signatures.
@@ -95,7 +118,9 @@ fn only_one_spelling_of_an_identity_is_read() {
         format!("{good}/"),
         format!("{good}?x=y"),
         format!("{good}1"),
-        good.to_uppercase().replace("SPIFFE://", "spiffe://").replace("CLUSTER", "cluster"),
+        good.to_uppercase()
+            .replace("SPIFFE://", "spiffe://")
+            .replace("CLUSTER", "cluster"),
         good.replace("spiffe://", "SPIFFE://"),
         good.replace("/cluster/", "/clusters/"),
         good.replace("/cluster/", "/cluster//"),
@@ -111,8 +136,14 @@ fn only_one_spelling_of_an_identity_is_read() {
         assert!(read.is_err(), "{uri}");
     }
     let two = certificate(&[&good, &good], client());
-    assert_eq!(Identity::from_certificate(&two, FLEET), Err(BadIdentity::NotOneUri));
-    for usage in [rcgen::ExtendedKeyUsagePurpose::ServerAuth, rcgen::ExtendedKeyUsagePurpose::Any] {
+    assert_eq!(
+        Identity::from_certificate(&two, FLEET),
+        Err(BadIdentity::NotOneUri)
+    );
+    for usage in [
+        rcgen::ExtendedKeyUsagePurpose::ServerAuth,
+        rcgen::ExtendedKeyUsagePurpose::Any,
+    ] {
         let read = Identity::from_certificate(&certificate(&[&good], usage), FLEET);
         assert_eq!(read, Err(BadIdentity::WrongUse));
     }
@@ -130,7 +161,10 @@ fn a_request_must_prove_its_key_which_must_be_p256() {
     assert_eq!(PublicKey::from_request(b"junk"), Err(BadRequest::Malformed));
     let longer = [request.as_slice(), b"x"].concat();
     assert_eq!(PublicKey::from_request(&longer), Err(BadRequest::Malformed));
-    assert_eq!(PublicKey::from_request(&vec![0x30; 5000]), Err(BadRequest::TooLarge));
+    assert_eq!(
+        PublicKey::from_request(&vec![0x30; 5000]),
+        Err(BadRequest::TooLarge)
+    );
 }
 
 #[test]
@@ -138,23 +172,35 @@ fn no_certificate_outlives_its_issuer() {
     let authority = authority_of(FLEET, NOW);
     let late = authority.issuer_not_after.minus_ms(1000);
     let key = public(&new_key());
-    let issued = authority.issue_spoke(&key, CLUSTER, Serial::new(1, 1), late).unwrap();
+    let issued = authority
+        .issue_spoke(&key, CLUSTER, Serial::new(1, 1), late)
+        .unwrap();
     assert_eq!(issued.not_after, authority.issuer_not_after);
 }
 
 #[test]
 fn the_parts_of_an_authority_must_belong_together() {
-    let (one, two) = (Authority::make(FLEET, NOW).unwrap(), Authority::make(FLEET, NOW).unwrap());
+    let (one, two) = (
+        Authority::make(FLEET, NOW).unwrap(),
+        Authority::make(FLEET, NOW).unwrap(),
+    );
     let check = |roots: &str, chain: &str, key: &str, now: Moment| {
         Authority::from_pem(FLEET, roots, chain, key, now).unwrap_err()
     };
-    let (roots, chain, key) = (&one.root_certificate, &one.issuer_certificate, &one.issuer_key);
+    let (roots, chain, key) = (
+        &one.root_certificate,
+        &one.issuer_certificate,
+        &one.issuer_key,
+    );
     let error = check(&two.root_certificate, chain, key, NOW);
     assert!(matches!(error, AuthorityError::NotSignedByRoot), "{error}");
     let error = check(roots, chain, &two.issuer_key, NOW);
     assert!(matches!(error, AuthorityError::KeyMismatch), "{error}");
     let error = check("", chain, key, NOW);
-    assert!(matches!(error, AuthorityError::NotCertificates { .. }), "{error}");
+    assert!(
+        matches!(error, AuthorityError::NotCertificates { .. }),
+        "{error}"
+    );
     let error = check(roots, chain, key, NOW.plus_ms(6 * 365 * 86_400_000));
     assert!(matches!(error, AuthorityError::NotValid { .. }), "{error}");
     let both = format!("{}{}", one.root_certificate, two.root_certificate);
@@ -173,14 +219,20 @@ fn files_are_written_once_and_keys_are_private() {
     let place = directory.path().join("ca");
     let files = Authority::make(FLEET, NOW).unwrap().write(&place).unwrap();
     for key in [&files.key, &AuthorityFiles::root_key_below(&place)] {
-        assert_eq!(std::fs::metadata(key).unwrap().permissions().mode() & 0o777, 0o600);
+        assert_eq!(
+            std::fs::metadata(key).unwrap().permissions().mode() & 0o777,
+            0o600
+        );
     }
     let loaded = files.load(FLEET, NOW).unwrap();
     let again = files.load(FLEET, NOW).unwrap();
     assert_eq!(loaded.pin(), again.pin());
     assert!(matches!(
         Authority::make(FLEET, NOW).unwrap().write(&place),
-        Err(FilesError::Io { action: "write", .. })
+        Err(FilesError::Io {
+            action: "write",
+            ..
+        })
     ));
     std::fs::set_permissions(&files.key, std::fs::Permissions::from_mode(0o644)).unwrap();
     let open = files.load(FLEET, NOW).unwrap_err();
@@ -191,7 +243,10 @@ fn files_are_written_once_and_keys_are_private() {
 fn the_advertised_host_becomes_a_name() {
     let dns = |name: &str| Some(HubName::Dns(name.to_owned()));
     let ip = |text: &str| Some(HubName::Ip(text.parse().unwrap()));
-    assert_eq!(HubName::of_advertised("Hub.example:7443"), dns("hub.example"));
+    assert_eq!(
+        HubName::of_advertised("Hub.example:7443"),
+        dns("hub.example")
+    );
     assert_eq!(HubName::of_advertised("127.0.0.1:7443"), ip("127.0.0.1"));
     assert_eq!(HubName::of_advertised("[::1]:7443"), ip("::1"));
     for wrong in ["hub.example", "hub.example:x", ":7443", "a b:7443", "[x]:1"] {
@@ -215,5 +270,9 @@ fn the_hub_renews_its_certificate_at_half_of_its_life() {
     let credential = authority_of(FLEET, NOW).issue_server(&[], NOW).unwrap();
     let life = credential.not_after.since_ms(NOW);
     assert_eq!(credential.renew_at.since_ms(NOW), life / 2);
-    assert_eq!(credential.chain.len(), 3, "leaf, issuer and root, for who has only the pin");
+    assert_eq!(
+        credential.chain.len(),
+        3,
+        "leaf, issuer and root, for who has only the pin"
+    );
 }

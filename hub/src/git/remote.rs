@@ -382,7 +382,10 @@ fn classify(error: git2::Error, url: String, hint: &str) -> Problem {
         (ErrorCode::Certificate, _) => Problem::Untrusted { url, source: error },
         (ErrorCode::Timeout, _) => {
             let silence = u64::try_from(options::SERVER_TIMEOUT_MS).unwrap_or(0);
-            Problem::TimedOut { url, limit: Duration::from_millis(silence) }
+            Problem::TimedOut {
+                url,
+                limit: Duration::from_millis(silence),
+            }
         }
         (ErrorCode::NotFound, ErrorClass::Os | ErrorClass::Repository) => {
             Problem::NotFound { url, source: error }

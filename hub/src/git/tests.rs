@@ -24,7 +24,10 @@ impl Origin {
         let mut options = git2::RepositoryInitOptions::new();
         options.bare(true).initial_head("main");
         let repository = Repository::init_opts(directory.path().join("origin"), &options).unwrap();
-        Self { directory, repository }
+        Self {
+            directory,
+            repository,
+        }
     }
 
     fn path(&self) -> PathBuf {
@@ -39,7 +42,11 @@ impl Origin {
     fn commit_onto(&self, parents: &[Oid], branch: &str, files: &[(&str, &str)]) -> Revision {
         let mut builder = Vec::new();
         for (path, content) in files {
-            builder.push((*path, self.repository.blob(content.as_bytes()).unwrap(), 0o100_644));
+            builder.push((
+                *path,
+                self.repository.blob(content.as_bytes()).unwrap(),
+                0o100_644,
+            ));
         }
         let tree = self.tree_of(&builder);
         self.commit_tree(parents, branch, tree)
@@ -47,21 +54,30 @@ impl Origin {
 
     fn commit_tree(&self, parents: &[Oid], branch: &str, tree: Oid) -> Revision {
         let repository = &self.repository;
-        let parents: Vec<_> =
-            parents.iter().map(|oid| repository.find_commit(*oid).unwrap()).collect();
+        let parents: Vec<_> = parents
+            .iter()
+            .map(|oid| repository.find_commit(*oid).unwrap())
+            .collect();
         let parents: Vec<&git2::Commit<'_>> = parents.iter().collect();
         let who = Signature::new("A Person", "person@example", &Time::new(1_800_000_000, 0));
         let who = who.unwrap();
         let tree = repository.find_tree(tree).unwrap();
         let message = "Change the fleet\n\nBecause.";
-        let oid = repository.commit(None, &who, &who, message, &tree, &parents).unwrap();
-        repository.reference(&format!("refs/heads/{branch}"), oid, true, "test").unwrap();
+        let oid = repository
+            .commit(None, &who, &who, message, &tree, &parents)
+            .unwrap();
+        repository
+            .reference(&format!("refs/heads/{branch}"), oid, true, "test")
+            .unwrap();
         Revision::try_new(oid.to_string()).unwrap()
     }
 
     /// Commits files on top of a branch.
     fn commit(&self, branch: &str, files: &[(&str, &str)]) -> Revision {
-        let head = self.repository.refname_to_id(&format!("refs/heads/{branch}")).ok();
+        let head = self
+            .repository
+            .refname_to_id(&format!("refs/heads/{branch}"))
+            .ok();
         self.commit_onto(head.as_slice(), branch, files)
     }
 
@@ -72,12 +88,16 @@ impl Origin {
             std::collections::BTreeMap::new();
         for (path, oid, mode) in entries {
             match path.split_once('/') {
-                Some((folder, rest)) => folders.entry(folder).or_default().push((rest, *oid, *mode)),
+                Some((folder, rest)) => {
+                    folders.entry(folder).or_default().push((rest, *oid, *mode))
+                }
                 None => drop(builder.insert(path, *oid, *mode).unwrap()),
             }
         }
         for (folder, entries) in folders {
-            builder.insert(folder, self.tree_of(&entries), 0o040_000).unwrap();
+            builder
+                .insert(folder, self.tree_of(&entries), 0o040_000)
+                .unwrap();
         }
         builder.write().unwrap()
     }
@@ -91,7 +111,10 @@ impl Origin {
     }
 
     fn tree(&self, revision: &Revision, path: &str, limits: Limits) -> Result<Tree, Problem> {
-        let source = Source { path: path.to_owned(), ..self.source() };
+        let source = Source {
+            path: path.to_owned(),
+            ..self.source()
+        };
         Tree::open(&self.copy(), &source, revision, limits)
     }
 }

@@ -44,7 +44,10 @@ pub(super) struct Tuning {
 
 impl Default for Tuning {
     fn default() -> Self {
-        Self { disk: Box::new(|disk| Box::new(disk)), compact_bytes_min: COMPACT_BYTES_MIN }
+        Self {
+            disk: Box::new(|disk| Box::new(disk)),
+            compact_bytes_min: COMPACT_BYTES_MIN,
+        }
     }
 }
 
@@ -69,33 +72,51 @@ impl Embedded {
 
     pub(super) fn create_on(path: &Path, tuning: Tuning) -> Result<Self, OpenError> {
         let lock = lock::take(path)?;
-        if path.try_exists().map_err(|source| io_error("look for", path, source))? {
-            return Err(OpenError::Exists { path: path.to_owned() });
+        if path
+            .try_exists()
+            .map_err(|source| io_error("look for", path, source))?
+        {
+            return Err(OpenError::Exists {
+                path: path.to_owned(),
+            });
         }
         let mut disk = (tuning.disk)(FileDisk::absent(path));
         let state = State::default();
         let length = disk::replace(disk.as_mut(), &recover::snapshot_of(&state)).map_err(
             |(Replace::NotDone(source) | Replace::Unsure(source))| io_error("create", path, source),
         )?;
-        let writer = Writing { disk, state, length, compact_bytes_min: tuning.compact_bytes_min };
+        let writer = Writing {
+            disk,
+            state,
+            length,
+            compact_bytes_min: tuning.compact_bytes_min,
+        };
         Self::start(writer, None, lock, path)
     }
 
     pub(super) fn open_on(path: &Path, tuning: Tuning) -> Result<Self, OpenError> {
         let missing = |source: io::Error| match source.kind() {
-            io::ErrorKind::NotFound => OpenError::Missing { path: path.to_owned() },
+            io::ErrorKind::NotFound => OpenError::Missing {
+                path: path.to_owned(),
+            },
             _ => io_error("read", path, source),
         };
         fs::metadata(path).map_err(missing)?;
         let lock = lock::take(path)?;
         let (file, bytes) = FileDisk::open(path).map_err(missing)?;
-        let recovered = recover::recover(&bytes)
-            .map_err(|damage| OpenError::Damaged { path: path.to_owned(), damage })?;
+        let recovered = recover::recover(&bytes).map_err(|damage| OpenError::Damaged {
+            path: path.to_owned(),
+            damage,
+        })?;
         drop_replacement(path)?;
         let mut disk = (tuning.disk)(file);
         if let Some(cut) = recovered.cut {
             let (offset, bytes) = (cut.offset, cut.bytes);
-            tracing::warn!(offset, bytes, "cut an unfinished write from the ledger's end");
+            tracing::warn!(
+                offset,
+                bytes,
+                "cut an unfinished write from the ledger's end"
+            );
             disk.truncate(recovered.length)
                 .and_then(|()| disk.sync())
                 .map_err(|source| io_error("cut an unfinished write from", path, source))?;

@@ -17,7 +17,10 @@ mod clusters;
 mod fleet;
 pub mod keys;
 mod operators;
+
 mod sessions;
+#[cfg(test)]
+mod tests;
 
 pub use clusters::{
     Ban, ByUid, Credential, Identified, Pending, Quarantine, Registration, SessionOwner, Token,

@@ -34,7 +34,10 @@ fn key(text: &str) -> Key {
 
 /// Writes a value; the revision it got.
 async fn put(ledger: &dyn Ledger, name: &str, value: &str) -> u64 {
-    let outcome = ledger.txn(Txn::new().put(key(name), value.as_bytes())).await.unwrap();
+    let outcome = ledger
+        .txn(Txn::new().put(key(name), value.as_bytes()))
+        .await
+        .unwrap();
     match outcome {
         Outcome::Committed(revision) => revision.0,
         Outcome::Conflict { .. } => panic!("nothing was compared"),
@@ -42,7 +45,11 @@ async fn put(ledger: &dyn Ledger, name: &str, value: &str) -> u64 {
 }
 
 async fn value_of(ledger: &Embedded, name: &str) -> Option<String> {
-    ledger.get(key(name)).await.unwrap().map(|entry| text(&entry))
+    ledger
+        .get(key(name))
+        .await
+        .unwrap()
+        .map(|entry| text(&entry))
 }
 
 fn text(entry: &Entry) -> String {

@@ -24,7 +24,9 @@ const CLUSTER: ClusterId = ClusterId(Uuid::from_u128(2));
 
 /// Certificates are verified against the machine's clock.
 fn now() -> Moment {
-    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
+    let since = std::time::SystemTime::now()
+        .duration_since(std::time::UNIX_EPOCH)
+        .unwrap();
     Moment::from_unix_ms(i64::try_from(since.as_millis()).unwrap())
 }
 
@@ -43,17 +45,28 @@ async fn hub(bounds: Bounds) -> Hub {
     let address = listener.local_addr().unwrap();
     let connections = Connections::new();
     let incoming = listen_within(listener, tls.clone(), connections.clone(), bounds);
-    Hub { authority, tls, connections, incoming, address }
+    Hub {
+        authority,
+        tls,
+        connections,
+        incoming,
+        address,
+    }
 }
 
 fn credential(authority: &Authority) -> crate::ca::ServerCredential {
-    authority.issue_server(&[HubName::Ip("127.0.0.1".parse().unwrap())], now()).unwrap()
+    authority
+        .issue_server(&[HubName::Ip("127.0.0.1".parse().unwrap())], now())
+        .unwrap()
 }
 
 /// A client with a certificate that `signer` issued at `issued`, or with none.
 fn client(hub: &Hub, certificate: Option<(&Authority, Moment)>) -> Arc<ClientConfig> {
     let mut roots = RootCertStore::empty();
-    hub.authority.roots().iter().for_each(|root| roots.add(root.clone()).unwrap());
+    hub.authority
+        .roots()
+        .iter()
+        .for_each(|root| roots.add(root.clone()).unwrap());
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let builder = ClientConfig::builder_with_provider(provider)
         .with_protocol_versions(&[&rustls::version::TLS13])
@@ -64,7 +77,9 @@ fn client(hub: &Hub, certificate: Option<(&Authority, Moment)>) -> Arc<ClientCon
         Some((signer, issued)) => {
             let key = new_key();
             let serial = Serial::new(1, 1);
-            let certificate = signer.issue_spoke(&public(&key), CLUSTER, serial, issued).unwrap();
+            let certificate = signer
+                .issue_spoke(&public(&key), CLUSTER, serial, issued)
+                .unwrap();
             let chain: Vec<CertificateDer<'static>> = vec![certificate.certificate];
             let key = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(key.serialize_der()));
             builder.with_client_auth_cert(chain, key).unwrap()
@@ -77,7 +92,9 @@ fn client(hub: &Hub, certificate: Option<(&Authority, Moment)>) -> Arc<ClientCon
 async fn connect(hub: &Hub, config: &Arc<ClientConfig>) -> std::io::Result<TlsStream<TcpStream>> {
     let socket = TcpStream::connect(hub.address).await?;
     let name = ServerName::try_from("127.0.0.1").unwrap();
-    TlsConnector::from(config.clone()).connect(name, socket).await
+    TlsConnector::from(config.clone())
+        .connect(name, socket)
+        .await
 }
 
 /// Whether the server keeps the connection: in TLS 1.3 a client learns of its refusal only when it reads.
@@ -100,7 +117,10 @@ async fn a_client_that_could_resume_makes_two_full_handshakes() {
         served.write_all(b"x").await.unwrap();
         served.flush().await.unwrap();
         stream.read_u8().await.unwrap();
-        assert_eq!(stream.get_ref().1.handshake_kind(), Some(HandshakeKind::Full));
+        assert_eq!(
+            stream.get_ref().1.handshake_kind(),
+            Some(HandshakeKind::Full)
+        );
         assert_eq!(stream.get_ref().1.alpn_protocol(), Some(b"h2".as_slice()));
         let version = stream.get_ref().1.protocol_version();
         assert_eq!(version, Some(rustls::ProtocolVersion::TLSv1_3));
@@ -137,7 +157,10 @@ async fn our_own_server_certificate_is_no_identity() {
     let credential = credential(&hub.authority);
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let mut roots = RootCertStore::empty();
-    hub.authority.roots().iter().for_each(|root| roots.add(root.clone()).unwrap());
+    hub.authority
+        .roots()
+        .iter()
+        .for_each(|root| roots.add(root.clone()).unwrap());
     let config = ClientConfig::builder_with_provider(provider)
         .with_protocol_versions(&[&rustls::version::TLS13])
         .unwrap()
@@ -149,15 +172,26 @@ async fn our_own_server_certificate_is_no_identity() {
 
 #[tokio::test]
 async fn a_silent_client_is_dropped_after_the_time_limit() {
-    let hub = hub(Bounds { handshakes: 10, timeout: Duration::from_millis(50) }).await;
+    let hub = hub(Bounds {
+        handshakes: 10,
+        timeout: Duration::from_millis(50),
+    })
+    .await;
     let mut silent = TcpStream::connect(hub.address).await.unwrap();
     let mut bytes = Vec::new();
-    assert!(matches!(silent.read_to_end(&mut bytes).await, Ok(0) | Err(_)));
+    assert!(matches!(
+        silent.read_to_end(&mut bytes).await,
+        Ok(0) | Err(_)
+    ));
 }
 
 #[tokio::test]
 async fn the_oldest_unfinished_handshake_makes_room() {
-    let mut hub = hub(Bounds { handshakes: 3, timeout: Duration::from_secs(600) }).await;
+    let mut hub = hub(Bounds {
+        handshakes: 3,
+        timeout: Duration::from_secs(600),
+    })
+    .await;
     let mut stalled = Vec::new();
     for _ in 0..4 {
         let mut socket = TcpStream::connect(hub.address).await.unwrap();
@@ -165,12 +199,18 @@ async fn the_oldest_unfinished_handshake_makes_room() {
         stalled.push(socket);
     }
     let mut bytes = Vec::new();
-    assert!(matches!(stalled[0].read_to_end(&mut bytes).await, Ok(0) | Err(_)));
+    assert!(matches!(
+        stalled[0].read_to_end(&mut bytes).await,
+        Ok(0) | Err(_)
+    ));
     // Somebody real still gets in, at the cost of the next oldest.
     let config = client(&hub, None);
     let _stream = connect(&hub, &config).await.unwrap();
     assert!(hub.incoming.next().await.unwrap().is_ok());
-    assert!(matches!(stalled[1].read_to_end(&mut bytes).await, Ok(0) | Err(_)));
+    assert!(matches!(
+        stalled[1].read_to_end(&mut bytes).await,
+        Ok(0) | Err(_)
+    ));
 }
 
 #[tokio::test]
@@ -188,15 +228,25 @@ async fn garbage_does_not_stop_the_door() {
 #[tokio::test]
 async fn closing_a_cluster_ends_its_connections_at_once_and_no_others() {
     let mut hub = hub(Bounds::default()).await;
-    let (named, nobody) = (client(&hub, Some((&hub.authority, now()))), client(&hub, None));
+    let (named, nobody) = (
+        client(&hub, Some((&hub.authority, now()))),
+        client(&hub, None),
+    );
     let mut theirs = connect(&hub, &named).await.unwrap();
     let mut served = hub.incoming.next().await.unwrap().unwrap();
     let _other = connect(&hub, &nobody).await.unwrap();
     let mut other = hub.incoming.next().await.unwrap().unwrap();
     let reading = tokio::spawn(async move { (served.read_u8().await.unwrap_err().kind(), served) });
-    assert_eq!(hub.connections.close_cluster(ClusterId(Uuid::from_u128(77))), 0);
+    assert_eq!(
+        hub.connections
+            .close_cluster(ClusterId(Uuid::from_u128(77))),
+        0
+    );
     assert_eq!(hub.connections.close_cluster(CLUSTER), 1);
-    let ended = tokio::time::timeout(Duration::from_secs(1), reading).await.unwrap().unwrap();
+    let ended = tokio::time::timeout(Duration::from_secs(1), reading)
+        .await
+        .unwrap()
+        .unwrap();
     assert_eq!(ended.0, std::io::ErrorKind::ConnectionAborted);
     drop(ended);
     assert!(theirs.read_u8().await.is_err());
@@ -212,19 +262,24 @@ async fn connections_of_retired_serials_can_be_closed_alone() {
     let served = hub.incoming.next().await.unwrap().unwrap();
     let serial = served.peer().identity.as_ref().unwrap().serial;
     assert_eq!(hub.connections.close_other_serials(CLUSTER, serial), 0);
-    assert_eq!(hub.connections.close_other_serials(CLUSTER, Serial::new(2, 2)), 1);
+    assert_eq!(
+        hub.connections
+            .close_other_serials(CLUSTER, Serial::new(2, 2)),
+        1
+    );
 }
 
 #[tokio::test]
 async fn a_new_server_certificate_serves_the_next_handshake() {
     let mut hub = hub(Bounds::default()).await;
     let config = client(&hub, None);
-    let shown = |stream: &TlsStream<TcpStream>| {
-        stream.get_ref().1.peer_certificates().unwrap()[0].to_vec()
-    };
+    let shown =
+        |stream: &TlsStream<TcpStream>| stream.get_ref().1.peer_certificates().unwrap()[0].to_vec();
     let before = connect(&hub, &config).await.unwrap();
     let mut kept = hub.incoming.next().await.unwrap().unwrap();
-    hub.tls.replace(&hub.authority, credential(&hub.authority)).unwrap();
+    hub.tls
+        .replace(&hub.authority, credential(&hub.authority))
+        .unwrap();
     let after = connect(&hub, &config).await.unwrap();
     assert_ne!(shown(&before), shown(&after));
     assert!(kept.write_all(b"goes on").await.is_ok());

@@ -10,7 +10,10 @@ fn polls_tell_first_same_and_fast_forward() {
     let mut follower = origin.follow();
     assert_eq!(follower.head().unwrap(), None);
     let first = follower.poll(None).unwrap();
-    assert_eq!((first.relation, &first.commit.revision), (Relation::First, &one));
+    assert_eq!(
+        (first.relation, &first.commit.revision),
+        (Relation::First, &one)
+    );
     assert_eq!(first.commit.summary, "Change the fleet");
     assert_eq!(first.commit.author, "A Person");
     assert_eq!(first.commit.time.unix_ms(), 1_800_000_000_000);
@@ -18,7 +21,10 @@ fn polls_tell_first_same_and_fast_forward() {
     let two = origin.commit("main", &[("a.yaml", "2")]);
     let three = origin.commit("main", &[("a.yaml", "3")]);
     let next = follower.poll(Some(&one)).unwrap();
-    assert_eq!((next.relation, &next.commit.revision), (Relation::FastForward, &three));
+    assert_eq!(
+        (next.relation, &next.commit.revision),
+        (Relation::FastForward, &three)
+    );
     assert_eq!(next.previous, Some(one.clone()));
     let history = follower.history(&three, 10).unwrap();
     let revisions: Vec<_> = history.into_iter().map(|commit| commit.revision).collect();
@@ -48,19 +54,37 @@ fn a_rewritten_history_is_flagged_again_and_again_until_it_is_accepted() {
     let other = origin.commit_onto(&[oid(&one)], "main", &[("a.yaml", "other")]);
     for _ in 0..2 {
         let fetched = follower.poll(Some(&two)).unwrap();
-        assert_eq!((fetched.relation, &fetched.commit.revision), (Relation::Rewritten, &other));
+        assert_eq!(
+            (fetched.relation, &fetched.commit.revision),
+            (Relation::Rewritten, &other)
+        );
     }
     let mut follower = origin.follow();
-    assert_eq!(follower.poll(Some(&two)).unwrap().relation, Relation::Rewritten);
-    assert_eq!(follower.poll(Some(&other)).unwrap().relation, Relation::Same);
+    assert_eq!(
+        follower.poll(Some(&two)).unwrap().relation,
+        Relation::Rewritten
+    );
+    assert_eq!(
+        follower.poll(Some(&other)).unwrap().relation,
+        Relation::Same
+    );
     // Going back is not forward either.
-    origin.repository.reference("refs/heads/main", oid(&one), true, "back").unwrap();
-    assert_eq!(follower.poll(Some(&two)).unwrap().relation, Relation::Rewritten);
+    origin
+        .repository
+        .reference("refs/heads/main", oid(&one), true, "back")
+        .unwrap();
+    assert_eq!(
+        follower.poll(Some(&two)).unwrap().relation,
+        Relation::Rewritten
+    );
     // A history without a common root, seen by a copy that never had the old one.
     let root = origin.commit_onto(&[], "main", &[("b.yaml", "new")]);
     std::fs::remove_dir_all(origin.copy()).unwrap();
     let fetched = origin.follow().poll(Some(&two)).unwrap();
-    assert_eq!((fetched.relation, fetched.commit.revision), (Relation::Rewritten, root));
+    assert_eq!(
+        (fetched.relation, fetched.commit.revision),
+        (Relation::Rewritten, root)
+    );
 }
 
 #[test]
@@ -69,13 +93,21 @@ fn a_wrong_branch_lists_near_ones() {
     origin.commit("main", &[("a.yaml", "1")]);
     origin.commit("mainframe", &[("a.yaml", "1")]);
     origin.commit("unrelated", &[("a.yaml", "1")]);
-    let source = Source { branch: "mian".to_owned(), ..origin.source() };
+    let source = Source {
+        branch: "mian".to_owned(),
+        ..origin.source()
+    };
     let mut follower = Follower::open(source, &origin.copy(), Limits::default()).unwrap();
     let problem = follower.poll(None).unwrap_err();
-    let Problem::NoBranch { near, .. } = &problem else { panic!("{problem}") };
+    let Problem::NoBranch { near, .. } = &problem else {
+        panic!("{problem}")
+    };
     assert_eq!(near[0], "main");
     assert!(!near.contains(&"unrelated".to_owned()));
-    assert!(problem.to_string().contains("did you mean main"), "{problem}");
+    assert!(
+        problem.to_string().contains("did you mean main"),
+        "{problem}"
+    );
 }
 
 #[test]
@@ -87,11 +119,22 @@ fn an_empty_repository_and_a_deleted_branch_are_told_apart() {
     let one = origin.commit("main", &[("a.yaml", "1")]);
     origin.commit("other", &[("a.yaml", "1")]);
     follower.poll(None).unwrap();
-    origin.repository.find_reference("refs/heads/main").unwrap().delete().unwrap();
+    origin
+        .repository
+        .find_reference("refs/heads/main")
+        .unwrap()
+        .delete()
+        .unwrap();
     let problem = follower.poll(Some(&one)).unwrap_err();
-    assert!(matches!(&problem, Problem::BranchDeleted { last, .. } if *last == one), "{problem}");
+    assert!(
+        matches!(&problem, Problem::BranchDeleted { last, .. } if *last == one),
+        "{problem}"
+    );
     assert_eq!(follower.head().unwrap().unwrap().revision, one);
-    origin.repository.reference("refs/heads/main", oid(&one), true, "back").unwrap();
+    origin
+        .repository
+        .reference("refs/heads/main", oid(&one), true, "back")
+        .unwrap();
     assert_eq!(follower.poll(Some(&one)).unwrap().relation, Relation::Same);
 }
 
@@ -103,7 +146,9 @@ fn a_file_url_and_a_work_tree_are_followed_too() {
     let mut follower = Follower::open(source(&url), &origin.copy(), Limits::default()).unwrap();
     assert_eq!(follower.poll(None).unwrap().commit.revision, one);
     let work = origin.directory.path().join("work");
-    git2::build::RepoBuilder::new().clone(&origin.path().to_string_lossy(), &work).unwrap();
+    git2::build::RepoBuilder::new()
+        .clone(&origin.path().to_string_lossy(), &work)
+        .unwrap();
     let place = origin.directory.path().join("copy-of-work");
     let source = source(&work.to_string_lossy());
     let mut follower = Follower::open(source, &place, Limits::default()).unwrap();
@@ -159,24 +204,76 @@ fn what_cannot_work_is_refused_before_anything_is_tried() {
             .err()
             .map(|problem| problem.to_string())
     };
-    let token = Auth::Token { username: "x".into(), file: "/nowhere".into() };
-    let ssh = Auth::Ssh { username: "git".into(), key: "/k".into(), known_hosts: "/h".into() };
+    let token = Auth::Token {
+        username: "x".into(),
+        file: "/nowhere".into(),
+    };
+    let ssh = Auth::Ssh {
+        username: "git".into(),
+        key: "/k".into(),
+        known_hosts: "/h".into(),
+    };
     let cases = [
         (source("git@host.example:a/b.git"), "ssh://git@HOST/PATH"),
         (source("git://host.example/a"), "must begin with"),
         (source("ext::sh -c x"), "must be https://"),
         (source("relative/path"), "absolute path"),
         (source("file://relative"), "absolute"),
-        (source("https://user:secret@host.example/a"), "must not hold credentials"),
+        (
+            source("https://user:secret@host.example/a"),
+            "must not hold credentials",
+        ),
         (source("https://-oProxyCommand=x/a"), "no usable host"),
         (source("ssh://git@host.example/a"), "needs a key"),
-        (Source { auth: token.clone(), ..source("http://host.example/a") }, "unencrypted"),
-        (Source { auth: token, ..source("ssh://git@host.example/a") }, "takes a key"),
-        (Source { auth: ssh, ..source("https://host.example/a") }, "ssh:// URL only"),
-        (Source { branch: "a..b".into(), ..source("/a") }, "no valid branch name"),
-        (Source { branch: "--upload-pack".into(), ..source("https://h.example/a") }, ""),
-        (Source { path: "../up".into(), ..source("/a") }, "folder inside"),
-        (Source { path: "/abs".into(), ..source("/a") }, "folder inside"),
+        (
+            Source {
+                auth: token.clone(),
+                ..source("http://host.example/a")
+            },
+            "unencrypted",
+        ),
+        (
+            Source {
+                auth: token,
+                ..source("ssh://git@host.example/a")
+            },
+            "takes a key",
+        ),
+        (
+            Source {
+                auth: ssh,
+                ..source("https://host.example/a")
+            },
+            "ssh:// URL only",
+        ),
+        (
+            Source {
+                branch: "a..b".into(),
+                ..source("/a")
+            },
+            "no valid branch name",
+        ),
+        (
+            Source {
+                branch: "--upload-pack".into(),
+                ..source("https://h.example/a")
+            },
+            "",
+        ),
+        (
+            Source {
+                path: "../up".into(),
+                ..source("/a")
+            },
+            "folder inside",
+        ),
+        (
+            Source {
+                path: "/abs".into(),
+                ..source("/a")
+            },
+            "folder inside",
+        ),
     ];
     for (source, words) in cases {
         let shown = format!("{} {} {}", source.url, source.branch, source.path);

@@ -13,7 +13,11 @@ fn read(entries: &[(&str, &str, i32)], path: &str, limits: Limits) -> Result<Fil
     let entries: Vec<(&str, Oid, i32)> = entries
         .iter()
         .map(|(path, content, mode)| {
-            (*path, origin.repository.blob(content.as_bytes()).unwrap(), *mode)
+            (
+                *path,
+                origin.repository.blob(content.as_bytes()).unwrap(),
+                *mode,
+            )
         })
         .collect();
     let tree = origin.tree_of(&entries);
@@ -69,7 +73,11 @@ fn links_and_submodules_are_refused_by_name() {
     ]);
     let revision = origin.commit_tree(&[], "main", tree);
     origin.follow().poll(None).unwrap();
-    let files = origin.tree(&revision, "", Limits::default()).unwrap().files().unwrap();
+    let files = origin
+        .tree(&revision, "", Limits::default())
+        .unwrap()
+        .files()
+        .unwrap();
     assert_eq!(names(&files), ["ok.yaml"]);
     assert_eq!(files.refused["link.yaml"], Refusal::SymbolicLink);
     assert_eq!(files.refused["sub"], Refusal::Submodule);
@@ -85,7 +93,12 @@ fn hostile(origin: &Origin, entries: &[(&[u8], &str, Oid)]) -> Oid {
         bytes.push(0);
         bytes.extend_from_slice(oid.as_bytes());
     }
-    origin.repository.odb().unwrap().write(git2::ObjectType::Tree, &bytes).unwrap()
+    origin
+        .repository
+        .odb()
+        .unwrap()
+        .write(git2::ObjectType::Tree, &bytes)
+        .unwrap()
 }
 
 #[test]
@@ -110,7 +123,12 @@ fn names_that_could_lead_astray_are_refused() {
     let files = read.unwrap().files().unwrap();
     assert_eq!(names(&files), ["ok.yaml"]);
     assert_eq!(files.refused.len(), 6);
-    assert!(files.refused.values().any(|refusal| *refusal == Refusal::NotUtf8));
+    assert!(
+        files
+            .refused
+            .values()
+            .any(|refusal| *refusal == Refusal::NotUtf8)
+    );
     let shown: String = files.refused.keys().cloned().collect();
     assert!(!shown.chars().any(char::is_control), "{shown:?}");
 }
@@ -122,15 +140,24 @@ fn a_tree_that_names_itself_many_times_ends_at_a_limit() {
     let mut tree = hostile(&origin, &[(b"a.yaml", "100644", blob)]);
     for _ in 0..12 {
         let names: Vec<String> = (0..10).map(|at| format!("d{at}")).collect();
-        let entries: Vec<(&[u8], &str, Oid)> =
-            names.iter().map(|name| (name.as_bytes(), "40000", tree)).collect();
+        let entries: Vec<(&[u8], &str, Oid)> = names
+            .iter()
+            .map(|name| (name.as_bytes(), "40000", tree))
+            .collect();
         tree = hostile(&origin, &entries);
     }
     let revision = origin.commit_tree(&[], "main", tree);
     origin.follow().poll(None).unwrap();
-    let problem = origin.tree(&revision, "", Limits::default()).unwrap().files().unwrap_err();
+    let problem = origin
+        .tree(&revision, "", Limits::default())
+        .unwrap()
+        .files()
+        .unwrap_err();
     assert!(matches!(problem, Problem::TooMuch { .. }), "{problem}");
-    assert!(problem.to_string().contains("more than 20000 files"), "{problem}");
+    assert!(
+        problem.to_string().contains("more than 20000 files"),
+        "{problem}"
+    );
 }
 
 #[test]
@@ -148,10 +175,30 @@ fn each_limit_refuses_the_whole_or_the_file_in_words() {
         assert!(problem.to_string().contains(words), "{problem}");
     };
     whole(Limits { files: 3, ..usual }, "more than 3 files");
-    whole(Limits { entries: 4, ..usual }, "more than 4 files and folders");
+    whole(
+        Limits {
+            entries: 4,
+            ..usual
+        },
+        "more than 4 files and folders",
+    );
     whole(Limits { depth: 1, ..usual }, "deeper than 1");
-    whole(Limits { total_bytes: 50, ..usual }, "MiB of YAML and JSON");
-    let files = read(&entries, "", Limits { blob_bytes: 50, ..usual }).unwrap();
+    whole(
+        Limits {
+            total_bytes: 50,
+            ..usual
+        },
+        "MiB of YAML and JSON",
+    );
+    let files = read(
+        &entries,
+        "",
+        Limits {
+            blob_bytes: 50,
+            ..usual
+        },
+    )
+    .unwrap();
     assert_eq!(files.refused["big.yaml"], Refusal::TooLarge);
     assert_eq!(names(&files), ["a.yaml", "b/c/d.yaml", "big.png"]);
 }
@@ -163,9 +210,23 @@ fn contents_are_read_by_their_ids_and_within_the_limit() {
     origin.follow().poll(None).unwrap();
     let tree = origin.tree(&revision, "", Limits::default()).unwrap();
     let files = tree.files().unwrap();
-    let read = tree.read_all(&files, |path| path.ends_with(".yaml")).unwrap();
-    assert_eq!(read, BTreeMap::from([("a.yaml".to_owned(), b"one".to_vec())]));
-    let small = origin.tree(&revision, "", Limits { blob_bytes: 2, ..Limits::default() }).unwrap();
+    let read = tree
+        .read_all(&files, |path| path.ends_with(".yaml"))
+        .unwrap();
+    assert_eq!(
+        read,
+        BTreeMap::from([("a.yaml".to_owned(), b"one".to_vec())])
+    );
+    let small = origin
+        .tree(
+            &revision,
+            "",
+            Limits {
+                blob_bytes: 2,
+                ..Limits::default()
+            },
+        )
+        .unwrap();
     let problem = small.read(&files.files["b.txt"].blob).unwrap_err();
     assert!(matches!(problem, Problem::TooMuch { .. }), "{problem}");
 }
@@ -177,7 +238,12 @@ fn equal_files_have_an_equal_tree_id() {
     let two = origin.commit("main", &[("fleet/a.yaml", "1"), ("docs/x", "2")]);
     origin.follow().poll(None).unwrap();
     let id = |revision, path| {
-        origin.tree(revision, path, Limits::default()).unwrap().files().unwrap().tree
+        origin
+            .tree(revision, path, Limits::default())
+            .unwrap()
+            .files()
+            .unwrap()
+            .tree
     };
     assert_eq!(id(&one, "fleet"), id(&two, "fleet"));
     assert_ne!(id(&one, ""), id(&two, ""));

@@ -44,12 +44,17 @@ fn serve(
 fn read_request(socket: &mut TcpStream) -> Option<(Request, Vec<u8>)> {
     let mut reader = BufReader::new(socket);
     let mut line = String::new();
-    reader.read_line(&mut line).ok().filter(|count| *count > 0)?;
+    reader
+        .read_line(&mut line)
+        .ok()
+        .filter(|count| *count > 0)?;
     let (mut length, mut authorization) = (0, None);
     loop {
         let mut header = String::new();
         reader.read_line(&mut header).ok()?;
-        let Some((name, value)) = header.trim_end().split_once(": ") else { break };
+        let Some((name, value)) = header.trim_end().split_once(": ") else {
+            break;
+        };
         match name.to_ascii_lowercase().as_str() {
             "content-length" => length = value.parse().ok()?,
             "authorization" => authorization = Some(value.to_owned()),
@@ -58,7 +63,13 @@ fn read_request(socket: &mut TcpStream) -> Option<(Request, Vec<u8>)> {
     }
     let mut body = vec![0; length];
     reader.read_exact(&mut body).ok()?;
-    Some((Request { line: line.trim_end().to_owned(), authorization }, body))
+    Some((
+        Request {
+            line: line.trim_end().to_owned(),
+            authorization,
+        },
+        body,
+    ))
 }
 
 fn response(status: &str, headers: &str, body: &[u8]) -> Vec<u8> {
@@ -93,7 +104,11 @@ fn git_answer(path: &std::path::Path, request: &Request) -> Vec<u8> {
     let mut pack = git2::Buf::new();
     builder.write_buf(&mut pack).unwrap();
     let body = [line("NAK\n").as_bytes(), &pack].concat();
-    response("200 OK", "Content-Type: application/x-git-upload-pack-result\r\n", &body)
+    response(
+        "200 OK",
+        "Content-Type: application/x-git-upload-pack-result\r\n",
+        &body,
+    )
 }
 
 /// Polls a server once, with these limits.
@@ -104,7 +119,10 @@ fn poll(source: Source, limits: Limits) -> Result<crate::git::Fetched, Problem> 
 
 fn token(directory: &std::path::Path, text: &str) -> Auth {
     let file = write(&directory.join("token"), text);
-    Auth::Token { username: "robot".to_owned(), file }
+    Auth::Token {
+        username: "robot".to_owned(),
+        file,
+    }
 }
 
 const UNAUTHORIZED: &str = "WWW-Authenticate: Basic realm=\"x\"\r\n";
@@ -134,11 +152,22 @@ fn a_token_opens_what_asks_for_one() {
         None => Some(response("401 Unauthorized", UNAUTHORIZED, b"")),
     });
     let auth = token(origin.directory.path(), "sesame\n");
-    let fetched = poll(Source { auth, ..source(&url) }, Limits::default()).unwrap();
+    let fetched = poll(
+        Source {
+            auth,
+            ..source(&url)
+        },
+        Limits::default(),
+    )
+    .unwrap();
     assert_eq!(fetched.commit.revision, one);
     use base64::Engine as _;
     let expected = base64::engine::general_purpose::STANDARD.encode("robot:sesame");
-    let sent = log.lock().unwrap().iter().find_map(|request| request.authorization.clone());
+    let sent = log
+        .lock()
+        .unwrap()
+        .iter()
+        .find_map(|request| request.authorization.clone());
     assert_eq!(sent, Some(format!("Basic {expected}")));
 }
 
@@ -148,33 +177,75 @@ fn a_wrong_token_and_a_missing_one_are_told_apart() {
     let refuse = || serve(|_, _| Some(response("401 Unauthorized", UNAUTHORIZED, b"")));
     let (url, log) = refuse();
     let auth = token(directory.path(), "wrong");
-    let problem = poll(Source { auth, ..source(&url) }, Limits::default()).unwrap_err();
+    let problem = poll(
+        Source {
+            auth,
+            ..source(&url)
+        },
+        Limits::default(),
+    )
+    .unwrap_err();
     assert!(matches!(problem, Problem::Denied { .. }), "{problem}");
     assert!(problem.to_string().contains("wrong, expired"), "{problem}");
     assert!(!problem.to_string().contains("wrong-secret"));
-    assert!(log.lock().unwrap().len() < 10, "credentials are not tried for ever");
+    assert!(
+        log.lock().unwrap().len() < 10,
+        "credentials are not tried for ever"
+    );
     let (url, _) = refuse();
     let problem = poll(source(&url), Limits::default()).unwrap_err();
-    assert!(problem.to_string().contains("none are configured"), "{problem}");
+    assert!(
+        problem.to_string().contains("none are configured"),
+        "{problem}"
+    );
     let (url, _) = refuse();
-    let auth = Auth::Token { username: "x".into(), file: directory.path().join("missing") };
-    let problem = poll(Source { auth, ..source(&url) }, Limits::default()).unwrap_err();
+    let auth = Auth::Token {
+        username: "x".into(),
+        file: directory.path().join("missing"),
+    };
+    let problem = poll(
+        Source {
+            auth,
+            ..source(&url)
+        },
+        Limits::default(),
+    )
+    .unwrap_err();
     assert!(matches!(problem, Problem::Credential { .. }), "{problem}");
 }
 
 #[test]
 fn a_page_instead_of_git_is_said_so() {
     let html = |_: &Request, _: &[u8]| {
-        Some(response("200 OK", "Content-Type: text/html\r\n", b"<html>Log in</html>"))
+        Some(response(
+            "200 OK",
+            "Content-Type: text/html\r\n",
+            b"<html>Log in</html>",
+        ))
     };
     let problem = poll(source(&serve(html).0), Limits::default()).unwrap_err();
-    assert!(matches!(problem, Problem::NotGit { .. }), "{problem}: {:?}", std::error::Error::source(&problem));
+    assert!(
+        matches!(problem, Problem::NotGit { .. }),
+        "{problem}: {:?}",
+        std::error::Error::source(&problem)
+    );
     let junk = |_: &Request, _: &[u8]| {
         let kind = "Content-Type: application/x-git-upload-pack-advertisement\r\n";
-        Some(response("200 OK", kind, b"this is not a line of the protocol"))
+        Some(response(
+            "200 OK",
+            kind,
+            b"this is not a line of the protocol",
+        ))
     };
     let problem = poll(source(&serve(junk).0), Limits::default()).unwrap_err();
-    assert!(matches!(problem, Problem::NotGit { .. } | Problem::Unreachable { .. }), "{problem}: {:?}", std::error::Error::source(&problem));
+    assert!(
+        matches!(
+            problem,
+            Problem::NotGit { .. } | Problem::Unreachable { .. }
+        ),
+        "{problem}: {:?}",
+        std::error::Error::source(&problem)
+    );
 }
 
 #[test]
@@ -185,7 +256,10 @@ fn answers_of_http_are_understood() {
     };
     assert!(matches!(with("404 Not Found"), Problem::NotFound { .. }));
     assert!(matches!(with("403 Forbidden"), Problem::Denied { .. }));
-    assert!(matches!(with("500 Internal Server Error"), Problem::Unreachable { .. }));
+    assert!(matches!(
+        with("500 Internal Server Error"),
+        Problem::Unreachable { .. }
+    ));
 }
 
 #[test]
@@ -198,8 +272,19 @@ fn credentials_do_not_follow_a_redirection() {
         Some(response("302 Found", &headers, b""))
     });
     let auth = token(directory.path(), "sesame");
-    poll(Source { auth, ..source(&url) }, Limits::default()).unwrap_err();
-    let leaked = log.lock().unwrap().iter().any(|request| request.authorization.is_some());
+    poll(
+        Source {
+            auth,
+            ..source(&url)
+        },
+        Limits::default(),
+    )
+    .unwrap_err();
+    let leaked = log
+        .lock()
+        .unwrap()
+        .iter()
+        .any(|request| request.authorization.is_some());
     assert!(!leaked, "a credential reached another server");
 }
 
@@ -231,10 +316,19 @@ fn a_fetch_above_its_limit_is_ended() {
     origin.commit("main", &[("a.yaml", &noise)]);
     let path = origin.path();
     let (url, _) = serve(move |request, _| Some(git_answer(&path, request)));
-    let limits = Limits { fetch_bytes: 10, ..Limits::default() };
+    let limits = Limits {
+        fetch_bytes: 10,
+        ..Limits::default()
+    };
     let problem = poll(source(&url), limits).unwrap_err();
-    assert!(matches!(problem, Problem::FetchTooLarge { .. }), "{problem}");
-    let limits = Limits { poll: Duration::ZERO, ..Limits::default() };
+    assert!(
+        matches!(problem, Problem::FetchTooLarge { .. }),
+        "{problem}"
+    );
+    let limits = Limits {
+        poll: Duration::ZERO,
+        ..Limits::default()
+    };
     let problem = poll(source(&url), limits).unwrap_err();
     assert!(matches!(problem, Problem::TimedOut { .. }), "{problem}");
 }
@@ -266,6 +360,16 @@ fn known_hosts_are_matched_as_openssh_writes_them() {
     use base64::Engine as _;
     let hash = base64::engine::general_purpose::STANDARD.encode(hash);
     let hashed = format!("|1|c2FsdA==|{hash} ssh-ed25519 aGFzaGVk");
-    assert!(known_hosts::knows(&hashed, "hidden.example", None, b"hashed"));
-    assert!(!known_hosts::knows(&hashed, "other.example", None, b"hashed"));
+    assert!(known_hosts::knows(
+        &hashed,
+        "hidden.example",
+        None,
+        b"hashed"
+    ));
+    assert!(!known_hosts::knows(
+        &hashed,
+        "other.example",
+        None,
+        b"hashed"
+    ));
 }

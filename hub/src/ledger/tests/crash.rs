@@ -113,12 +113,19 @@ fn number(name: &str) -> Option<u64> {
 #[tokio::test]
 #[ignore = "a child of the tests beside it"]
 async fn child() {
-    let Ok(path) = std::env::var(PATH) else { return };
+    let Ok(path) = std::env::var(PATH) else {
+        return;
+    };
     let path = Path::new(&path);
-    let (left, part) = (number(STEP).unwrap_or(0), number(PART).unwrap_or(8) as usize);
-    let disk =
-        Box::new(move |disk| -> Box<dyn Disk> { Box::new(Stopping { disk, left, part }) });
-    let tuning = Tuning { disk, compact_bytes_min: COMPACT_BYTES_MIN };
+    let (left, part) = (
+        number(STEP).unwrap_or(0),
+        number(PART).unwrap_or(8) as usize,
+    );
+    let disk = Box::new(move |disk| -> Box<dyn Disk> { Box::new(Stopping { disk, left, part }) });
+    let tuning = Tuning {
+        disk,
+        compact_bytes_min: COMPACT_BYTES_MIN,
+    };
     let opened = match path.exists() {
         true => Embedded::open_on(path, tuning),
         false => Embedded::create_on(path, tuning),
@@ -175,7 +182,12 @@ async fn write_together(ledger: &Arc<Embedded>, tasks: u64) {
 fn command(program: &Path, path: &Path) -> Command {
     let mut command = Command::new(program);
     command
-        .args(["--exact", "ledger::tests::crash::child", "--ignored", "--nocapture"])
+        .args([
+            "--exact",
+            "ledger::tests::crash::child",
+            "--ignored",
+            "--nocapture",
+        ])
         .env(PATH, path)
         .stdout(Stdio::piped())
         .stderr(Stdio::null());
@@ -188,9 +200,18 @@ fn spawn_limited(path: &Path) -> Child {
     let program = std::env::current_exe().unwrap();
     let direct = command(&program, path);
     let mut shell = Command::new("sh");
-    shell.args(["-c", "trap '' XFSZ; ulimit -f 8; exec \"$0\" \"$@\""]).arg(&program);
-    shell.args(direct.get_args()).env(PATH, path).env(TASKS, "1");
-    shell.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap()
+    shell
+        .args(["-c", "trap '' XFSZ; ulimit -f 8; exec \"$0\" \"$@\""])
+        .arg(&program);
+    shell
+        .args(direct.get_args())
+        .env(PATH, path)
+        .env(TASKS, "1");
+    shell
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap()
 }
 
 fn spawn(path: &Path, settings: &[(&str, u64)]) -> Child {
@@ -239,7 +260,11 @@ fn listen_and_kill(mut child: Child, most: usize) -> Said {
 fn live_and_kill(path: &Path, settings: &[(&str, u64)], most: usize) -> Said {
     loop {
         let said = listen_and_kill(spawn(path, settings), most);
-        if !said.error.as_ref().is_some_and(|error| error.contains("in use")) {
+        if !said
+            .error
+            .as_ref()
+            .is_some_and(|error| error.contains("in use"))
+        {
             return said;
         }
     }
@@ -248,10 +273,18 @@ fn live_and_kill(path: &Path, settings: &[(&str, u64)], most: usize) -> Said {
 /// What is in a ledger after [`write_in_order`] was killed: the last write, whole.
 fn last_of(path: &Path) -> u64 {
     let ledger = reopen(path);
-    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-    let listing = runtime.block_on(ledger.list(String::new(), Page::default())).unwrap();
-    let number = |value: &[u8]| -> u64 { std::str::from_utf8(value).unwrap().trim().parse().unwrap() };
-    let last = listing.entries.iter().find(|entry| entry.key.as_str() == "last");
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .build()
+        .unwrap();
+    let listing = runtime
+        .block_on(ledger.list(String::new(), Page::default()))
+        .unwrap();
+    let number =
+        |value: &[u8]| -> u64 { std::str::from_utf8(value).unwrap().trim().parse().unwrap() };
+    let last = listing
+        .entries
+        .iter()
+        .find(|entry| entry.key.as_str() == "last");
     let last = last.map_or(0, |entry| number(&entry.value));
     let slots: BTreeSet<u64> = listing
         .entries
@@ -326,7 +359,11 @@ async fn killed_at_random_under_load_nothing_acknowledged_is_lost() {
             .map(|entry| entry.key.as_str()[2..].parse().unwrap())
             .collect();
         let lost: Vec<u64> = all.difference(&found).copied().collect();
-        assert_eq!(lost, Vec::<u64>::new(), "acknowledged and lost in round {round}");
+        assert_eq!(
+            lost,
+            Vec::<u64>::new(),
+            "acknowledged and lost in round {round}"
+        );
     }
 }
 
@@ -346,7 +383,11 @@ fn at_the_file_size_limit_writes_are_refused_and_nothing_acknowledged_is_lost() 
     drop(Embedded::create(&path).unwrap());
     let said = loop {
         let said = listen_and_kill(spawn_limited(&path), usize::MAX);
-        if !said.error.as_ref().is_some_and(|error| error.contains("in use")) {
+        if !said
+            .error
+            .as_ref()
+            .is_some_and(|error| error.contains("in use"))
+        {
             break said;
         }
     };
@@ -354,8 +395,14 @@ fn at_the_file_size_limit_writes_are_refused_and_nothing_acknowledged_is_lost() 
     assert!(error.contains("file size limit"), "{error}");
     let ledger = reopen(&path);
     assert_eq!(ledger.cut(), None);
-    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-    let found = runtime.block_on(list_all(&ledger, "n/")).unwrap().entries.len();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .build()
+        .unwrap();
+    let found = runtime
+        .block_on(list_all(&ledger, "n/"))
+        .unwrap()
+        .entries
+        .len();
     assert!(found > 10);
     assert_eq!(found, said.acknowledged.len());
 }

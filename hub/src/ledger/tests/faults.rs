@@ -67,7 +67,11 @@ impl Disk for Failing {
         self.disk.swap()
     }
     fn sync_directory(&mut self) -> io::Result<()> {
-        self.call("sync directory", &[DIRECTORY_SYNC_FAILS], io::ErrorKind::Other)?;
+        self.call(
+            "sync directory",
+            &[DIRECTORY_SYNC_FAILS],
+            io::ErrorKind::Other,
+        )?;
         self.disk.sync_directory()
     }
 }
@@ -83,15 +87,35 @@ struct Bench {
 /// A ledger on a failing disk, with one acknowledged write in it.
 async fn bench(compact_bytes_min: u64) -> Bench {
     let (directory, path) = place();
-    let (mode, calls) = (Arc::new(AtomicU8::new(FINE)), Arc::new(Mutex::new(Vec::new())));
+    let (mode, calls) = (
+        Arc::new(AtomicU8::new(FINE)),
+        Arc::new(Mutex::new(Vec::new())),
+    );
     let (given_mode, given_calls) = (mode.clone(), calls.clone());
     let disk = Box::new(move |disk| -> Box<dyn Disk> {
-        Box::new(Failing { disk, mode: given_mode, calls: given_calls })
+        Box::new(Failing {
+            disk,
+            mode: given_mode,
+            calls: given_calls,
+        })
     });
-    let ledger = Embedded::create_on(&path, Tuning { disk, compact_bytes_min }).unwrap();
+    let ledger = Embedded::create_on(
+        &path,
+        Tuning {
+            disk,
+            compact_bytes_min,
+        },
+    )
+    .unwrap();
     put(&ledger, "before", "1").await;
     calls.lock().unwrap().clear();
-    Bench { _directory: directory, path, mode, calls, ledger }
+    Bench {
+        _directory: directory,
+        path,
+        mode,
+        calls,
+        ledger,
+    }
 }
 
 async fn write(ledger: &Embedded, name: &str) -> Result<(), WriteError> {
@@ -107,7 +131,10 @@ async fn a_full_disk_refuses_writes_in_words_and_serves_reads_until_there_is_spa
         assert!(matches!(error, WriteError::Refused { .. }), "{error}");
         assert!(error.to_string().contains("free some space"), "{error}");
     }
-    assert_eq!(value_of(&bench.ledger, "before").await.as_deref(), Some("1"));
+    assert_eq!(
+        value_of(&bench.ledger, "before").await.as_deref(),
+        Some("1")
+    );
     assert_eq!(value_of(&bench.ledger, "during").await, None);
     bench.mode.store(FINE, Ordering::SeqCst);
     write(&bench.ledger, "after").await.unwrap();
@@ -138,9 +165,15 @@ async fn a_failed_sync_is_unknown_and_is_never_tried_again() {
 async fn a_half_written_frame_that_cannot_be_taken_back_ends_writing() {
     let bench = bench(u64::MAX).await;
     bench.mode.store(FULL_AND_STUCK, Ordering::SeqCst);
-    assert!(matches!(write(&bench.ledger, "x").await, Err(WriteError::Unknown)));
+    assert!(matches!(
+        write(&bench.ledger, "x").await,
+        Err(WriteError::Unknown)
+    ));
     bench.mode.store(FINE, Ordering::SeqCst);
-    assert!(matches!(write(&bench.ledger, "x").await, Err(WriteError::Refused { .. })));
+    assert!(matches!(
+        write(&bench.ledger, "x").await,
+        Err(WriteError::Refused { .. })
+    ));
     drop(bench.ledger);
     let ledger = reopen(&bench.path);
     assert!(ledger.cut().is_some());
@@ -199,5 +232,8 @@ async fn the_file_stays_small_however_much_is_written() {
 fn a_second_opener_is_refused() {
     let (_directory, path) = place();
     let _first = Embedded::create(&path).unwrap();
-    assert!(matches!(Embedded::open(&path), Err(OpenError::InUse { .. })));
+    assert!(matches!(
+        Embedded::open(&path),
+        Err(OpenError::InUse { .. })
+    ));
 }

@@ -18,8 +18,18 @@ fn file(frames: usize, value: &[u8]) -> (Vec<u8>, Vec<usize>) {
     for at in 0..frames {
         begins.push(bytes.len());
         let revision = ModRevision(at as u64 + 1);
-        let put = Change::Put { key: key(&format!("key-{at}")), value: value.into(), lease: None };
-        append(&mut bytes, &[Commit { revision, changes: vec![put] }]);
+        let put = Change::Put {
+            key: key(&format!("key-{at}")),
+            value: value.into(),
+            lease: None,
+        };
+        append(
+            &mut bytes,
+            &[Commit {
+                revision,
+                changes: vec![put],
+            }],
+        );
     }
     begins.push(bytes.len());
     (bytes, begins)
@@ -27,7 +37,9 @@ fn file(frames: usize, value: &[u8]) -> (Vec<u8>, Vec<usize>) {
 
 fn append(bytes: &mut Vec<u8>, commits: &[Commit]) {
     let mut payload = Vec::new();
-    commits.iter().for_each(|commit| codec::encode_commit(&mut payload, commit));
+    commits
+        .iter()
+        .for_each(|commit| codec::encode_commit(&mut payload, commit));
     codec::frame(bytes, Kind::Commits, &payload);
 }
 
@@ -39,10 +51,17 @@ fn a_file_cut_anywhere_keeps_every_whole_frame() {
         let whole = begins.iter().filter(|begin| **begin <= length).count() - 1;
         assert_eq!(recovered.state.entries.len(), whole, "cut at {length}");
         assert_eq!(recovered.length as usize, begins[whole], "cut at {length}");
-        assert_eq!(recovered.cut.is_some(), begins[whole] != length, "cut at {length}");
+        assert_eq!(
+            recovered.cut.is_some(),
+            begins[whole] != length,
+            "cut at {length}"
+        );
     }
     for length in 0..begins[0] {
-        assert!(recover(&bytes[..length]).is_err(), "cut at {length}, inside the first snapshot");
+        assert!(
+            recover(&bytes[..length]).is_err(),
+            "cut at {length}, inside the first snapshot"
+        );
     }
 }
 
@@ -68,18 +87,28 @@ fn zeros_instead_of_the_last_frame_are_cut() {
     assert_eq!(recovered.state.entries.len(), 3);
     assert_eq!(recovered.length as usize, last);
     // Every way in which whole sectors of the last frame can be missing.
-    let sectors: Vec<usize> =
-        (last..bytes.len()).filter(|at| *at == last || at.is_multiple_of(512)).collect();
+    let sectors: Vec<usize> = (last..bytes.len())
+        .filter(|at| *at == last || at.is_multiple_of(512))
+        .collect();
     for missing in 1_u32..1 << sectors.len() {
         let mut torn = bytes.clone();
-        for (at, begin) in sectors.iter().enumerate().filter(|(at, _)| missing >> at & 1 == 1) {
+        for (at, begin) in sectors
+            .iter()
+            .enumerate()
+            .filter(|(at, _)| missing >> at & 1 == 1)
+        {
             let end = sectors.get(at + 1).copied().unwrap_or(bytes.len());
             torn[*begin..end].fill(0);
         }
         match recover(&torn) {
             Ok(recovered) => assert_eq!(recovered.state.entries.len(), 3),
             // The head's sector is gone and a later one is there: not explained, so not cut.
-            Err(damage) => assert_eq!(damage, Damage::Hole { offset: last as u64 }),
+            Err(damage) => assert_eq!(
+                damage,
+                Damage::Hole {
+                    offset: last as u64
+                }
+            ),
         }
     }
 }
@@ -90,10 +119,20 @@ fn zeros_inside_the_file_are_damage() {
     for window in begins.windows(2).take(5) {
         let mut holed = bytes.clone();
         holed[window[0]..window[1]].fill(0);
-        assert_eq!(recover(&holed).unwrap_err(), Damage::Hole { offset: window[0] as u64 });
+        assert_eq!(
+            recover(&holed).unwrap_err(),
+            Damage::Hole {
+                offset: window[0] as u64
+            }
+        );
         let mut holed = bytes.clone();
         holed[window[0] + 100..window[1]].fill(0);
-        assert_eq!(recover(&holed).unwrap_err(), Damage::Checksum { offset: window[0] as u64 });
+        assert_eq!(
+            recover(&holed).unwrap_err(),
+            Damage::Checksum {
+                offset: window[0] as u64
+            }
+        );
     }
 }
 
@@ -114,8 +153,17 @@ fn damage_is_told_in_words_with_its_place() {
     let (mut bytes, begins) = file(2, b"value");
     bytes[begins[0] + 20] ^= 1;
     let words = recover(&bytes).unwrap_err().to_string();
-    assert_eq!(words, format!("the record at byte {} does not match its checksum", begins[0]));
-    assert!(matches!(recover(b"hello"), Err(Damage::NotALedger { found: 5 })));
+    assert_eq!(
+        words,
+        format!(
+            "the record at byte {} does not match its checksum",
+            begins[0]
+        )
+    );
+    assert!(matches!(
+        recover(b"hello"),
+        Err(Damage::NotALedger { found: 5 })
+    ));
 }
 
 /// A change to one of a few keys, sometimes under a lease.
@@ -130,11 +178,18 @@ fn commit_of(at: usize, changes: &[(u8, Option<Vec<u8>>)]) -> Commit {
     let change = |(name, value): &(u8, Option<Vec<u8>>)| {
         let key = key(&format!("k/{name}"));
         match value {
-            Some(value) => Change::Put { key, value: value.as_slice().into(), lease: None },
+            Some(value) => Change::Put {
+                key,
+                value: value.as_slice().into(),
+                lease: None,
+            },
             None => Change::Delete { key },
         }
     };
-    Commit { revision: ModRevision(at as u64 + 1), changes: changes.iter().map(change).collect() }
+    Commit {
+        revision: ModRevision(at as u64 + 1),
+        changes: changes.iter().map(change).collect(),
+    }
 }
 
 /// What a map would hold after the same changes.
@@ -204,9 +259,16 @@ fn leases_and_their_keys_survive_compaction() {
     let mut state = State::default();
     let lease = LeaseId(1);
     let ttl = Duration::from_secs(15);
-    let leased = Change::Put { key: key("owner"), value: (*b"x").into(), lease: Some(lease) };
+    let leased = Change::Put {
+        key: key("owner"),
+        value: (*b"x").into(),
+        lease: Some(lease),
+    };
     let changes = vec![Change::Grant { lease, ttl }, leased];
-    state.apply(&Commit { revision: ModRevision(1), changes });
+    state.apply(&Commit {
+        revision: ModRevision(1),
+        changes,
+    });
     let again = recover(&snapshot_of(&state).concat()).unwrap().state;
     assert_eq!(again.leases[&lease].ttl, ttl);
     assert!(again.leases[&lease].keys.contains("owner"));
