@@ -29,6 +29,7 @@ pub use defaults::defaults;
 pub use status::{Cause, FieldError, StatusError, invalid};
 pub use strategy::{generation_changes, prepare_create, prepare_update};
 pub use validate::validate;
+pub use versions::convert;
 
 use types::{Arena, Node, TypeId};
 

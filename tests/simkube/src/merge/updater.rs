@@ -187,24 +187,25 @@ impl Updater<'_> {
         version: &str,
         owned: &Set,
     ) -> Result<Value, Failure> {
-        let convert = |object: &Value| match merged.schema.convert(object, version) {
-            Ok(versioned) => Ok(Some(versioned)),
-            Err(VersionError::Gone) => Ok(None),
-            Err(VersionError::Failed(text)) => Err(Failure::Conversion(text)),
+        let schema = match self.schema.at_version(version) {
+            Ok(schema) => schema,
+            Err(VersionError::Gone) => return Ok(pruned),
+            Err(VersionError::Failed(text)) => return Err(Failure::Conversion(text)),
         };
-        let (Some(whole), Some(part)) = (convert(&merged.object)?, convert(&pruned)?) else {
-            return Ok(pruned);
-        };
-        let node = whole.schema.root();
+        let convert =
+            |object: &Value, from: &Schema, to: &Schema| match to.convert_from(object, from) {
+                Ok(object) => Ok(object),
+                Err(VersionError::Gone) => Ok(Value::Null),
+                Err(VersionError::Failed(text)) => Err(Failure::Conversion(text)),
+            };
+        let whole = convert(&merged.object, merged.schema, schema)?;
+        let part = convert(&pruned, merged.schema, schema)?;
+        let node = schema.root();
         let named = |set: &Set| set.with_named_parents(Some(node));
-        let before = named(&field_set(node, &whole.object));
-        let keep = named(&field_set(node, &part.object)).union(&named(owned));
-        let restored = remove(node, &whole.object, &before.difference(&keep));
-        match merged.schema.convert_from(&restored, whole.schema) {
-            Ok(object) => Ok(object),
-            Err(VersionError::Gone) => Ok(pruned),
-            Err(VersionError::Failed(text)) => Err(Failure::Conversion(text)),
-        }
+        let before = named(&field_set(node, &whole));
+        let keep = named(&field_set(node, &part)).union(&named(owned));
+        let restored = remove(node, &whole, &before.difference(&keep));
+        convert(&restored, schema, merged.schema)
     }
 
     fn reconcile(&self, live: &Value, owners: Owners) -> Result<Owners, Failure> {

@@ -7,7 +7,7 @@ use std::borrow::Cow;
 
 use serde_json::{Value, json};
 
-use super::{Schema, hpa};
+use super::{Schema, StatusError, hpa};
 
 /// An object together with the schema of its version.
 #[derive(Debug)]
@@ -23,6 +23,17 @@ pub(crate) enum VersionError {
     Gone,
     /// The conversion failed, with the server's text.
     Failed(String),
+}
+
+/// Brings an object of a kind with several versions from one of them to another.
+///
+/// # Errors
+/// 500 when the object does not fit the version that it claims to have.
+pub fn convert(object: &Value, from: &Schema, to: &Schema) -> Result<Value, StatusError> {
+    to.convert_from(object, from).map_err(|error| match error {
+        VersionError::Failed(text) => StatusError::internal(text),
+        VersionError::Gone => StatusError::internal("no such version"),
+    })
 }
 
 impl Schema {
@@ -44,7 +55,12 @@ impl Schema {
         if from.gvk() == self.gvk() {
             return Ok(object.clone());
         }
-        let mut object = object.clone();
+        let mut object = match from.is_builtin() {
+            true => {
+                super::decode::retype(from.root(), object.clone()).map_err(VersionError::Failed)?
+            }
+            false => object.clone(),
+        };
         if self.is_builtin() {
             hpa::convert(&mut object, &from.gvk().version, &self.gvk().version);
         }
@@ -54,7 +70,8 @@ impl Schema {
         Ok(object)
     }
 
-    fn at_version(&self, api_version: &str) -> Result<&Self, VersionError> {
+    /// The schema of another version of this kind.
+    pub(crate) fn at_version(&self, api_version: &str) -> Result<&Self, VersionError> {
         if self.api_version() == api_version {
             return Ok(self);
         }
