@@ -13,7 +13,7 @@ use crate::http::body;
 use crate::http::reply::{Body, Reply};
 use crate::kinds::Served;
 use crate::path::{ResourcePath, Target};
-use crate::selector::Fields;
+use crate::selector::{Fields, Selectable};
 use crate::status::{ApiError, Named, Result};
 use crate::{admin, discovery};
 
@@ -121,13 +121,16 @@ fn answer(
             .served(&path.group, &path.version, &path.resource)
     });
     let Some(served) = served else {
-        return Ok(Reply::unknown_path());
+        return unknown(&app, &path);
     };
     let misplaced =
         !served.resource.namespaced && !path.namespace.is_empty() && !served.is("", "namespaces");
     let homeless = served.resource.namespaced && path.namespace.is_empty() && !path.name.is_empty();
     if misplaced || homeless || !is_known_subresource(&served, &path) {
-        return Ok(Reply::unknown_path());
+        return unknown(&app, &path);
+    }
+    if path.name.is_empty() && matches!(target.verb.as_str(), "update" | "patch") {
+        return Err(ApiError::method_not_allowed());
     }
     let form = accept::form(headers)?;
     let call = Call {
@@ -144,6 +147,17 @@ fn answer(
         Some(text) => reply.warn(std::slice::from_ref(text)),
         None => reply,
     })
+}
+
+/// A path that leads nowhere: within the server's own groups a Status, elsewhere plain text.
+fn unknown(app: &App, path: &ResourcePath) -> Result<Reply> {
+    if app
+        .shared
+        .with(|world| world.kinds.is_builtin_group(&path.group))
+    {
+        return Err(ApiError::no_such_resource());
+    }
+    Ok(Reply::unknown_path())
 }
 
 fn is_known_subresource(served: &Served, path: &ResourcePath) -> bool {
@@ -169,7 +183,7 @@ fn authorise(app: &App, user: &User, target: &Target) -> Result<()> {
     let collective = matches!(target.verb.as_str(), "list" | "watch" | "deletecollection");
     // A by-name selection counts as naming the object.
     let selected = if collective && path.name.is_empty() {
-        Fields::parse(target.query.get("fieldSelector"), "", false)
+        Fields::parse(target.query.get("fieldSelector"), &Selectable::Every)
             .ok()
             .and_then(|fields| fields.name().map(str::to_owned))
     } else {
@@ -178,7 +192,6 @@ fn authorise(app: &App, user: &User, target: &Target) -> Result<()> {
     let asked = Attributes {
         verb: &target.verb,
         group: &path.group,
-        version: &path.version,
         resource: &path.resource,
         subresource: &path.subresource,
         namespace: &path.namespace,

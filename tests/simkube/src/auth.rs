@@ -115,17 +115,21 @@ pub(crate) fn authenticate_token(identity: &Identity, store: &Store, bearer: &st
 pub(crate) fn impersonate(store: &Store, user: User, headers: &HeaderMap) -> Result<User> {
     let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
     let Some(name) = text("impersonate-user") else {
-        let others = ["impersonate-group", "impersonate-uid"];
-        if others.iter().any(|name| headers.contains_key(*name)) {
-            let message = "requested to impersonate without impersonating a user";
-            return Err(ApiError::internal(message));
+        let groups: Vec<String> = values(headers, "impersonate-group")
+            .map(|group| format!("{group:?}"))
+            .collect();
+        let uid = text("impersonate-uid").unwrap_or_default();
+        if !groups.is_empty() || !uid.is_empty() {
+            return Err(ApiError::bad_request(format!(
+                "requested &user.DefaultInfo{{Name:\"\", UID:{uid:?}, Groups:[]string{{{}}}, \
+                 Extra:map[string][]string(nil)}} without impersonating a user name",
+                groups.join(", ")
+            )));
         }
         return Ok(user);
     };
-    let groups: Vec<String> = headers
-        .get_all("impersonate-group")
-        .iter()
-        .filter_map(|value| value.to_str().ok().map(str::to_owned))
+    let groups: Vec<String> = values(headers, "impersonate-group")
+        .map(str::to_owned)
         .collect();
     check_impersonation(store, &user, "users", name)?;
     for group in &groups {
@@ -154,6 +158,13 @@ pub(crate) fn impersonate(store: &Store, user: User, headers: &HeaderMap) -> Res
     Ok(acting)
 }
 
+fn values<'a>(headers: &'a HeaderMap, name: &'static str) -> impl Iterator<Item = &'a str> {
+    headers
+        .get_all(name)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+}
+
 /// The user of a ServiceAccount's user name.
 fn account(name: &str) -> Option<User> {
     let (namespace, account) = name
@@ -177,7 +188,6 @@ fn check_impersonation(store: &Store, user: &User, resource: &str, name: &str) -
     let asked = rbac::Attributes {
         verb: "impersonate",
         group,
-        version: "v1",
         resource,
         subresource,
         namespace,

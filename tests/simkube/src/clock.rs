@@ -15,15 +15,6 @@ pub(crate) fn after(delay: std::time::Duration) -> String {
     seconds(moment)
 }
 
-/// Now, as `metav1.MicroTime` writes it.
-pub(crate) fn now_micro() -> String {
-    let format =
-        format_description!("[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:6]Z");
-    OffsetDateTime::now_utc()
-        .format(&format)
-        .expect("the format has only known parts")
-}
-
 /// Seconds since 1970.
 pub(crate) fn unix() -> i64 {
     OffsetDateTime::now_utc().unix_timestamp()

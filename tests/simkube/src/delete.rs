@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use crate::kinds::Served;
-use crate::status::{ApiError, Cause, Result};
+use crate::status::{ApiError, Named, Result};
 use crate::store::Key;
 use crate::world::World;
 use crate::write::is_released;
@@ -42,13 +42,14 @@ impl DeleteOptions {
         if let Some(policy) = &propagation
             && !matches!(policy.as_str(), "Orphan" | "Background" | "Foreground")
         {
-            let why = "must be one of \"Background\", \"Foreground\", \"Orphan\"";
-            let cause = Cause::invalid("propagationPolicy", &json!(policy), why);
-            return Err(ApiError::invalid(
-                "meta.k8s.io",
+            let why = format!(
+                "Unsupported value: {policy:?}: supported values: \"Foreground\", \"Background\", \
+                 \"Orphan\", \"nil\""
+            );
+            return Err(ApiError::unsupported_option(
                 "DeleteOptions",
-                "",
-                &[cause],
+                "propagationPolicy",
+                why,
             ));
         }
         let all = |values: &Value| object::texts(values).any(|value| value == "All");
@@ -151,19 +152,26 @@ pub(crate) fn delete(
 }
 
 fn check(served: &Served, key: &Key, live: &Value, options: &DeleteOptions) -> Result<()> {
-    let fail = |what: &str, wanted: &str, got: &str| {
-        let why = format!(
-            "Precondition failed: {what} in precondition: {wanted}, {what} in object meta: {got}"
-        );
-        Err(ApiError::conflict(served.named(), &key.name, &why))
+    // The real server names the kind here, not the resource.
+    let named = Named {
+        resource: served.kind(),
+        group: &served.resource.group,
     };
+    let fail = |what: &str, wanted: &str, got: &str, happened: &str| {
+        let why = format!(
+            "the {what} in the precondition ({wanted}) does not match the {what} in record ({got}). \
+             The object might have been {happened}"
+        );
+        Err(ApiError::conflict(named, &key.name, &why))
+    };
+    let version = object::meta(live, "resourceVersion");
     match (&options.uid, &options.resource_version) {
-        (Some(uid), _) if uid != object::uid(live) => fail("UID", uid, object::uid(live)),
-        (_, Some(wanted)) if wanted != object::meta(live, "resourceVersion") => fail(
-            "ResourceVersion",
-            wanted,
-            object::meta(live, "resourceVersion"),
-        ),
+        (Some(uid), _) if uid != object::uid(live) => {
+            fail("UID", uid, object::uid(live), "deleted and then recreated")
+        }
+        (_, Some(wanted)) if wanted != version => {
+            fail("ResourceVersion", wanted, version, "modified")
+        }
         _ => Ok(()),
     }
 }

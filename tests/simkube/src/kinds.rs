@@ -68,6 +68,8 @@ pub(crate) struct Version {
     pub(crate) status: bool,
     pub(crate) scale: Option<ScalePaths>,
     pub(crate) columns: Vec<Column>,
+    /// Fields that a CustomResourceDefinition lets objects be selected by.
+    pub(crate) selectable: Vec<String>,
     /// Text of the `Warning` header when the version is deprecated.
     pub(crate) deprecation: Option<String>,
 }
@@ -93,6 +95,8 @@ pub(crate) struct Resource {
     pub(crate) collection: String,
     pub(crate) generation: Generation,
     pub(crate) custom: bool,
+    /// UID and generation of the definition of a custom resource.
+    pub(crate) source: String,
 }
 
 impl Resource {
@@ -225,20 +229,6 @@ impl Kinds {
         })
     }
 
-    /// The resource of a kind at a version, as owner references name it.
-    pub(crate) fn by_kind(&self, api_version: &str, kind: &str) -> Option<Served> {
-        let (group, version) = split_api_version(api_version);
-        let resource = self
-            .resources
-            .values()
-            .find(|resource| resource.group == group && resource.kind == kind)?;
-        let index = resource.version(version)?;
-        Some(Served {
-            resource: Arc::clone(resource),
-            index,
-        })
-    }
-
     /// A resource by the name of its collection, at the version it is stored at.
     pub(crate) fn by_collection(&self, collection: &str) -> Option<Served> {
         let (plural, group) = collection.split_once('.').unwrap_or((collection, ""));
@@ -250,20 +240,24 @@ impl Kinds {
         })
     }
 
-    pub(crate) fn has_group_version(&self, group: &str, version: &str) -> bool {
+    /// Whether a kind is served at a version.
+    pub(crate) fn knows(&self, api_version: &str, kind: &str) -> bool {
+        let (group, version) = api_version.split_once('/').unwrap_or(("", api_version));
+        self.resources.values().any(|resource| {
+            resource.group == group && resource.kind == kind && resource.version(version).is_some()
+        })
+    }
+
+    /// Whether a group is part of the server itself.
+    pub(crate) fn is_builtin_group(&self, group: &str) -> bool {
         self.resources
             .values()
-            .any(|resource| resource.group == group && resource.version(version).is_some())
+            .any(|resource| resource.group == group && !resource.custom)
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Arc<Resource>> {
         self.resources.values()
     }
-}
-
-/// `apps/v1` becomes (`apps`, `v1`); `v1` becomes (empty, `v1`).
-pub(crate) fn split_api_version(api_version: &str) -> (&str, &str) {
-    api_version.split_once('/').unwrap_or(("", api_version))
 }
 
 /// The object as another version of its kind shows it.

@@ -62,10 +62,6 @@ impl Query {
     pub(crate) fn flag(&self, name: &str) -> bool {
         self.has(name) && !matches!(self.get(name), "false" | "0")
     }
-
-    pub(crate) fn all(&self, name: &str) -> &[String] {
-        self.pairs.get(name).map_or(&[], Vec::as_slice)
-    }
 }
 
 impl Target {

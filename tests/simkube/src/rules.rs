@@ -30,6 +30,7 @@ pub(crate) fn admit(
         served.resource.plural.as_str(),
     ) {
         ("", "namespaces") => core::namespace(new, old),
+        ("" | "events.k8s.io", "events") => core::event(new)?,
         ("", "pods") => core::pod(new, old),
         ("", "secrets") => core::secret(new, old)?,
         ("", "services") => services::service(world, new, old)?,

@@ -24,7 +24,7 @@ impl Labels {
     pub(crate) fn parse(text: &str) -> Result<Self> {
         let requirements = split(text)
             .into_iter()
-            .map(|part| requirement(part.trim(), text))
+            .map(|part| requirement(part.trim()))
             .collect::<Result<_>>()?;
         Ok(Self(requirements))
     }
@@ -100,10 +100,11 @@ fn split(text: &str) -> Vec<&str> {
     parts
 }
 
-fn requirement(part: &str, whole: &str) -> Result<Requirement> {
+fn requirement(part: &str) -> Result<Requirement> {
     let bad = || {
+        let found = part.split_whitespace().nth(1).unwrap_or(part);
         ApiError::bad_request(format!(
-            "unable to parse requirement: found {part:?} in {whole:?}, expected a label key and an operator"
+            "unable to parse requirement: found '{found}', expected: in, notin, =, ==, !=, gt, lt"
         ))
     };
     let key = |text: &str| -> Result<String> {
@@ -179,7 +180,7 @@ struct Comparison {
 
 impl Fields {
     /// Reads `a=b,c!=d`; refuses fields that the kind cannot be selected by.
-    pub(crate) fn parse(text: &str, kind: &str, custom: bool) -> Result<Self> {
+    pub(crate) fn parse(text: &str, selectable: &Selectable<'_>) -> Result<Self> {
         let mut comparisons = Vec::new();
         for part in text.split(',').filter(|part| !part.trim().is_empty()) {
             let (path, value, equal) = if let Some((path, value)) = part.split_once("!=") {
@@ -192,11 +193,7 @@ impl Fields {
                 let message = format!("invalid selector: '{text}'; can't understand '{part}'");
                 return Err(ApiError::bad_request(message));
             };
-            if !selectable(kind, custom, path) {
-                return Err(ApiError::bad_request(format!(
-                    "field label not supported: {path}"
-                )));
-            }
+            selectable.check(path)?;
             comparisons.push(Comparison {
                 path: path.to_owned(),
                 value: value.to_owned(),
@@ -239,49 +236,57 @@ fn absent_value(path: &str) -> &'static str {
     }
 }
 
-fn selectable(kind: &str, custom: bool, path: &str) -> bool {
-    const EVENT: &[&str] = &[
-        "involvedObject.kind",
-        "involvedObject.namespace",
-        "involvedObject.name",
-        "involvedObject.uid",
-        "involvedObject.apiVersion",
-        "involvedObject.resourceVersion",
-        "involvedObject.fieldPath",
-        "reason",
-        "reportingComponent",
-        "source",
-        "type",
-        "regarding.kind",
-        "regarding.namespace",
-        "regarding.name",
-        "regarding.uid",
-    ];
-    const POD: &[&str] = &[
-        "spec.nodeName",
-        "spec.restartPolicy",
-        "spec.schedulerName",
-        "spec.serviceAccountName",
-        "spec.hostNetwork",
-        "status.phase",
-        "status.podIP",
-        "status.nominatedNodeName",
-    ];
-    if matches!(path, "metadata.name" | "metadata.namespace") {
-        return true;
+/// The fields that objects can be selected by, beside name and namespace.
+#[derive(Debug, Clone)]
+pub(crate) enum Selectable<'a> {
+    /// Those of a built-in kind.
+    Kind(&'a str),
+    /// Those that a CustomResourceDefinition names.
+    Custom(&'a [String]),
+    /// Every field; used to look for a name before the kind is known.
+    Every,
+}
+
+impl Selectable<'_> {
+    fn check(&self, path: &str) -> Result<()> {
+        let own: Vec<&str> = match self {
+            Self::Every => return Ok(()),
+            Self::Kind(kind) => fields_of(kind).to_vec(),
+            Self::Custom(fields) => fields.iter().map(String::as_str).collect(),
+        };
+        if matches!(path, "metadata.name" | "metadata.namespace") || own.contains(&path) {
+            return Ok(());
+        }
+        let message = match (self, own.is_empty()) {
+            (Self::Kind(_), true) => {
+                format!(
+                    "{path:?} is not a known field selector: only \"metadata.name\", \"metadata.namespace\""
+                )
+            }
+            _ => format!("field label not supported: {path}"),
+        };
+        Err(ApiError::bad_request(message))
     }
+}
+
+#[rustfmt::skip]
+fn fields_of(kind: &str) -> &'static [&'static str] {
     match kind {
-        _ if custom => false,
-        "Event" => EVENT.contains(&path),
-        "Pod" => POD.contains(&path),
-        "Namespace" => path == "status.phase",
-        "Node" => path == "spec.unschedulable",
-        "Secret" => path == "type",
-        "Service" => matches!(path, "spec.clusterIP" | "spec.type"),
-        "Job" => path == "status.successful",
-        "ReplicaSet" | "ReplicationController" => path == "status.replicas",
-        "CertificateSigningRequest" => path == "spec.signerName",
-        _ => false,
+        "Event" => &["involvedObject.kind", "involvedObject.namespace", "involvedObject.name",
+            "involvedObject.uid", "involvedObject.apiVersion", "involvedObject.resourceVersion",
+            "involvedObject.fieldPath", "reason", "reportingComponent", "source", "type",
+            "regarding.kind", "regarding.namespace", "regarding.name", "regarding.uid"],
+        "Pod" => &["spec.nodeName", "spec.restartPolicy", "spec.schedulerName",
+            "spec.serviceAccountName", "spec.hostNetwork", "status.phase", "status.podIP",
+            "status.nominatedNodeName"],
+        "Namespace" => &["status.phase"],
+        "Node" => &["spec.unschedulable"],
+        "Secret" => &["type"],
+        "Service" => &["spec.clusterIP", "spec.type"],
+        "Job" => &["status.successful"],
+        "ReplicaSet" | "ReplicationController" => &["status.replicas"],
+        "CertificateSigningRequest" => &["spec.signerName"],
+        _ => &[],
     }
 }
 

@@ -101,6 +101,16 @@ impl ApiError {
         Self::new(403, "Forbidden", format!("{subject}{why}")).with_details(resource.details(name))
     }
 
+    /// A query parameter with a value that nobody knows; `options` is such as `PatchOptions`.
+    pub(crate) fn unsupported_option(options: &str, field: &str, why: String) -> Self {
+        let cause = Cause {
+            reason: "FieldValueNotSupported",
+            field: field.into(),
+            message: why,
+        };
+        Self::invalid("meta.k8s.io", options, "", &[cause])
+    }
+
     /// 422 with one cause for each mistake.
     pub(crate) fn invalid(group: &str, kind: &str, name: &str, causes: &[Cause]) -> Self {
         let qualified = Named {
@@ -109,9 +119,18 @@ impl ApiError {
         }
         .qualified();
         let texts: Vec<String> = causes.iter().map(Cause::sentence).collect();
-        let list = match texts.as_slice() {
-            [one] => one.clone(),
-            many => format!("[{}]", many.join(", ")),
+        let mut said: Vec<&String> = Vec::new();
+        for text in &texts {
+            if !said.contains(&text) {
+                said.push(text);
+            }
+        }
+        let list = match said.as_slice() {
+            [one] => (*one).clone(),
+            many => {
+                let many: Vec<&str> = many.iter().map(|text| text.as_str()).collect();
+                format!("[{}]", many.join(", "))
+            }
         };
         let mut details = Map::new();
         insert_text(&mut details, "name", name);
@@ -140,12 +159,12 @@ impl ApiError {
             accepted.join(", ")
         );
         tracing::debug!(got, "unsupported media type");
-        Self::new(415, "UnsupportedMediaType", message).with_details(json!({}))
+        Self::new(415, "UnsupportedMediaType", message)
     }
 
     pub(crate) fn not_acceptable(accepted: &[&str]) -> Self {
         let message = format!(
-            "only the following media types are accepted: {}",
+            "406: Not Acceptable\n\nAvailable representations: {}",
             accepted.join(", ")
         );
         Self::new(406, "NotAcceptable", message).with_details(json!({}))

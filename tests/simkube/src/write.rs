@@ -115,12 +115,16 @@ pub(crate) fn update(
             &writer.subresource
         };
         schema::prepare_update(schema, &old, &mut new, part, served.version().status);
+        if part == "status" && served.is("apps", "deployments") {
+            let labels = old["metadata"].get("labels").cloned();
+            object::set_meta(&mut new, "labels", labels);
+        }
     }
     rules::admit(world, served, Some(&old), &mut new)?;
     if object::is_terminating(&old) {
         refuse_new_finalizers(served, &old, &new)?;
     }
-    if raises_generation(served, &old, &new) {
+    if writer.subresource != "status" && raises_generation(served, &old, &new) {
         let next = object::generation(&old).max(0) + 1;
         object::set_meta(&mut new, "generation", Some(json!(next)));
     }
@@ -266,7 +270,6 @@ fn clean_new_metadata(object: &mut Value) {
         "creationTimestamp",
         "deletionTimestamp",
         "deletionGracePeriodSeconds",
-        "generation",
         "selfLink",
     ] {
         metadata.remove(field);
@@ -277,17 +280,31 @@ fn clean_new_metadata(object: &mut Value) {
 fn check_preconditions(served: &Served, key: &Key, old: &Value, new: &Value) -> Result<()> {
     let wanted = object::uid(new);
     if !wanted.is_empty() && wanted != object::uid(old) {
+        let prefix = match served.resource.custom {
+            true => format!("{}/{}", served.resource.group, served.resource.plural),
+            false => served.resource.plural.clone(),
+        };
+        let place = match key.namespace.as_str() {
+            "" => key.name.clone(),
+            namespace => format!("{namespace}/{}", key.name),
+        };
         let why = format!(
-            "Precondition failed: UID in precondition: {wanted}, UID in object meta: {}",
+            "StorageError: invalid object, Code: 4, Key: /registry/{prefix}/{place}, \
+             ResourceVersion: 0, AdditionalErrorMsg: Precondition failed: UID in precondition: \
+             {wanted}, UID in object meta: {}",
             object::uid(old)
         );
         return Err(ApiError::conflict(served.named(), &key.name, &why));
     }
     let wanted = object::meta(new, "resourceVersion");
-    if !wanted.is_empty() && wanted != object::meta(old, "resourceVersion") {
-        return Err(ApiError::stale(served.named(), &key.name));
+    if wanted.is_empty() || wanted == object::meta(old, "resourceVersion") {
+        return Ok(());
     }
-    Ok(())
+    if wanted.parse::<u64>().is_err() {
+        let message = format!("strconv.ParseUint: parsing {wanted:?}: invalid syntax");
+        return Err(ApiError::new(500, "", message));
+    }
+    Err(ApiError::stale(served.named(), &key.name))
 }
 
 /// Takes from the live object the metadata that no client decides.
@@ -318,15 +335,17 @@ fn refuse_new_finalizers(served: &Served, old: &Value, new: &Value) -> Result<()
     if fresh.is_empty() {
         return Ok(());
     }
+    let list: Vec<String> = fresh.iter().map(|name| format!("{name:?}")).collect();
     let why = format!(
-        "no new finalizers can be added if the object is being deleted, found new finalizers {fresh:?}"
+        "no new finalizers can be added if the object is being deleted, found new finalizers []string{{{}}}",
+        list.join(", ")
     );
     let cause = crate::status::Cause::forbidden("metadata.finalizers", &why);
     Err(ApiError::invalid(
         &served.resource.group,
         served.kind(),
         object::name(new),
-        &[cause],
+        &[cause.clone(), cause],
     ))
 }
 

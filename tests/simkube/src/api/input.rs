@@ -7,7 +7,7 @@ use crate::errors;
 use crate::http::body::{self, Document};
 use crate::object;
 use crate::schema::FieldValidation;
-use crate::status::{ApiError, Cause, Result};
+use crate::status::{ApiError, Result};
 use crate::store::Key;
 use crate::write::Writer;
 
@@ -29,23 +29,27 @@ impl Call {
         Key::new(namespace, &self.path.name)
     }
 
+    /// What the options of this request are called in messages.
+    fn options_kind(&self) -> &'static str {
+        match self.target.verb.as_str() {
+            "patch" => "PatchOptions",
+            "update" => "UpdateOptions",
+            "delete" | "deletecollection" => "DeleteOptions",
+            _ => "CreateOptions",
+        }
+    }
+
     /// Whether this is a dry run.
     pub(crate) fn dry_run(&self) -> Result<bool> {
         match self.target.query.get("dryRun") {
             "" => Ok(false),
             "All" => Ok(true),
             other => {
-                let message = format!("Unsupported value: {other:?}: supported values: \"All\"");
-                let cause = Cause {
-                    reason: "FieldValueNotSupported",
-                    field: "dryRun".into(),
-                    message,
-                };
-                Err(ApiError::invalid(
-                    "meta.k8s.io",
-                    "CreateOptions",
-                    "",
-                    &[cause],
+                let why = format!("Unsupported value: [{other:?}]: supported values: \"All\"");
+                Err(ApiError::unsupported_option(
+                    self.options_kind(),
+                    "dryRun",
+                    why,
                 ))
             }
         }
@@ -89,19 +93,13 @@ impl Call {
             "Ignore" => Ok(FieldValidation::Ignore),
             "Strict" => Ok(FieldValidation::Strict),
             other => {
-                let message = format!(
+                let why = format!(
                     "Unsupported value: {other:?}: supported values: \"\", \"Ignore\", \"Strict\", \"Warn\""
                 );
-                let cause = Cause {
-                    reason: "FieldValueNotSupported",
-                    field: "fieldValidation".into(),
-                    message,
-                };
-                Err(ApiError::invalid(
-                    "meta.k8s.io",
-                    "CreateOptions",
-                    "",
-                    &[cause],
+                Err(ApiError::unsupported_option(
+                    self.options_kind(),
+                    "fieldValidation",
+                    why,
                 ))
             }
         }
@@ -176,45 +174,75 @@ impl Call {
                 "Object 'Kind' is missing in the body",
             ));
         }
-        if !got.is_empty() && got != wanted {
-            return Err(ApiError::bad_request(format!(
-                "the API version in the data ({got}) does not match the expected API version ({wanted})"
-            )));
-        }
-        if !got_kind.is_empty() && got_kind != kind {
-            return Err(ApiError::bad_request(format!(
-                "{got_kind} in version {:?} cannot be handled as a {kind}: converting ({got_kind}) to \
-                 ({kind}): unknown conversion",
-                self.served.version().name
-            )));
+        let given = (
+            if got.is_empty() { &wanted } else { &got },
+            if got_kind.is_empty() { kind } else { &got_kind },
+        );
+        if given != (&wanted, kind) {
+            return Err(self.wrong_type(given.0, given.1));
         }
         value["apiVersion"] = json!(wanted);
         value["kind"] = json!(kind);
         Ok(())
     }
 
-    /// Namespace and name must be those of the path.
-    pub(crate) fn check_place(&self, object: &mut Value) -> Result<()> {
-        if self.served.resource.namespaced {
-            let given = object::namespace(object);
-            if !given.is_empty() && given != self.path.namespace {
-                return Err(ApiError::bad_request(format!(
-                    "the namespace of the provided object does not match the namespace sent on the request"
-                )));
-            }
-            let namespace = json!(self.path.namespace);
-            object::set_meta(object, "namespace", Some(namespace));
+    /// The body is of another type than the path.
+    fn wrong_type(&self, api_version: &str, given: &str) -> ApiError {
+        let (version, kind) = (&self.served.version().name, self.served.kind());
+        let known = self
+            .app
+            .shared
+            .with(|world| world.kinds.knows(api_version, given));
+        let why = if !known {
+            format!(
+                "no kind {given:?} is registered for version {api_version:?} in scheme \
+                 \"pkg/api/legacyscheme/scheme.go:30\""
+            )
+        } else if given == kind {
+            return ApiError::bad_request(format!(
+                "the API version in the data ({api_version}) does not match the expected API \
+                 version ({})",
+                self.served.api_version()
+            ));
         } else {
-            object::set_meta(object, "namespace", None);
-        }
-        let name = object::name(object);
-        if self.path.name.is_empty() {
-            return Ok(());
-        }
-        if name.is_empty() {
+            let group = match self.served.resource.group.as_str() {
+                "" => "core",
+                group => group.split('.').next().unwrap_or(group),
+            };
+            let (_, of) = api_version.split_once('/').unwrap_or(("", api_version));
+            format!("converting ({of}.{given}) to ({group}.{kind}): unknown conversion")
+        };
+        ApiError::bad_request(format!(
+            "{given} in version {version:?} cannot be handled as a {kind}: {why}"
+        ))
+    }
+
+    /// Namespace and name must be those of the path; absent ones are filled in.
+    pub(crate) fn check_place(&self, object: &mut Value) -> Result<()> {
+        self.check_place_of(object)?;
+        let namespace = self
+            .served
+            .resource
+            .namespaced
+            .then(|| json!(self.path.namespace));
+        object::set_meta(object, "namespace", namespace);
+        if !self.path.name.is_empty() {
             let name = json!(self.path.name);
             object::set_meta(object, "name", Some(name));
-        } else if name != self.path.name {
+        }
+        Ok(())
+    }
+
+    /// Namespace and name must be those of the path, or absent.
+    pub(crate) fn check_place_of(&self, object: &Value) -> Result<()> {
+        let given = object::namespace(object);
+        if self.served.resource.namespaced && !given.is_empty() && given != self.path.namespace {
+            return Err(ApiError::bad_request(
+                "the namespace of the provided object does not match the namespace sent on the request",
+            ));
+        }
+        let name = object::name(object);
+        if !self.path.name.is_empty() && !name.is_empty() && name != self.path.name {
             return Err(ApiError::bad_request(format!(
                 "the name of the object ({name}) does not match the name on the URL ({})",
                 self.path.name

@@ -40,16 +40,10 @@ impl Format {
                     "application/apply-patch+cbor",
                 ],
             )),
-            _ => Err(ApiError::unsupported_media_type(
-                &media,
-                &[
-                    "application/json-patch+json",
-                    "application/merge-patch+json",
-                    "application/strategic-merge-patch+json",
-                    "application/apply-patch+yaml",
-                    "application/apply-patch+cbor",
-                ],
-            )),
+            _ => {
+                let message = "415: Unsupported Media Type";
+                Err(ApiError::new(415, "UnsupportedMediaType", message).with_details(json!({})))
+            }
         }
     }
 }
@@ -58,6 +52,15 @@ impl Format {
 pub(super) fn patch(call: &Call, bytes: &[u8]) -> Result<Reply> {
     match Format::read(call)? {
         Format::Apply => apply(call, bytes),
+        _ if call.target.query.has("force") => {
+            let cause = Cause::forbidden("force", "may not be specified for non-apply patch");
+            Err(ApiError::invalid(
+                "meta.k8s.io",
+                "PatchOptions",
+                "",
+                &[cause],
+            ))
+        }
         format => edit(call, bytes, format),
     }
 }
@@ -82,7 +85,9 @@ pub(super) fn change(call: &Call, format: Format, target: &Value, patch: &Value)
 }
 
 fn edit(call: &Call, bytes: &[u8], format: Format) -> Result<Reply> {
-    let document = body::parse_json(bytes)?;
+    let document = body::parse_json(bytes).map_err(|error| {
+        ApiError::bad_request(format!("error decoding patch: {}", error.message))
+    })?;
     let mut warnings = call.check_duplicates(&document.duplicates)?;
     let writer = call.writer()?;
     let key = call.key();
@@ -116,22 +121,20 @@ fn check_identity(call: &Call, old: &Value, new: &Value) -> Result<()> {
             )));
         }
     }
-    let causes: Vec<Cause> = ["name", "namespace", "uid"]
-        .into_iter()
-        .filter(|field| {
-            let new = object::meta(new, field);
-            !new.is_empty() && new != object::meta(old, field)
-        })
-        .map(|field| {
-            let value = &new["metadata"][field];
-            Cause::invalid(format!("metadata.{field}"), value, "field is immutable")
-        })
-        .collect();
-    if causes.is_empty() {
+    call.check_place_of(new)?;
+    immutable_uid(call, old, object::uid(new))
+}
+
+/// Refuses to change the UID; the real server finds that twice.
+fn immutable_uid(call: &Call, old: &Value, wanted: &str) -> Result<()> {
+    if wanted.is_empty() || wanted == object::uid(old) {
         return Ok(());
     }
+    let cause = Cause::invalid("metadata.uid", &json!(wanted), "field is immutable");
+    let group = &call.served.resource.group;
+    let causes = [cause.clone(), cause];
     Err(ApiError::invalid(
-        &call.served.resource.group,
+        group,
         call.served.kind(),
         object::name(old),
         &causes,
@@ -141,8 +144,8 @@ fn check_identity(call: &Call, old: &Value, new: &Value) -> Result<()> {
 fn apply(call: &Call, bytes: &[u8]) -> Result<Reply> {
     let document = body::parse_yaml(bytes)?;
     let mut warnings = call.check_duplicates(&document.duplicates)?;
-    let mut config = document.value;
-    check_apply(call, &mut config)?;
+    let config = document.value;
+    check_apply(call, &config)?;
     let (code, stored) = call
         .app
         .shared
@@ -150,7 +153,7 @@ fn apply(call: &Call, bytes: &[u8]) -> Result<Reply> {
     Ok(encode::object(&call.served, call.form, code, &stored).warn(&warnings))
 }
 
-fn check_apply(call: &Call, config: &mut Value) -> Result<()> {
+fn check_apply(call: &Call, config: &Value) -> Result<()> {
     if call.target.query.get("fieldManager").is_empty() {
         let cause = Cause::required("fieldManager", "is required for apply patch");
         return Err(ApiError::invalid(
@@ -170,18 +173,12 @@ fn check_apply(call: &Call, config: &mut Value) -> Result<()> {
         config["apiVersion"].as_str().unwrap_or_default(),
         config["kind"].as_str().unwrap_or_default(),
     );
-    if got.0.is_empty() || got.1.is_empty() {
-        return Err(ApiError::bad_request(
-            "Object 'Kind' is missing in the applied configuration; apiVersion and kind are required",
-        ));
-    }
     if got != (version.as_str(), kind) {
-        return Err(ApiError::bad_request(format!(
-            "incorrect version specified in apply patch. Specified patch type: {}, Kind={}, expected: {version}, Kind={kind}",
-            got.0, got.1
-        )));
+        let (group, version) = got.0.split_once('/').unwrap_or(("", got.0));
+        let message = format!("invalid object type: {group}/{version}, Kind={}", got.1);
+        return Err(ApiError::bad_request(message));
     }
-    call.check_place(config)?;
+    call.check_place_of(config)?;
     Ok(())
 }
 
@@ -202,6 +199,7 @@ fn apply_locked(
         world.check_namespace(&call.served, &key.namespace, &key.name)?;
     }
     let mut new = applied(call, old.as_ref(), config)?;
+    call.check_place(&mut new.object)?;
     warnings.extend(std::mem::take(&mut new.warnings));
     escalation::check(
         &world.store,
@@ -270,16 +268,7 @@ fn check_applied_uid(call: &Call, config: &Value, old: Option<&Value>) -> Result
                 &why,
             ))
         }
-        Some(old) if object::uid(old) != wanted => {
-            let cause = Cause::invalid("metadata.uid", &json!(wanted), "field is immutable");
-            Err(ApiError::invalid(
-                &call.served.resource.group,
-                call.served.kind(),
-                &call.path.name,
-                &[cause],
-            ))
-        }
-        Some(_) => Ok(()),
+        Some(old) => immutable_uid(call, old, wanted),
     }
 }
 
@@ -289,7 +278,6 @@ fn may_create(call: &Call, world: &World) -> Result<()> {
     let asked = Attributes {
         verb: "create",
         group: &call.path.group,
-        version: &call.path.version,
         resource: &call.path.resource,
         namespace: &call.path.namespace,
         name: &call.path.name,

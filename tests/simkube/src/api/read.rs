@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::{Call, encode};
 use crate::api::encode::ListMeta;
 use crate::http::reply::Reply;
-use crate::selector::{Fields, Labels};
+use crate::selector::{Fields, Labels, Selectable};
 use crate::status::{ApiError, Cause, Result};
 use crate::store::{Key, Store};
 
@@ -35,13 +35,16 @@ pub(crate) struct Scope {
 impl Scope {
     pub(crate) fn read(call: &Call) -> Result<Self> {
         let query = &call.target.query;
-        let custom = call.served.resource.custom;
+        let selectable = match call.served.resource.custom {
+            true => Selectable::Custom(&call.served.version().selectable),
+            false => Selectable::Kind(call.served.kind()),
+        };
         let namespaced = call.served.resource.namespaced && !call.path.namespace.is_empty();
         Ok(Self {
             namespace: namespaced.then(|| call.path.namespace.clone()),
             name: (!call.path.name.is_empty()).then(|| call.path.name.clone()),
             labels: Labels::parse(query.get("labelSelector"))?,
-            fields: Fields::parse(query.get("fieldSelector"), call.served.kind(), custom)?,
+            fields: Fields::parse(query.get("fieldSelector"), &selectable)?,
         })
     }
 
@@ -236,15 +239,21 @@ pub(crate) fn check_not_future(store: &Store, version: &str) -> Result<()> {
         return Ok(());
     }
     let asked = version.parse::<u64>().map_err(|_| {
-        let cause = Cause::invalid(
-            "resourceVersion",
-            &json!(version),
-            "strconv.ParseUint: invalid syntax",
-        );
-        ApiError::invalid("meta.k8s.io", "ListOptions", "", &[cause])
+        ApiError::bad_request(format!(
+            "invalid resource version: {}",
+            bad_version(version)
+        ))
     })?;
     if asked > store.revision() {
         return Err(ApiError::version_too_large(asked, store.revision()));
     }
     Ok(())
+}
+
+/// What is wrong with a resource version that is no number.
+pub(crate) fn bad_version(version: &str) -> String {
+    format!(
+        "resourceVersion: Invalid value: {version:?}: strconv.ParseUint: parsing {version:?}: \
+         invalid syntax"
+    )
 }

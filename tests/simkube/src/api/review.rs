@@ -7,8 +7,8 @@ use crate::auth::rbac::{self, Attributes};
 use crate::auth::{self, User};
 use crate::http::body;
 use crate::http::reply::Reply;
-use crate::object;
-use crate::status::{ApiError, Result};
+use crate::status::{ApiError, Cause, Result};
+use crate::{clock, object};
 
 /// Answers a review.
 pub(super) fn create(call: &Call, bytes: &[u8]) -> Result<Reply> {
@@ -19,6 +19,7 @@ pub(super) fn create(call: &Call, bytes: &[u8]) -> Result<Reply> {
     let status = match call.served.kind() {
         "SelfSubjectAccessReview" => access(call, &call.user, &review["spec"]),
         "SubjectAccessReview" | "LocalSubjectAccessReview" => {
+            check(&review["spec"])?;
             let user = user_of(&review["spec"]);
             access(call, &user, &review["spec"])
         }
@@ -31,7 +32,30 @@ pub(super) fn create(call: &Call, bytes: &[u8]) -> Result<Reply> {
     review["kind"] = json!(call.served.kind());
     review["status"] = status;
     object::metadata_mut(&mut review);
+    if call.served.kind() == "SelfSubjectReview" {
+        object::set_meta(&mut review, "creationTimestamp", Some(json!(clock::now())));
+    }
     Ok(Reply::json(201, &review))
+}
+
+/// A question must say about whom, and about what.
+fn check(spec: &Value) -> Result<()> {
+    let mut causes = Vec::new();
+    let given = |field: &str| spec[field].is_object();
+    if given("resourceAttributes") == given("nonResourceAttributes") {
+        let why = "exactly one of nonResourceAttributes or resourceAttributes must be specified";
+        causes.push(Cause::invalid("spec.resourceAttributes", &Value::Null, why));
+    }
+    if spec["user"].as_str().unwrap_or_default().is_empty()
+        && object::texts(&spec["groups"]).next().is_none()
+    {
+        let why = "at least one of user or group must be specified";
+        causes.push(Cause::invalid("spec.user", &json!(""), why));
+    }
+    if causes.is_empty() {
+        return Ok(());
+    }
+    Err(ApiError::invalid("authorization.k8s.io", "", "", &causes))
 }
 
 fn user_of(spec: &Value) -> User {
@@ -58,7 +82,6 @@ fn access(call: &Call, user: &User, spec: &Value) -> Value {
     let asked = Attributes {
         verb: &verb,
         group: &group,
-        version: "",
         resource: &resource,
         subresource: &subresource,
         namespace: &namespace,

@@ -8,7 +8,8 @@ use super::Call;
 use super::patch::Format;
 use crate::http::body;
 use crate::http::reply::Reply;
-use crate::merge::{self, UpdateOptions};
+use crate::merge::{self, ApplyOptions, UpdateOptions};
+use crate::schema::Schema;
 use crate::status::{ApiError, Cause, Result};
 use crate::write::Writer;
 use crate::{clock, errors, kinds, object, schema, write};
@@ -23,19 +24,23 @@ pub(super) fn get(call: &Call) -> Result<Reply> {
 
 pub(super) fn update(call: &Call, bytes: &[u8]) -> Result<Reply> {
     let asked = body::parse(&call.headers, bytes)?.value;
-    write(call, &|_| Ok(asked.clone()))
+    write(call, &|before| owned(call, before, asked.clone()))
 }
 
 pub(super) fn patch(call: &Call, bytes: &[u8]) -> Result<Reply> {
     let format = Format::read(call)?;
     let patch = body::parse_yaml(bytes)?.value;
-    write(call, &|scale| match format {
-        Format::Json => merge::json_patch(scale, &patch)
-            .map_err(|error| errors::from_engine(error, &call.served, &call.path.name)),
-        _ => {
-            let mut changed = scale.clone();
+    write(call, &|before| match format {
+        Format::Json => {
+            let changed = merge::json_patch(before, &patch)
+                .map_err(|error| errors::from_engine(error, &call.served, &call.path.name))?;
+            owned(call, before, changed)
+        }
+        Format::Apply => apply(call, before, &patch),
+        Format::Merge | Format::Strategic => {
+            let mut changed = before.clone();
             merge::json_merge_patch(&mut changed, &patch);
-            Ok(changed)
+            owned(call, before, changed)
         }
     })
 }
@@ -55,52 +60,66 @@ fn write(call: &Call, change: &dyn Fn(&Value) -> Result<Value>) -> Result<Reply>
         let mut before = scale_of(call, &live);
         before["metadata"]["managedFields"] = json!(merge::scale_from_parent(&live, &parts));
         let scale = change(&before)?;
-        let replicas = scale["spec"]["replicas"].as_i64().unwrap_or(0);
-        if replicas < 0 {
-            let why = "must be greater than or equal to 0";
-            let cause = Cause::invalid("spec.replicas", &json!(replicas), why);
-            return Err(ApiError::invalid(
-                "autoscaling",
-                "Scale",
-                &key.name,
-                &[cause],
-            ));
-        }
+        let replicas = replicas(&scale)?;
         let mut new = kinds::convert(&call.served, &live);
         for field in ["uid", "resourceVersion"] {
-            if let Some(value) = scale["metadata"]
-                .get(field)
-                .filter(|value| value.is_string())
-            {
-                let value = value.clone();
-                object::set_meta(&mut new, field, Some(value));
+            let given = scale["metadata"].get(field).cloned();
+            if given.as_ref().is_some_and(Value::is_string) {
+                object::set_meta(&mut new, field, given);
             }
         }
         object::set_at(&mut new, &paths.spec_replicas, json!(replicas));
-        let entries = owners(call, &writer.manager, &before, scale);
+        let entries = object::items(&scale["metadata"]["managedFields"]).cloned();
+        let entries: Vec<Value> = entries.collect();
         merge::scale_to_parent(&mut new, &entries, &call.served.api_version(), &parts);
         write::update(world, &call.served, &key, new, &writer)
     })?;
     Ok(Reply::json(200, &scale_of(call, &stored)))
 }
 
-/// Who owns the replicas after a write of the Scale.
-fn owners(call: &Call, manager: &str, before: &Value, after: Value) -> Vec<Value> {
-    let Some(schema) = schema::builtin("autoscaling", "v1", "Scale") else {
-        return Vec::new();
-    };
+fn replicas(scale: &Value) -> Result<i64> {
+    let replicas = scale["spec"]["replicas"].as_i64().unwrap_or(0);
+    if replicas >= 0 {
+        return Ok(replicas);
+    }
+    let why = "must be greater than or equal to 0";
+    let cause = Cause::invalid("spec.replicas", &json!(replicas), why);
+    Err(ApiError::invalid(
+        "autoscaling",
+        "Scale",
+        object::name(scale),
+        &[cause],
+    ))
+}
+
+fn scale_schema() -> &'static Schema {
+    schema::builtin("autoscaling", "v1", "Scale").expect("the Scale kind is built in")
+}
+
+/// The changed Scale, with the writer among the owners of its replicas.
+fn owned(call: &Call, before: &Value, after: Value) -> Result<Value> {
     let options = UpdateOptions {
-        manager,
-        api_version: "autoscaling/v1",
+        manager: &call.manager(),
+        api_version: SCALE_VERSION,
         subresource: &call.path.subresource,
         now: &clock::now(),
     };
-    let after = merge::update(schema, Some(before), after, &options);
-    after["metadata"]["managedFields"]
-        .as_array()
-        .cloned()
-        .unwrap_or_default()
+    Ok(merge::update(scale_schema(), Some(before), after, &options))
 }
+
+fn apply(call: &Call, before: &Value, config: &Value) -> Result<Value> {
+    let options = ApplyOptions {
+        manager: call.target.query.get("fieldManager"),
+        force: call.target.query.flag("force"),
+        api_version: SCALE_VERSION,
+        subresource: &call.path.subresource,
+        now: &clock::now(),
+    };
+    merge::apply(scale_schema(), Some(before), config, &options)
+        .map_err(|error| errors::from_engine(error, &call.served, &call.path.name))
+}
+
+const SCALE_VERSION: &str = "autoscaling/v1";
 
 /// The Scale that shows an object.
 fn scale_of(call: &Call, object: &Value) -> Value {
@@ -120,6 +139,10 @@ fn scale_of(call: &Call, object: &Value) -> Value {
             metadata[field] = value.clone();
         }
     }
+    let spec = match number(&paths.spec_replicas) {
+        0 => json!({}),
+        replicas => json!({"replicas": replicas}),
+    };
     let mut status = json!({"replicas": number(&paths.status_replicas)});
     let selector = match &paths.selector {
         Some(path) => object::at(object, path)
@@ -135,7 +158,7 @@ fn scale_of(call: &Call, object: &Value) -> Value {
         "kind": "Scale",
         "apiVersion": "autoscaling/v1",
         "metadata": metadata,
-        "spec": {"replicas": number(&paths.spec_replicas)},
+        "spec": spec,
         "status": status,
     })
 }

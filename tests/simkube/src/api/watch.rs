@@ -14,7 +14,7 @@ use tokio::time::{Instant, MissedTickBehavior};
 
 use super::Call;
 use super::encode::{self, Shown};
-use super::read::{Scope, check_not_future};
+use super::read::{Scope, bad_version, check_not_future};
 use crate::app::{App, stopped};
 use crate::http::accept::Form;
 use crate::http::reply::Reply;
@@ -60,7 +60,12 @@ pub(super) fn start(call: &Call) -> Result<Reply> {
     );
     let (sender, receiver) = mpsc::channel(CHUNKS_MAX);
     let version = query.get("resourceVersion");
-    let from: u64 = version.parse().unwrap_or(0);
+    let from: u64 = match version {
+        "" => 0,
+        version => version
+            .parse()
+            .map_err(|_| ApiError::new(500, "", bad_version(version)))?,
+    };
     let collection = call.served.collection().to_owned();
     let (initial, cursor, changed) = call.app.shared.with(|world| {
         let changed = world.store.subscribe(&collection);
@@ -102,10 +107,6 @@ fn check_streaming(call: &Call, streaming: bool) -> Result<()> {
             "resourceVersionMatch",
             "resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided",
         ),
-        (true, "NotOlderThan") if streaming && !query.flag("allowWatchBookmarks") => (
-            "allowWatchBookmarks",
-            "sendInitialEvents requires setting allowWatchBookmarks to true",
-        ),
         (true, "NotOlderThan") => return Ok(()),
         (true, _) => (
             "resourceVersionMatch",
@@ -131,7 +132,7 @@ impl Watch {
         for object in initial.into_iter().flatten() {
             self.event(&mut first, "ADDED", &object);
         }
-        if streaming {
+        if streaming && self.bookmarks {
             self.bookmark(&mut first, true);
         }
         if !self.send(first).await {

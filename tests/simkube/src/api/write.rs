@@ -110,10 +110,27 @@ pub(super) fn delete(call: &Call, bytes: &[u8]) -> Result<Reply> {
         Vec::new()
     };
     let reply = match deleted {
+        Deleted::Gone(object) if returns_deleted(call) => {
+            encode::object(&call.served, call.form, 200, &object)
+        }
         Deleted::Gone(object) => Reply::json(200, &success(call, &object)),
         Deleted::Terminating(object) => encode::object(&call.served, call.form, 200, &object),
     };
     Ok(reply.warn(&warnings))
+}
+
+/// The kinds whose deletion answers with the object instead of a Status.
+fn returns_deleted(call: &Call) -> bool {
+    const PLURALS: &[&str] = &[
+        "persistentvolumeclaims",
+        "persistentvolumes",
+        "pods",
+        "podtemplates",
+        "resourcequotas",
+        "serviceaccounts",
+        "services",
+    ];
+    call.served.resource.group.is_empty() && PLURALS.contains(&call.served.resource.plural.as_str())
 }
 
 const JOB_WARNING: &str = "child pods are preserved by default when jobs are deleted; set \

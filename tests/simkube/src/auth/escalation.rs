@@ -26,7 +26,6 @@ pub(crate) fn check(
         let asked = Attributes {
             verb,
             group: GROUP,
-            version: "v1",
             resource,
             namespace,
             name,

@@ -51,7 +51,9 @@ fn serve(world: &mut World, definition: &Value) {
         }
     };
     let known = world.kinds.get(&resource.group, &resource.plural);
-    if known.is_none_or(|known| format!("{known:?}") != format!("{resource:?}")) {
+    if resource.versions.is_empty() {
+        world.kinds.remove(&resource.group, &resource.plural);
+    } else if known.is_none_or(|known| known.source != resource.source) {
         world.kinds.insert(resource);
     }
     let mut established = definition.clone();

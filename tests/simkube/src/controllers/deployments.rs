@@ -44,12 +44,13 @@ pub(super) fn reconcile(world: &mut World, deployment: &Value) -> Again {
                 .is_none_or(|current| object::uid(current) != object::uid(set))
         })
         .collect();
+    let mut number = revision(deployment);
     if let Some(current) = &current {
-        mark_revision(world, deployment, current, &old);
+        number = mark_revision(world, current, &old);
         roll(world, deployment, current, &old);
         clean_up(world, deployment, &old);
     }
-    status(world, deployment, &hash)
+    status(world, deployment, &hash, number)
 }
 
 fn make_set(
@@ -106,7 +107,7 @@ fn next_revision(sets: &[Arc<Value>]) -> i64 {
 }
 
 /// The newest template has the highest revision, also after a rollback to an old one.
-fn mark_revision(world: &mut World, deployment: &Value, current: &Value, old: &[Arc<Value>]) {
+fn mark_revision(world: &mut World, current: &Value, old: &[Arc<Value>]) -> i64 {
     let mut number = revision(current);
     if number < next_revision(old) {
         number = next_revision(old);
@@ -114,13 +115,7 @@ fn mark_revision(world: &mut World, deployment: &Value, current: &Value, old: &[
         annotate(&mut marked, number);
         write::controller_update(world, REPLICA_SETS, marked, "");
     }
-    if revision(deployment) != number
-        && let Some(live) = world.store.get(DEPLOYMENTS, &Key::of(deployment))
-    {
-        let mut marked = Value::clone(live);
-        annotate(&mut marked, number);
-        write::controller_update(world, DEPLOYMENTS, marked, "");
-    }
+    number
 }
 
 fn annotate(object: &mut Value, number: i64) {
@@ -236,7 +231,7 @@ fn clean_up(world: &mut World, deployment: &Value, old: &[Arc<Value>]) {
     }
 }
 
-fn status(world: &mut World, deployment: &Value, hash: &str) -> Again {
+fn status(world: &mut World, deployment: &Value, hash: &str, number: i64) -> Again {
     let sets = owned(world, REPLICA_SETS, deployment);
     let sum = |field: &str| sets.iter().map(|set| count(set, field)).sum::<i64>();
     let updated = sets
@@ -269,19 +264,24 @@ fn status(world: &mut World, deployment: &Value, hash: &str) -> Again {
         }
     }
     let done = updated >= bounds.wanted && sum("replicas") == updated && available >= updated;
-    let mut object = json!({"status": status});
+    let Some(live) = world.store.get(DEPLOYMENTS, &Key::of(deployment)) else {
+        return None;
+    };
+    let mut object = Value::clone(live);
+    object::set_root(&mut object, "status", Some(status));
     let again = conditions(
         &mut object,
         deployment,
         hash,
         (available >= bounds.least, done),
     );
-    super::put_status(
-        world,
-        DEPLOYMENTS,
-        &Key::of(deployment),
-        object["status"].take(),
-    );
+    if number > 0 {
+        // Through the status, as the real controller does: the generation stays.
+        annotate(&mut object, number);
+    }
+    if object != **live {
+        write::controller_update(world, DEPLOYMENTS, object, "status");
+    }
     again
 }
 

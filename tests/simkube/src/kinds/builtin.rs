@@ -177,6 +177,7 @@ fn resource(row: &Row) -> Resource {
         collection,
         generation: row.generation,
         custom: false,
+        source: String::new(),
     }
 }
 
@@ -192,6 +193,7 @@ fn served_version(row: &Row, version: &str) -> Version {
         status: row.subresources.contains(&"status"),
         scale,
         columns: Vec::new(),
+        selectable: Vec::new(),
         deprecation: (row.plural == "endpoints").then(|| {
             "v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice".to_owned()
         }),
@@ -274,5 +276,13 @@ fn autoscaler_to_v2(object: &mut Value) {
             "name": "cpu", "target": {"type": "Utilization", "averageUtilization": target},
         }}]);
         spec.insert("metrics".into(), metric);
+    }
+    let status = object::child_mut(object::root_mut(object), "status");
+    status.insert("currentMetrics".into(), Value::Null);
+    if status
+        .get("currentReplicas")
+        .is_some_and(|count| *count == 0)
+    {
+        status.remove("currentReplicas");
     }
 }

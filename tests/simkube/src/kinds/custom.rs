@@ -1,12 +1,13 @@
 //! Owns how a CustomResourceDefinition becomes a served resource.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde_json::{Value, json};
 
 use super::{Column, Generation, Resource, ScalePaths, Shape, Version};
 use crate::object;
-use crate::schema::{Gvk, from_crd};
+use crate::schema::{Gvk, Schema, from_crd};
 
 const VERBS: &[&str] = &[
     "delete",
@@ -34,21 +35,29 @@ pub(crate) fn resource_of(definition: &Value) -> Result<Resource, String> {
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let group = text(&spec["group"]);
     let kind = text(&names["kind"]);
-    let mut versions = Vec::new();
-    let mut storage = String::new();
-    for version in object::items(&spec["versions"]) {
-        if version["storage"] == true {
-            storage = text(&version["name"]);
-        }
-        if version["served"] == true {
-            versions.push(version_of(&group, &kind, version)?);
-        }
-    }
+    let schemas = schemas(&group, &kind, spec)?;
+    let mut versions: Vec<Version> = object::items(&spec["versions"])
+        .filter(|version| version["served"] == true)
+        .map(|version| version_of(version, &schemas))
+        .collect();
     versions.sort_by(|a, b| {
         priority(&b.name)
             .cmp(&priority(&a.name))
             .then(a.name.cmp(&b.name))
     });
+    warn_of_deprecation(&mut versions, &group, &kind, spec);
+    let stored = object::items(&spec["versions"])
+        .find(|version| version["storage"] == true)
+        .map(|version| text(&version["name"]))
+        .unwrap_or_default();
+    // Objects look alike at all versions, so one that is not served need not be stored.
+    let storage = match versions.iter().find(|version| version.name == stored) {
+        None => versions
+            .first()
+            .map(|version| version.name.clone())
+            .unwrap_or_default(),
+        Some(_) => stored,
+    };
     let statusful = versions.iter().any(|version| version.status);
     let plural = text(&names["plural"]);
     let texts = |value: &Value| object::texts(value).map(str::to_owned).collect();
@@ -71,6 +80,11 @@ pub(crate) fn resource_of(definition: &Value) -> Result<Resource, String> {
             Generation::Everything
         },
         custom: true,
+        source: format!(
+            "{}/{}",
+            object::uid(definition),
+            object::generation(definition)
+        ),
         group,
         plural,
         kind,
@@ -79,28 +93,45 @@ pub(crate) fn resource_of(definition: &Value) -> Result<Resource, String> {
     })
 }
 
-fn version_of(group: &str, kind: &str, version: &Value) -> Result<Version, String> {
-    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-    let name = text(&version["name"]);
-    let gvk = Gvk {
-        group: group.to_owned(),
-        version: name.clone(),
-        kind: kind.to_owned(),
-    };
+/// The schemas of all versions, each knowing the others.
+fn schemas(group: &str, kind: &str, spec: &Value) -> Result<BTreeMap<String, Schema>, String> {
     let preserve = json!({"type": "object", "x-kubernetes-preserve-unknown-fields": true});
-    let schema = match &version["schema"]["openAPIV3Schema"] {
-        Value::Null => &preserve,
-        schema => schema,
-    };
-    let schema = from_crd(gvk, schema).map_err(|error| error.to_string())?;
+    let mut schemas = BTreeMap::new();
+    for version in object::items(&spec["versions"]) {
+        let name = version["name"].as_str().unwrap_or_default().to_owned();
+        let gvk = Gvk {
+            group: group.to_owned(),
+            version: name.clone(),
+            kind: kind.to_owned(),
+        };
+        let source = match &version["schema"]["openAPIV3Schema"] {
+            Value::Null => &preserve,
+            schema => schema,
+        };
+        let schema = from_crd(gvk, source).map_err(|error| error.to_string())?;
+        schemas.insert(name, schema);
+    }
+    let all = schemas.clone();
+    for (name, schema) in &mut schemas {
+        let others = all
+            .iter()
+            .filter(|(other, _)| *other != name)
+            .map(|(_, schema)| schema.clone())
+            .collect();
+        *schema = schema.clone().with_versions(others);
+    }
+    Ok(schemas)
+}
+
+fn version_of(version: &Value, schemas: &BTreeMap<String, Schema>) -> Version {
+    let name = version["name"].as_str().unwrap_or_default().to_owned();
     let scale = &version["subresources"]["scale"];
     let path = |value: &Value| {
         value
             .as_str()
             .map(|text| text.trim_start_matches('.').to_owned())
     };
-    let warning = || format!("{group}/{name} {kind} is deprecated");
-    Ok(Version {
+    Version {
         status: version["subresources"]["status"].is_object(),
         scale: path(&scale["specReplicasPath"]).map(|spec_replicas| ScalePaths {
             spec_replicas,
@@ -110,14 +141,35 @@ fn version_of(group: &str, kind: &str, version: &Value) -> Result<Version, Strin
         columns: object::items(&version["additionalPrinterColumns"])
             .map(column_of)
             .collect(),
-        deprecation: (version["deprecated"] == true).then(|| {
-            version["deprecationWarning"]
-                .as_str()
-                .map_or_else(warning, str::to_owned)
-        }),
-        shape: Some(Shape::Custom(Arc::new(schema))),
+        selectable: object::items(&version["selectableFields"])
+            .filter_map(|field| path(&field["jsonPath"]))
+            .collect(),
+        deprecation: None,
+        shape: schemas
+            .get(&name)
+            .map(|schema| Shape::Custom(Arc::new(schema.clone()))),
         name,
-    })
+    }
+}
+
+/// Says which version to use instead of a deprecated one.
+fn warn_of_deprecation(versions: &mut [Version], group: &str, kind: &str, spec: &Value) {
+    let deprecated = |name: &str| {
+        object::items(&spec["versions"])
+            .find(|version| version["name"] == name && version["deprecated"] == true)
+    };
+    let better = versions
+        .iter()
+        .find(|version| deprecated(&version.name).is_none())
+        .map(|version| format!("; use {group}/{} {kind}", version.name))
+        .unwrap_or_default();
+    for version in versions {
+        if let Some(source) = deprecated(&version.name) {
+            let usual = format!("{group}/{} {kind} is deprecated{better}", version.name);
+            let text = source["deprecationWarning"].as_str();
+            version.deprecation = Some(text.map_or(usual, str::to_owned));
+        }
+    }
 }
 
 fn column_of(column: &Value) -> Column {

@@ -99,6 +99,21 @@ fn quality(spec: &Value) -> &'static str {
     }
 }
 
+/// An event is in the namespace of what it is about.
+pub(super) fn event(new: &Value) -> Result<()> {
+    let (field, about) = match &new["involvedObject"] {
+        Value::Null => ("regarding.namespace", &new["regarding"]),
+        about => ("involvedObject.namespace", about),
+    };
+    let about = about["namespace"].as_str().unwrap_or_default();
+    let own = object::namespace(new);
+    if about == own || (about.is_empty() && own == "default") {
+        return Ok(());
+    }
+    let cause = Cause::invalid(field, &json!(about), "does not match event.namespace");
+    Err(ApiError::invalid("", "Event", object::name(new), &[cause]))
+}
+
 pub(super) fn claim(world: &World, new: &mut Value, old: Option<&Value>) {
     if old.is_some() {
         return;
@@ -144,6 +159,8 @@ pub(super) fn job(new: &mut Value, old: Option<&Value>) {
     ] {
         labels.insert(key.to_owned(), Value::String(value.clone()));
     }
+    let labels = Value::Object(labels.clone());
+    object::metadata_mut(new).entry("labels").or_insert(labels);
 }
 
 fn add_finalizer(object: &mut Value, finalizer: &str) {
