@@ -16,6 +16,7 @@ mod known_hosts;
 pub mod options;
 mod problem;
 mod remote;
+mod repack;
 mod tree;
 
 #[cfg(test)]

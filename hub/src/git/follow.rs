@@ -9,10 +9,13 @@ use git2::{ErrorCode, Oid, Repository};
 use super::history::{commit_of, oid_of};
 use super::problem::Problem;
 use super::remote::{self, Location, Remote};
-use super::{Commit, Fetched, Limits, Relation, Source, Tree, history, options};
+use super::{Commit, Fetched, Limits, Relation, Source, Tree, history, options, repack};
 
 /// The head that the newest successful poll found; it keeps the commit's objects alive in the copy.
 const HEAD: &str = "refs/capstan/head";
+
+/// The revision that the caller acts upon; it is kept even when no branch leads to it any more.
+const ACCEPTED: &str = "refs/capstan/accepted";
 
 /// Copies that were damaged are kept beside the new one, so that somebody can look at them; this many.
 const DAMAGED_KEPT: usize = 3;
@@ -81,14 +84,20 @@ impl Follower {
     /// Asks the server for the branch's head, and fetches it when it is not here yet. `accepted` is the revision that
     /// the caller acts upon; the answer says how the head is related to it.
     pub fn poll(&mut self, accepted: Option<&Revision>) -> Result<Fetched, Problem> {
-        let wanted = self.advertised()?;
-        let oid = match wanted {
+        let oid = match self.advertised()? {
             Some(oid) => oid,
             None => self.fetch()?,
         };
-        self.repository
-            .reference(HEAD, oid, true, "poll")
-            .map_err(|error| self.copy("noting its head", error))?;
+        self.keep(HEAD, oid)?;
+        if let Some(accepted) = accepted.and_then(oid_of)
+            && self.repository.find_commit(accepted).is_ok()
+        {
+            self.keep(ACCEPTED, accepted)?;
+        }
+        if let Err(error) = repack::repack_if_due(&self.repository) {
+            // Many packs are slow, not wrong.
+            tracing::warn!(source = %self.source.name, error = error.message(), "the copy could not be packed");
+        }
         Ok(Fetched {
             commit: self.commit(oid)?,
             previous: accepted.cloned(),
@@ -145,6 +154,12 @@ impl Follower {
             reference: self.reference(),
         };
         remote.fetch(&self.repository, last)
+    }
+
+    fn keep(&self, name: &str, oid: Oid) -> Result<(), Problem> {
+        let kept = self.repository.reference(name, oid, true, "poll");
+        kept.map(drop)
+            .map_err(|error| self.copy("noting a commit", error))
     }
 
     fn reference(&self) -> String {

@@ -30,10 +30,13 @@ pub(super) const COMPACT_BYTES_MIN: u64 = 4 * 1024 * 1024;
 /// 5 x while the replacement is written), and each byte is rewritten at most about once for every 3 bytes written.
 const COMPACT_FACTOR: u64 = 4;
 
+/// Where the end of a transaction is told.
+type TxnSender = oneshot::Sender<Result<Outcome, WriteError>>;
+
 /// What the thread is asked to do.
 #[derive(Debug)]
 pub(super) enum Command {
-    Txn(Txn, oneshot::Sender<Result<Outcome, WriteError>>),
+    Txn(Txn, TxnSender),
     Grant(
         Duration,
         Monotonic,
@@ -75,6 +78,12 @@ impl Failure {
     }
 }
 
+/// A caller, and what it will hear when the group is durable.
+struct Answer {
+    to: TxnSender,
+    result: Result<Outcome, WriteError>,
+}
+
 /// A group of transactions on its way to the disk.
 #[derive(Default)]
 struct Group {
@@ -82,10 +91,7 @@ struct Group {
     payload: Vec<u8>,
     /// The revision of each key that an earlier transaction of the group changed.
     staged: BTreeMap<Key, ModRevision>,
-    answers: Vec<(
-        oneshot::Sender<Result<Outcome, WriteError>>,
-        Result<Outcome, WriteError>,
-    )>,
+    answers: Vec<Answer>,
 }
 
 impl Writer {
@@ -134,12 +140,7 @@ impl Writer {
     }
 
     /// Judges one transaction against the durable state and the group so far.
-    fn stage(
-        &self,
-        group: &mut Group,
-        txn: Txn,
-        answer: oneshot::Sender<Result<Outcome, WriteError>>,
-    ) {
+    fn stage(&self, group: &mut Group, txn: Txn, to: TxnSender) {
         let judged = self.locked(|state| {
             malformed(&txn)?;
             let modified = |key: &Key| {
@@ -173,20 +174,20 @@ impl Writer {
                 Outcome::Committed(revision)
             }
         });
-        group.answers.push((answer, result));
+        group.answers.push(Answer { to, result });
     }
 
     /// Writes the group, and answers everybody only when it is durable. A transaction that was refused is answered then
     /// too: what it was compared with may be in this group.
     fn commit_group(&mut self, group: Group) {
         let written = self.commit(&group.commits, &group.payload);
-        for (answer, result) in group.answers {
+        for Answer { to, result } in group.answers {
             let result = match (&written, result) {
                 (Ok(()), result) => result,
                 (Err(_), Err(own)) => Err(own),
                 (Err(failure), Ok(_)) => Err(failure.error()),
             };
-            reply(answer, result);
+            reply(to, result);
         }
     }
 

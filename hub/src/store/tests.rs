@@ -107,7 +107,10 @@ fn rows_stand_for_themselves() {
     let key = b"status\0b".as_slice();
     store
         .shared
-        .read(|trees| Ok(drop(trees.rows.insert(key, b"junk").unwrap())))
+        .read(|trees| {
+            trees.rows.insert(key, b"junk").unwrap();
+            Ok(())
+        })
         .unwrap();
     let rows = store.rows("status").unwrap();
     assert_eq!(rows.rows.keys().collect::<Vec<_>>(), ["a", "c"]);
@@ -168,7 +171,7 @@ fn a_table_that_is_not_as_it_was_sealed_is_broken_and_never_smaller() {
     // One member's value in another's place, and a member too many.
     let (b, c) = (b"mt\0b".to_vec(), b"mt\0c".to_vec());
     let mut swapped = sound.clone();
-    swapped.insert(b.clone(), sound[&c].clone());
+    swapped.insert(b, sound[&c].clone());
     set(&store, &swapped);
     assert!(store.table("t").is_err());
     let mut more = sound.clone();
@@ -179,7 +182,7 @@ fn a_table_that_is_not_as_it_was_sealed_is_broken_and_never_smaller() {
     assert_eq!(store.table("t").unwrap().as_deref(), Some(&whole));
     // A broken table is mended by the next write.
     set(&store, &swapped);
-    store.set_table("t", whole.clone()).unwrap();
+    store.set_table("t", whole).unwrap();
     store.flush().unwrap();
     assert_eq!(pairs(&store), sound);
 }
@@ -244,9 +247,12 @@ fn check_after_damage(parent: &Path) {
     }
 }
 
+/// A name, and what it does to a file.
+type Damaging = (&'static str, fn(&mut Vec<u8>));
+
 #[test]
 fn damage_ends_in_a_sound_table_a_broken_one_or_a_new_store() {
-    let damages: [(&str, fn(&mut Vec<u8>)); 6] = [
+    let damages: [Damaging; 6] = [
         ("truncated", |bytes| bytes.truncate(bytes.len() / 2)),
         ("a little truncated", |bytes| {
             bytes.truncate(bytes.len() - 3000)

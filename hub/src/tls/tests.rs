@@ -293,3 +293,96 @@ async fn dropping_the_stream_stops_listening() {
         tokio::task::yield_now().await;
     }
 }
+
+/// A gRPC server behind the port, whose every call is refused unless its [`super::Peer`] is a cluster.
+async fn serve_clusters_only(hub: Hub) -> (FleetHub, tokio::task::JoinHandle<()>) {
+    let Hub {
+        authority,
+        tls,
+        connections,
+        incoming,
+        address,
+    } = hub;
+    let (_reporter, health) = tonic_health::server::health_reporter();
+    let check = |request: tonic::Request<()>| {
+        let peer = request.extensions().get::<super::Peer>();
+        match peer.and_then(|peer| peer.identity.as_ref()) {
+            Some(identity) if identity.cluster == CLUSTER => Ok(request),
+            _ => Err(tonic::Status::unauthenticated("no certificate")),
+        }
+    };
+    let layer = tonic::service::InterceptorLayer::new(check);
+    let server = tonic::transport::Server::builder()
+        .layer(layer)
+        .add_service(health);
+    let serving = tokio::spawn(async move { server.serve_with_incoming(incoming).await.unwrap() });
+    (
+        FleetHub {
+            authority,
+            tls,
+            connections,
+            address,
+        },
+        serving,
+    )
+}
+
+/// A hub whose connections a server takes.
+struct FleetHub {
+    authority: Authority,
+    tls: ServerTls,
+    connections: Connections,
+    address: SocketAddr,
+}
+
+/// A gRPC channel over our own client settings.
+async fn channel(hub: &FleetHub, config: Arc<ClientConfig>) -> tonic::transport::Channel {
+    let address = hub.address;
+    let connector = tower::service_fn(move |_: http::Uri| {
+        let config = config.clone();
+        async move {
+            let socket = TcpStream::connect(address).await?;
+            let name = ServerName::try_from("127.0.0.1").unwrap();
+            let stream = TlsConnector::from(config).connect(name, socket).await?;
+            Ok::<_, std::io::Error>(hyper_util::rt::TokioIo::new(stream))
+        }
+    });
+    let endpoint = tonic::transport::Endpoint::from_static("http://hub.example");
+    endpoint.connect_with_connector(connector).await.unwrap()
+}
+
+#[tokio::test]
+async fn calls_carry_their_peer_and_a_ban_ends_a_live_stream_within_a_second() {
+    use tonic_health::pb::HealthCheckRequest;
+    use tonic_health::pb::health_client::HealthClient;
+    let hub = hub(Bounds::default()).await;
+    let (named, nobody) = (
+        client(&hub, Some((&hub.authority, now()))),
+        client(&hub, None),
+    );
+    let (hub, serving) = serve_clusters_only(hub).await;
+    let request = || HealthCheckRequest {
+        service: String::new(),
+    };
+
+    let mut stranger = HealthClient::new(channel(&hub, nobody).await);
+    let refused = stranger.check(request()).await.unwrap_err();
+    assert_eq!(refused.code(), tonic::Code::Unauthenticated);
+
+    let mut spoke = HealthClient::new(channel(&hub, named).await);
+    let mut stream = spoke.watch(request()).await.unwrap().into_inner();
+    assert!(stream.message().await.unwrap().is_some());
+    assert_eq!(hub.connections.close_cluster(CLUSTER), 1);
+    let ended = tokio::time::timeout(Duration::from_secs(1), stream.message())
+        .await
+        .unwrap();
+    assert!(ended.is_err());
+    assert!(
+        stranger
+            .check(request())
+            .await
+            .is_err_and(|status| status.code() == refused.code())
+    );
+    assert_eq!(hub.authority.fleet(), hub.tls.fleet);
+    serving.abort();
+}

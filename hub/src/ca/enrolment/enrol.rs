@@ -149,7 +149,7 @@ impl Enrolment {
                         .authority
                         .issue_spoke(&request.key, id, serial, now)
                         .map_err(Failure::from)?;
-                    let batch = record(&seen, &text, request, &issued, id, now);
+                    let batch = record(&seen, &text, request, (id, &issued), now);
                     if self.settle(batch).await? {
                         return Ok(Enrolled {
                             name,
@@ -288,8 +288,7 @@ fn record(
     seen: &Seen,
     text: &TokenText,
     request: &Request,
-    issued: &Issued,
-    id: ClusterId,
+    (id, issued): (ClusterId, &Issued),
     now: Moment,
 ) -> Batch {
     let token = &seen.token.value;

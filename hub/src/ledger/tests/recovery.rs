@@ -166,16 +166,19 @@ fn damage_is_told_in_words_with_its_place() {
     ));
 }
 
-/// A change to one of a few keys, sometimes under a lease.
-fn changes() -> impl Strategy<Value = Vec<Vec<(u8, Option<Vec<u8>>)>>> {
+/// A change to one of a few keys: a new value, or its removal.
+type Edit = (u8, Option<Vec<u8>>);
+
+/// Commits of such changes.
+fn changes() -> impl Strategy<Value = Vec<Vec<Edit>>> {
     let value = proptest::option::of(proptest::collection::vec(any::<u8>(), 0..40));
     let commit = proptest::collection::btree_map(0_u8..12, value, 1..5);
     let commit = commit.prop_map(|changes| changes.into_iter().collect::<Vec<_>>());
     proptest::collection::vec(commit, 1..20)
 }
 
-fn commit_of(at: usize, changes: &[(u8, Option<Vec<u8>>)]) -> Commit {
-    let change = |(name, value): &(u8, Option<Vec<u8>>)| {
+fn commit_of(at: usize, changes: &[Edit]) -> Commit {
+    let change = |(name, value): &Edit| {
         let key = key(&format!("k/{name}"));
         match value {
             Some(value) => Change::Put {
@@ -193,7 +196,7 @@ fn commit_of(at: usize, changes: &[(u8, Option<Vec<u8>>)]) -> Commit {
 }
 
 /// What a map would hold after the same changes.
-fn model(commits: &[Vec<(u8, Option<Vec<u8>>)>]) -> BTreeMap<String, Vec<u8>> {
+fn model(commits: &[Vec<Edit>]) -> BTreeMap<String, Vec<u8>> {
     let mut model = BTreeMap::new();
     for (name, value) in commits.iter().flatten() {
         match value {
