@@ -400,3 +400,74 @@ fn killed_at_random_a_table_is_whole_and_as_new_as_its_last_flush() {
         assert_eq!(table.members.len(), 20);
     }
 }
+
+const FULL: &str = "CAPSTAN_TEST_STORE_FULL";
+
+/// What the second child does: it writes until the store refuses, and says why.
+#[test]
+#[ignore = "a child of the test below"]
+fn child_until_full() {
+    let Ok(place) = std::env::var(FULL) else {
+        return;
+    };
+    let store = open_free(Path::new(&place)).store;
+    let mut last = None;
+    for at in 0_u64..2_000 {
+        // Nothing that compresses or coalesces away.
+        let value: String = (0..2_000_u64)
+            .map(|n| ((at * 31 + n * n) % 10).to_string())
+            .collect();
+        let set = store.set_table(&format!("t/{at}"), table(at, &[("a", &value)]));
+        match set.and_then(|()| store.flush()) {
+            Ok(()) => last = Some(at),
+            Err(error) => {
+                println!("refused {error}");
+                break;
+            }
+        }
+    }
+    let last = last.unwrap();
+    println!("read-only {}", store.read_only().is_some());
+    println!("flushed {last}");
+    let read = store.table(&format!("t/{last}")).unwrap();
+    println!(
+        "readable {}",
+        read.is_some_and(|table| table.generation == last)
+    );
+    // sled's own threads may never end after such an error; what matters is said.
+    std::process::exit(0);
+}
+
+#[test]
+fn a_full_disk_makes_the_store_read_only_and_what_was_flushed_stays() {
+    let directory = tempfile::tempdir().unwrap();
+    let output = Command::new("sh")
+        .args(["-c", "trap '' XFSZ; ulimit -f 3000; exec \"$0\" \"$@\""])
+        .arg(std::env::current_exe().unwrap())
+        .args([
+            "--exact",
+            "store::tests::child_until_full",
+            "--ignored",
+            "--nocapture",
+        ])
+        .env(FULL, directory.path())
+        .stderr(Stdio::null())
+        .output()
+        .unwrap();
+    let said = String::from_utf8(output.stdout).unwrap();
+    assert!(
+        said.contains("refused the store is read-only since it failed"),
+        "{said}"
+    );
+    assert!(
+        said.contains("read-only true") && said.contains("readable true"),
+        "{said}"
+    );
+    let flushed = said.lines().find_map(|line| line.strip_prefix("flushed "));
+    let flushed: u64 = flushed.unwrap().parse().unwrap();
+    let store = reopened(directory.path());
+    for at in 0..=flushed {
+        let table = store.table(&format!("t/{at}")).unwrap().unwrap();
+        assert_eq!(table.generation, at);
+    }
+}
