@@ -29,6 +29,7 @@ const CURRENT: &str = "\0current-operation";
 /// One request at one endpoint.
 struct Request<'a> {
     schema: &'a Schema,
+    manager: &'a str,
     ignored: Set,
     api_version: &'a str,
     subresource: &'a str,
@@ -43,6 +44,7 @@ pub(super) fn update(
 ) -> Value {
     let request = Request {
         schema,
+        manager: options.manager,
         ignored: schema.ignored_fields(options.subresource),
         api_version: options.api_version,
         subresource: options.subresource,
@@ -58,7 +60,7 @@ pub(super) fn update(
         let empty = schema.empty_object();
         let live = without_entries(old.unwrap_or(&empty));
         // Ownership that cannot be worked out is forgotten rather than kept wrong.
-        if let Ok(mut managed) = request.update(&live, &new, managed, options.manager) {
+        if let Ok(mut managed) = request.update(&live, &new, managed, request.manager) {
             request.cap(&mut managed);
             managed.store(&mut new);
         }
@@ -119,6 +121,7 @@ pub(super) fn apply(
 ) -> Result<Value, StatusError> {
     let request = Request {
         schema,
+        manager: options.manager,
         ignored: schema.ignored_fields(options.subresource),
         api_version: options.api_version,
         subresource: options.subresource,
@@ -141,7 +144,7 @@ pub(super) fn apply(
         request.cap(&mut managed);
     }
     let force = if options.force { Force::Yes } else { Force::No };
-    let attempt = |force| request.apply(&object, config, managed.clone(), options.manager, force);
+    let attempt = |force| request.apply(&object, config, managed.clone(), force);
     let outcome = match attempt(force) {
         Err(Failure::Conflicts(conflicts)) if options.manager == last_applied::MANAGER => {
             match last_applied::remaining_conflicts(schema, &object, conflicts) {
@@ -245,10 +248,11 @@ fn conflict_message(conflicts: &[(ManagerId, Path)]) -> String {
 }
 
 impl Request<'_> {
-    fn updater(&self) -> Updater<'_> {
+    fn updater<'a>(&'a self, manager: &'a ManagerId) -> Updater<'a> {
         Updater {
             schema: self.schema,
             ignored: &self.ignored,
+            manager,
         }
     }
 
@@ -267,7 +271,7 @@ impl Request<'_> {
         );
         let current = ManagerId::new(CURRENT, Operation::Update, "", "");
         let owners = std::mem::take(&mut managed.owners);
-        managed.owners = self.updater().update(live, new, owners, &current)?;
+        managed.owners = self.updater(&current).update(live, new, owners)?;
         strip(&mut managed, &current);
         if let Some(mut owned) = managed.owners.remove(&current) {
             if let Some(previous) = managed.owners.get(&id) {
@@ -284,17 +288,16 @@ impl Request<'_> {
         live: &Value,
         config: &Value,
         mut managed: Managed,
-        manager: &str,
         force: Force,
     ) -> Result<(Value, Managed), Failure> {
         let id = ManagerId::new(
-            manager,
+            self.manager,
             Operation::Apply,
             self.api_version,
             self.subresource,
         );
         let owners = std::mem::take(&mut managed.owners);
-        let (changed, owners) = self.updater().apply(live, config, owners, &id, force)?;
+        let (changed, owners) = self.updater(&id).apply(live, config, owners, force)?;
         managed.owners = owners;
         strip(&mut managed, &id);
         let Some(changed) = changed else {

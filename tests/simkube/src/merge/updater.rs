@@ -31,27 +31,31 @@ pub(crate) struct Updater<'a> {
     pub(crate) schema: &'a Schema,
     /// Fields that this endpoint never writes, with everything below them.
     pub(crate) ignored: &'a Set,
+    /// Who writes.
+    pub(crate) manager: &'a ManagerId,
 }
 
 impl Updater<'_> {
-    /// Ownership after `manager` wrote `new` over `live`.
+    /// Ownership after the manager wrote `new` over `live`.
     pub(crate) fn update(
         &self,
         live: &Value,
         new: &Value,
         owners: Owners,
-        manager: &ManagerId,
     ) -> Result<Owners, Failure> {
         let owners = self.reconcile(live, owners)?;
-        let (mut owners, comparison) = self.transfer(live, new, owners, manager, Force::Yes)?;
-        let before = owners.remove(manager).map(|o| o.set).unwrap_or_default();
+        let (mut owners, comparison) = self.transfer(live, new, owners, Force::Yes)?;
+        let before = owners
+            .remove(self.manager)
+            .map(|o| o.set)
+            .unwrap_or_default();
         let set = before
             .difference(&comparison.removed)
             .union(&comparison.modified)
             .union(&comparison.added)
             .recursive_difference(self.ignored);
         if !set.is_empty() {
-            owners.insert(manager.clone(), self.owned(set, false));
+            owners.insert(self.manager.clone(), self.owned(set, false));
         }
         Ok(owners)
     }
@@ -62,16 +66,15 @@ impl Updater<'_> {
         live: &Value,
         config: &Value,
         owners: Owners,
-        manager: &ManagerId,
         force: Force,
     ) -> Result<(Option<Value>, Owners), Failure> {
         let mut owners = self.reconcile(live, owners)?;
         let node = self.schema.root();
         let merged = combine(node, Some(live), Some(config)).unwrap_or(Value::Null);
         let set = field_set(node, config).recursive_difference(self.ignored);
-        let last = owners.insert(manager.clone(), self.owned(set, true));
+        let last = owners.insert(self.manager.clone(), self.owned(set, true));
         let new = self.prune(merged, &owners, last.as_ref())?;
-        let (owners, _) = self.transfer(live, &new, owners, manager, force)?;
+        let (owners, _) = self.transfer(live, &new, owners, force)?;
         let changed = !equal_values(live, &new);
         Ok((changed.then_some(new), owners))
     }
@@ -84,19 +87,18 @@ impl Updater<'_> {
         }
     }
 
-    /// Takes changed and removed fields from everybody but `manager`.
+    /// Takes changed and removed fields from everybody but the manager.
     fn transfer(
         &self,
         old: &Value,
         new: &Value,
         mut owners: Owners,
-        manager: &ManagerId,
         force: Force,
     ) -> Result<(Owners, Comparison), Failure> {
         let own = compare(self.schema.root(), old, new).without(self.ignored);
         let mut versions: BTreeMap<String, Option<Comparison>> = BTreeMap::new();
         let mut conflicts = Vec::new();
-        for (id, owned) in owners.iter_mut().filter(|(id, _)| *id != manager) {
+        for (id, owned) in owners.iter_mut().filter(|(id, _)| *id != self.manager) {
             let version = &owned.api_version;
             if *version != self.schema.api_version() && !versions.contains_key(version) {
                 let comparison = self.compare_at(old, new, version)?;
