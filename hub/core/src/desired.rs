@@ -5,10 +5,12 @@
 //! against a budget, and held beyond it.
 
 mod budget;
+mod draft;
 mod removal;
 mod resolve;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::sync::Arc;
 
 use capstan_proto::{
@@ -45,6 +47,30 @@ pub struct Last {
     /// Whether it is certain that nothing else was there before: false after `Unknown`, until
     /// somebody confirms or the spoke turns out to hold the same.
     pub certain: bool,
+}
+
+impl Given {
+    /// What a cluster was given once a target was handed out.
+    #[must_use]
+    pub fn after(target: &Target) -> Self {
+        Self::Known(Last {
+            snapshot: Arc::clone(&target.snapshot),
+            owners: target.owners.clone(),
+            certain: target.prune == Prune::Permitted,
+        })
+    }
+
+    /// The same, once somebody confirmed what the cluster runs, or it turned out to be the same.
+    #[must_use]
+    pub fn confirmed(self) -> Self {
+        match self {
+            Self::Known(last) => Self::Known(Last {
+                certain: true,
+                ..last
+            }),
+            other => other,
+        }
+    }
 }
 
 /// What every cluster was last given, and what a person allowed.
@@ -147,6 +173,15 @@ pub enum Kept {
         /// Which one.
         placement: PlacementName,
     },
+    /// Its placement names another bundle that is not declared: a slip of the pen, perhaps.
+    NamesUnknown {
+        /// The placement.
+        placement: PlacementName,
+        /// The name that nothing declares.
+        bundle: BundleName,
+        /// Where it stands.
+        named_at: Place,
+    },
     /// Its source is not fully known.
     SourceUnknown {
         /// Which one.
@@ -159,6 +194,34 @@ pub enum Kept {
         /// Digest of the removal set.
         set: Digest,
     },
+}
+
+impl fmt::Display for Kept {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotDeclared { named_at } => {
+                write!(f, "it is named at {named_at} and not declared")
+            }
+            Self::NotRendered { problem } => write!(f, "it does not render: {problem}"),
+            Self::Suspended { placement } => {
+                write!(f, "placement {} is suspended", placement.name())
+            }
+            Self::NamesUnknown {
+                placement,
+                bundle,
+                named_at,
+            } => write!(
+                f,
+                "placement {} names `{}` at {named_at}, which is not declared; what it brought stays",
+                placement.name(),
+                bundle.name()
+            ),
+            Self::SourceUnknown { source, why } => {
+                write!(f, "source {source} is not fully known: {why}")
+            }
+            Self::Held { set } => write!(f, "its removal waits for approval of {}", set.short()),
+        }
+    }
 }
 
 /// An object that two bundles declare on one cluster.

@@ -1,6 +1,13 @@
 //! How much may be removed without asking, and the counting.
 
+use std::collections::{BTreeMap, BTreeSet};
+
+use capstan_proto::{BundleName, ClusterName, Moment, ObjectKey, PlacementName};
+
+use super::draft::Draft;
+use super::{Given, Removal, RemovalLog, Running, Why};
 use crate::limits;
+use crate::placement::Decisions;
 
 /// How much may be removed within the window without an approval.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,5 +47,266 @@ impl Budget {
     #[must_use]
     pub fn objects(&self, of: usize) -> usize {
         (of * self.objects_percent / 100).max(self.objects_min)
+    }
+}
+
+/// Something that gives objects up: one bundle on one cluster.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Unit {
+    /// What would leave.
+    pub(super) objects: BTreeSet<ObjectKey>,
+    /// Whose clusters and bundles are counted together.
+    pub(super) group: Group,
+    /// Whether the placement gave up the cluster, rather than the object or the bundle.
+    pub(super) cluster_lost: bool,
+}
+
+/// Whose removals are counted, held and approved together.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Group {
+    /// Those of one placement.
+    Placement(PlacementName),
+    /// Those of one bundle, where it is not recorded which placement had brought it.
+    Bundle(BundleName),
+}
+
+impl Group {
+    pub(super) fn of(bundle: &BundleName, owner: Option<&PlacementName>) -> Self {
+        owner.map_or_else(
+            || Self::Bundle(bundle.clone()),
+            |owner| Self::Placement(owner.clone()),
+        )
+    }
+
+    pub(super) fn placement(&self) -> Option<&PlacementName> {
+        match self {
+            Self::Placement(placement) => Some(placement),
+            Self::Bundle(_) => None,
+        }
+    }
+}
+
+/// Every unit, by cluster and bundle.
+pub(super) type Units = BTreeMap<(ClusterName, BundleName), Unit>;
+
+/// Why units wait.
+pub(super) type Held = BTreeMap<(ClusterName, BundleName), BTreeSet<Why>>;
+
+/// What the counting looks at.
+pub(super) struct Count<'a> {
+    pub(super) units: &'a Units,
+    pub(super) running: &'a Running,
+    pub(super) decisions: &'a Decisions,
+    pub(super) drafts: &'a BTreeMap<ClusterName, Draft>,
+}
+
+/// Whether an object's removal takes data or other objects with it.
+fn is_protected(key: &ObjectKey) -> bool {
+    matches!(
+        (key.group.as_str(), key.kind.as_str()),
+        ("", "Namespace" | "PersistentVolumeClaim")
+            | ("apiextensions.k8s.io", "CustomResourceDefinition")
+    )
+}
+
+impl Count<'_> {
+    /// The units that wait, and why. What was held for one reason does not count for the next: it
+    /// stays, after all.
+    pub(super) fn held(&self) -> Held {
+        let mut held = Held::new();
+        self.protected(&mut held);
+        self.selections(&mut held);
+        self.clusters(&mut held);
+        self.objects(&mut held);
+        self.emptied(&mut held);
+        held
+    }
+
+    fn protected(&self, held: &mut Held) {
+        for (unit_name, unit) in self.units {
+            for object in unit.objects.iter().filter(|key| is_protected(key)) {
+                let (cluster, object) = (unit_name.0.clone(), object.clone());
+                let why = Why::Protected { cluster, object };
+                held.entry(unit_name.clone()).or_default().insert(why);
+            }
+        }
+    }
+
+    /// A selection that became empty.
+    fn selections(&self, held: &mut Held) {
+        for (name, unit) in self.units.iter().filter(|(_, unit)| unit.cluster_lost) {
+            let Some(placement) = unit.group.placement() else {
+                continue;
+            };
+            let decision = self.decisions.placements.get(placement);
+            if decision.is_some_and(|decision| decision.selected.is_empty()) {
+                let why = Why::SelectionEmpty {
+                    placement: placement.clone(),
+                };
+                held.entry(name.clone()).or_default().insert(why);
+            }
+        }
+    }
+
+    /// Clusters that one placement loses.
+    fn clusters(&self, held: &mut Held) {
+        let mut lost: BTreeMap<&Group, BTreeSet<&ClusterName>> = BTreeMap::new();
+        for (name, unit) in self.units.iter().filter(|(_, unit)| unit.cluster_lost) {
+            if !held.contains_key(name) {
+                lost.entry(&unit.group).or_default().insert(&name.0);
+            }
+        }
+        for (group, now) in lost {
+            let before = self.logged_clusters(group);
+            let had: BTreeSet<&ClusterName> =
+                self.had(group).chain(before.iter().copied()).collect();
+            let all: BTreeSet<&ClusterName> = now.union(&before).copied().collect();
+            let allowed = self.running.budget.clusters(had.len());
+            if all.len() <= allowed {
+                continue;
+            }
+            let why = match group {
+                Group::Placement(placement) => Why::TooManyClusters {
+                    placement: placement.clone(),
+                    lost: all.len(),
+                    of: had.len(),
+                    allowed,
+                },
+                Group::Bundle(bundle) => Why::TooManyClustersOfBundle {
+                    bundle: bundle.clone(),
+                    lost: all.len(),
+                    of: had.len(),
+                    allowed,
+                },
+            };
+            let same = |unit: &Unit| unit.cluster_lost && unit.group == *group;
+            for (name, _) in self.units.iter().filter(|(_, unit)| same(unit)) {
+                held.entry(name.clone()).or_default().insert(why.clone());
+            }
+        }
+    }
+
+    /// Clusters that have something of a group.
+    fn had(&self, group: &Group) -> impl Iterator<Item = &ClusterName> {
+        self.running
+            .clusters
+            .iter()
+            .filter_map(move |(name, given)| {
+                let Given::Known(last) = given else {
+                    return None;
+                };
+                let has = last
+                    .snapshot
+                    .bundles()
+                    .keys()
+                    .any(|bundle| Group::of(bundle, last.owners.get(bundle)) == *group);
+                has.then_some(name)
+            })
+    }
+
+    /// Clusters that a group lost within the window and did not get back.
+    fn logged_clusters(&self, group: &Group) -> BTreeSet<&ClusterName> {
+        let came_back = |cluster: &ClusterName| {
+            group.placement().is_some_and(|placement| {
+                let decision = self.decisions.placements.get(placement);
+                decision.is_some_and(|decision| decision.selected.contains_key(cluster))
+            })
+        };
+        let recent = self.running.log.recent(self.running);
+        recent
+            .filter(|r| r.cluster_lost && Group::of(&r.bundle, r.placement.as_ref()) == *group)
+            .map(|removal| &removal.cluster)
+            .filter(|cluster| !came_back(cluster))
+            .collect()
+    }
+
+    /// Objects that one cluster loses.
+    fn objects(&self, held: &mut Held) {
+        for (cluster, names) in self.unheld(held) {
+            let Some(Given::Known(last)) = self.running.clusters.get(cluster) else {
+                continue;
+            };
+            let now = names.iter().flat_map(|name| &self.units[*name].objects);
+            let before: BTreeSet<&ObjectKey> = self
+                .running
+                .log
+                .recent(self.running)
+                .filter(|removal| removal.cluster == *cluster)
+                .map(|removal| &removal.object)
+                .filter(|object| !self.drafts[cluster].objects.contains_key(*object))
+                .collect();
+            let had = last.snapshot.objects().keys().chain(before.iter().copied());
+            let of = had.collect::<BTreeSet<_>>().len();
+            let lost = now
+                .chain(before.iter().copied())
+                .collect::<BTreeSet<_>>()
+                .len();
+            let allowed = self.running.budget.objects(of);
+            if lost > allowed {
+                let why = Why::TooManyObjects {
+                    cluster: cluster.clone(),
+                    lost,
+                    of,
+                    allowed,
+                };
+                for name in names {
+                    held.entry(name.clone()).or_default().insert(why.clone());
+                }
+            }
+        }
+    }
+
+    /// Clusters that would be left with nothing.
+    fn emptied(&self, held: &mut Held) {
+        for (cluster, names) in self.unheld(held) {
+            let stays = held.keys().any(|(held, _)| held == cluster);
+            if !stays && self.drafts[cluster].objects.is_empty() {
+                let why = Why::ClusterEmptied {
+                    cluster: cluster.clone(),
+                };
+                for name in names {
+                    held.entry(name.clone()).or_default().insert(why.clone());
+                }
+            }
+        }
+    }
+
+    /// The units that nothing holds yet, by cluster.
+    fn unheld(&self, held: &Held) -> BTreeMap<&ClusterName, Vec<&(ClusterName, BundleName)>> {
+        let mut units: BTreeMap<_, Vec<_>> = BTreeMap::new();
+        for name in self.units.keys().filter(|name| !held.contains_key(*name)) {
+            units.entry(&name.0).or_default().push(name);
+        }
+        units
+    }
+}
+
+impl RemovalLog {
+    /// What left within the window.
+    fn recent<'a>(&'a self, running: &'a Running) -> impl Iterator<Item = &'a Removal> {
+        let from = running.now.minus_ms(running.budget.window_ms).unix_ms();
+        self.entries
+            .iter()
+            .filter(move |removal| removal.at_unix_ms > from)
+    }
+
+    /// Appends what left. An object that is listed already keeps its earlier moment.
+    pub fn append(&mut self, removals: impl IntoIterator<Item = Removal>) {
+        let mut known: BTreeSet<(ClusterName, ObjectKey)> = self
+            .entries
+            .iter()
+            .map(|r| (r.cluster.clone(), r.object.clone()))
+            .collect();
+        for removal in removals {
+            if known.insert((removal.cluster.clone(), removal.object.clone())) {
+                self.entries.insert(removal);
+            }
+        }
+    }
+
+    /// Drops what left before the window.
+    pub fn forget(&mut self, now: Moment, budget: &Budget) {
+        let from = now.minus_ms(budget.window_ms).unix_ms();
+        self.entries.retain(|removal| removal.at_unix_ms > from);
     }
 }

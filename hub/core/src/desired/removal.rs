@@ -1,6 +1,7 @@
 //! Sets of removals: their digests, and why they wait.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 
 use capstan_proto::digest::Hasher;
 use capstan_proto::{BundleName, ClusterName, Digest, ObjectKey, PlacementName};
@@ -135,6 +136,17 @@ pub enum Why {
         /// How many may be lost.
         allowed: usize,
     },
+    /// As above, of a bundle of which it is not recorded which placement had brought it.
+    TooManyClustersOfBundle {
+        /// The bundle.
+        bundle: BundleName,
+        /// How many it would have lost.
+        lost: usize,
+        /// How many it had.
+        of: usize,
+        /// How many may be lost.
+        allowed: usize,
+    },
     /// A cluster would lose too many objects within the window.
     TooManyObjects {
         /// The cluster.
@@ -160,6 +172,58 @@ pub enum Why {
     },
 }
 
+impl fmt::Display for Why {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::SelectionEmpty { placement } => {
+                write!(
+                    f,
+                    "placement {} selects no cluster any more",
+                    placement.name()
+                )
+            }
+            Self::TooManyClusters {
+                placement,
+                lost,
+                of,
+                allowed,
+            } => write!(
+                f,
+                "placement {} would lose {lost} of {of} clusters within 24 h, {allowed} may go \
+                 without approval",
+                placement.name()
+            ),
+            Self::TooManyClustersOfBundle {
+                bundle,
+                lost,
+                of,
+                allowed,
+            } => write!(
+                f,
+                "bundle {} would leave {lost} of {of} clusters within 24 h, {allowed} may go \
+                 without approval",
+                bundle.name()
+            ),
+            Self::TooManyObjects {
+                cluster,
+                lost,
+                of,
+                allowed,
+            } => write!(
+                f,
+                "cluster {cluster} would lose {lost} of {of} objects within 24 h, {allowed} may go \
+                 without approval"
+            ),
+            Self::ClusterEmptied { cluster } => {
+                write!(f, "cluster {cluster} would be left with nothing")
+            }
+            Self::Protected { cluster, object } => {
+                write!(f, "{object} on cluster {cluster} takes what is in it along")
+            }
+        }
+    }
+}
+
 /// A removal set that waits for approval.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Hold {
@@ -174,9 +238,34 @@ pub struct Hold {
 }
 
 impl Hold {
+    /// What waits, and why, in one sentence.
+    #[must_use]
+    pub fn sentence(&self) -> String {
+        let clusters = self.set.clusters().count();
+        let why: Vec<String> = self.why.iter().take(3).map(ToString::to_string).collect();
+        let more = match self.why.len() {
+            0..4 => String::new(),
+            all => format!("; and {} more reasons", all - 3),
+        };
+        format!(
+            "removing {} from {} waits for approval: {}{more}",
+            counted(self.set.objects(), "object"),
+            counted(clusters, "cluster"),
+            why.join("; "),
+        )
+    }
+
     /// The exact next command.
     #[must_use]
     pub fn command(&self) -> String {
         format!("hub approve {} --reason \"...\"", self.digest.short())
+    }
+}
+
+fn counted(number: usize, what: &str) -> String {
+    if number == 1 {
+        format!("1 {what}")
+    } else {
+        format!("{number} {what}s")
     }
 }

@@ -1,1 +1,758 @@
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
 
+use expect_test::{Expect, expect};
+use proptest::prelude::*;
+
+use super::{Approval, Budget, Desired, Given, Hold, Prune, Running, Wanted, desired};
+use crate::fixture::{cluster, trees};
+use crate::inventory::Inventory;
+use crate::limits;
+use crate::manifest::{Rendered, render};
+use crate::placement::{Decisions, resolve};
+use crate::spec::{Spec, Trees, load};
+
+const HOUR_MS: u64 = 3_600_000;
+
+/// A hub without a shell: hands out at once what it decides.
+#[derive(Default)]
+struct Hub {
+    revision: u32,
+    spec: Option<Spec>,
+    decisions: Decisions,
+    rendered: Rendered,
+    running: Running,
+}
+
+impl Hub {
+    /// Reads a commit and hands out what follows from it.
+    fn commit(&mut self, text: &str) -> Desired {
+        self.revision += 1;
+        let trees = trees(self.revision, text);
+        let desired = self.look(&trees);
+        self.hand_out(&desired);
+        desired
+    }
+
+    fn look(&mut self, trees: &Trees) -> Desired {
+        let (spec, _) = load(trees, self.spec.as_ref());
+        self.decisions = resolve(&spec, &Inventory::default(), &self.decisions);
+        self.rendered = render(&spec, trees, &self.decisions, &self.rendered);
+        self.spec = Some(spec);
+        desired(&self.decisions, &self.rendered, &self.running)
+    }
+
+    fn hand_out(&mut self, desired: &Desired) {
+        for (name, wanted) in &desired.clusters {
+            if let Wanted::Snapshot(target) = wanted {
+                self.running
+                    .clusters
+                    .insert(name.clone(), Given::after(target));
+            }
+        }
+        self.running.log.append(desired.removals.iter().cloned());
+    }
+
+    fn approve(&mut self, hold: &Hold) {
+        self.running.approvals.push(Approval {
+            set: hold.set.clone(),
+            approver: "somebody".to_owned(),
+            reason: "because".to_owned(),
+            expires_unix_ms: self.running.now.plus_ms(limits::APPROVAL_MS).unix_ms(),
+        });
+    }
+
+    fn pass_ms(&mut self, ms: u64) {
+        self.running.now = self.running.now.plus_ms(ms);
+    }
+}
+
+/// What every cluster would run: bundles with the names of their objects, what is kept, holds.
+fn show(desired: &Desired) -> String {
+    let mut out = String::new();
+    for (name, wanted) in &desired.clusters {
+        match wanted {
+            Wanted::NoOpinion { reason } => writeln!(out, "{name}: no opinion: {reason}").unwrap(),
+            Wanted::Snapshot(target) => {
+                write!(out, "{name}:").unwrap();
+                for bundle in target.snapshot.bundles().keys() {
+                    let own = target
+                        .snapshot
+                        .objects()
+                        .iter()
+                        .filter(|(_, e)| e.bundle == *bundle);
+                    let objects: Vec<_> = own.map(|(key, _)| key.name.as_str()).collect();
+                    write!(out, " {}[{}]", bundle.name(), objects.join(" ")).unwrap();
+                }
+                writeln!(out).unwrap();
+                for (bundle, kept) in &target.kept {
+                    writeln!(out, "  {} kept: {kept}", bundle.name()).unwrap();
+                }
+                if let Prune::Withheld(reason) = &target.prune {
+                    writeln!(out, "  no prune: {reason}").unwrap();
+                }
+            }
+        }
+    }
+    for hold in &desired.holds {
+        writeln!(out, "held: {}", hold.sentence()).unwrap();
+    }
+    for problem in &desired.problems {
+        if problem.code != crate::problem::Code::RemovalHeld {
+            writeln!(out, "{problem}").unwrap();
+        }
+    }
+    out
+}
+
+/// Commits one text after another and prints what the last leads to.
+fn check(commits: &[&str], expected: Expect) {
+    let mut hub = Hub::default();
+    let mut last = Desired::default();
+    for text in commits {
+        last = hub.commit(text);
+    }
+    expected.assert_eq(&show(&last));
+}
+
+/// A file of ConfigMaps.
+fn maps(path: &str, names: &[&str]) -> String {
+    let mut out = format!("== {path}\n");
+    for name in names {
+        writeln!(
+            out,
+            "---\n{{apiVersion: v1, kind: ConfigMap, metadata: {{name: {name}}}}}"
+        )
+        .unwrap();
+    }
+    out
+}
+
+fn clusters(names: &[&str]) -> String {
+    let mut out = "== clusters.yaml\n".to_owned();
+    for name in names {
+        writeln!(
+            out,
+            "@Cluster\nmetadata: {{name: {name}, labels: {{name: {name}}}}}"
+        )
+        .unwrap();
+    }
+    out
+}
+
+const BUNDLES: &str =
+    "== bundles.yaml\n@Bundle web\nspec: {path: w}\n@Bundle db\nspec: {path: d}\n";
+
+/// Clusters a, b and c with web [w1 w2] and db [d1] everywhere.
+fn fleet() -> String {
+    [
+        clusters(&["a", "b", "c"]),
+        BUNDLES.to_owned(),
+        maps("w/w.yaml", &["w1", "w2"]),
+        maps("d/d.yaml", &["d1"]),
+        "== p.yaml\n@Placement web\nspec: {bundles: [web], clusters: [{}]}\n@Placement db\nspec: {bundles: [db], clusters: [{}]}\n".to_owned(),
+    ]
+    .concat()
+}
+
+#[test]
+fn every_cluster_gets_its_bundles() {
+    check(
+        &[&fleet()],
+        expect![[r#"
+        a: db[d1] web[w1 w2]
+        b: db[d1] web[w1 w2]
+        c: db[d1] web[w1 w2]
+    "#]],
+    );
+}
+
+#[test]
+fn a_bundle_that_leaves_a_placement_leaves_its_clusters_and_nothing_else_does() {
+    let both = fleet().replace("{bundles: [web]", "{bundles: [web, db]");
+    check(
+        &[
+            &both,
+            &both.replace("@Placement db\nspec: {bundles: [db], clusters: [{}]}\n", ""),
+        ],
+        expect![[r#"
+            a: db[d1] web[w1 w2]
+            b: db[d1] web[w1 w2]
+            c: db[d1] web[w1 w2]
+        "#]],
+    );
+    let one = both.replace("@Placement db\nspec: {bundles: [db], clusters: [{}]}\n", "");
+    check(
+        &[&one, &one.replace("[web, db]", "[web]")],
+        expect![[r#"
+        a: web[w1 w2]
+        b: web[w1 w2]
+        c: web[w1 w2]
+    "#]],
+    );
+}
+
+#[test]
+fn one_cluster_may_go_at_once_and_the_second_waits() {
+    let without = |names: &str| {
+        fleet().replace(
+            "@Placement web\nspec: {bundles: [web], clusters: [{}]}",
+            &format!("@Placement web\nspec: {{bundles: [web], clusters: [{{}}], except: [{{names: [{names}]}}]}}"),
+        )
+    };
+    check(
+        &[&fleet(), &without("a")],
+        expect![[r#"
+        a: db[d1]
+        b: db[d1] web[w1 w2]
+        c: db[d1] web[w1 w2]
+    "#]],
+    );
+    check(
+        &[&fleet(), &without("a, b")],
+        expect![[r#"
+        a: db[d1] web[w1 w2]
+          web kept: its removal waits for approval of d03d35b931cf
+        b: db[d1] web[w1 w2]
+          web kept: its removal waits for approval of d03d35b931cf
+        c: db[d1] web[w1 w2]
+        held: removing 4 objects from 2 clusters waits for approval: placement web would lose 2 of 3 clusters within 24 h, 1 may go without approval
+    "#]],
+    );
+    check(
+        &[&fleet(), &without("a"), &without("a, b")],
+        expect![[r#"
+        a: db[d1]
+        b: db[d1] web[w1 w2]
+          web kept: its removal waits for approval of e747cc0b025f
+        c: db[d1] web[w1 w2]
+        held: removing 2 objects from 1 cluster waits for approval: placement web would lose 2 of 3 clusters within 24 h, 1 may go without approval
+    "#]],
+    );
+}
+
+#[test]
+fn small_steps_are_forgotten_after_a_day() {
+    let text = |names: &str| {
+        fleet().replace(
+            "@Placement web\nspec: {bundles: [web], clusters: [{}]}",
+            &format!("@Placement web\nspec: {{bundles: [web], clusters: [{{}}], except: [{{names: [{names}]}}]}}"),
+        )
+    };
+    let mut hub = Hub::default();
+    hub.commit(&fleet());
+    hub.commit(&text("a"));
+    hub.pass_ms(23 * HOUR_MS);
+    assert_eq!(hub.commit(&text("a, b")).holds.len(), 1);
+    hub.pass_ms(HOUR_MS);
+    assert_eq!(hub.commit(&text("a, b")).holds.len(), 0);
+    let (now, budget) = (hub.running.now, Budget::default());
+    hub.running.log.forget(now, &budget);
+    assert_eq!(hub.running.log.entries.len(), 2);
+}
+
+#[test]
+fn a_selection_that_becomes_empty_is_held_until_approved() {
+    let none = fleet().replace(
+        "[web], clusters: [{}]",
+        "[web], clusters: [{matchLabels: {x: y}}]",
+    );
+    check(
+        &[&fleet(), &none],
+        expect![[r#"
+        a: db[d1] web[w1 w2]
+          web kept: its removal waits for approval of b435449755fb
+        b: db[d1] web[w1 w2]
+          web kept: its removal waits for approval of b435449755fb
+        c: db[d1] web[w1 w2]
+          web kept: its removal waits for approval of b435449755fb
+        held: removing 6 objects from 3 clusters waits for approval: placement web selects no cluster any more
+    "#]],
+    );
+    check(
+        &[&fleet(), &none, &none],
+        expect![[r#"
+        a: db[d1] web[w1 w2]
+          web kept: its removal waits for approval of b435449755fb
+        b: db[d1] web[w1 w2]
+          web kept: its removal waits for approval of b435449755fb
+        c: db[d1] web[w1 w2]
+          web kept: its removal waits for approval of b435449755fb
+        held: removing 6 objects from 3 clusters waits for approval: placement web selects no cluster any more
+    "#]],
+    );
+    let mut hub = Hub::default();
+    hub.commit(&fleet());
+    let held = hub.commit(&none);
+    hub.approve(&held.holds[0]);
+    let after = hub.commit(&none);
+    expect![[r#"
+        a: db[d1]
+        b: db[d1]
+        c: db[d1]
+    "#]]
+    .assert_eq(&show(&after));
+    assert_eq!(hub.running.log.entries.len(), 0);
+}
+
+#[test]
+fn an_approval_covers_smaller_sets_and_not_larger_ones_and_ends() {
+    let none = |names: &str| {
+        fleet().replace(
+            "[web], clusters: [{}]",
+            &format!("[web], clusters: [{{names: [{names}]}}]"),
+        )
+    };
+    let mut hub = Hub::default();
+    hub.commit(&fleet());
+    let held = hub.commit(&none("c"));
+    assert_eq!(held.holds.len(), 1);
+    hub.approve(&held.holds[0]);
+    // The set grew: what was not approved waits.
+    let grown =
+        hub.commit(&fleet().replace("[web], clusters: [{}]", "[web], clusters: [{names: [x]}]"));
+    expect![[r#"
+        a: db[d1]
+        b: db[d1]
+        c: db[d1] web[w1 w2]
+          web kept: its removal waits for approval of e626d28e810d
+        held: removing 2 objects from 1 cluster waits for approval: placement web selects no cluster any more
+    "#]].assert_eq(&show(&grown));
+
+    let mut hub = Hub::default();
+    hub.commit(&fleet());
+    let held = hub.commit(&none("c"));
+    hub.approve(&held.holds[0]);
+    hub.pass_ms(limits::APPROVAL_MS);
+    assert_eq!(hub.commit(&none("c")).holds.len(), 1);
+
+    let mut hub = Hub::default();
+    hub.commit(&fleet());
+    let held = hub.commit(&none("c"));
+    hub.approve(&held.holds[0]);
+    assert_eq!(hub.commit(&none("'b', c")).holds.len(), 0);
+}
+
+#[test]
+fn many_objects_of_one_cluster_wait() {
+    let names: Vec<String> = (0..60).map(|n| format!("o{n:02}")).collect();
+    let all: Vec<&str> = names.iter().map(String::as_str).collect();
+    let text = |count: usize| {
+        [
+            clusters(&["a"]),
+            "== bundles.yaml\n@Bundle web\nspec: {path: w}\n".to_owned(),
+            maps("w/w.yaml", &all[..count]),
+            "== p.yaml\n@Placement web\nspec: {bundles: [web], clusters: [{}]}\n".to_owned(),
+        ]
+        .concat()
+    };
+    let removed = |counts: &[usize]| {
+        let mut hub = Hub::default();
+        hub.commit(&text(60));
+        counts
+            .iter()
+            .map(|count| hub.commit(&text(*count)).holds.len())
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(removed(&[48]), [0]);
+    assert_eq!(removed(&[47]), [1]);
+    assert_eq!(removed(&[54, 48, 47]), [0, 0, 1]);
+    assert_eq!(removed(&[54, 60, 48]), [0, 0, 0]);
+}
+
+#[test]
+fn namespaces_definitions_and_claims_always_wait_and_so_does_the_last_object() {
+    let kinds = "== w/k.yaml
+{apiVersion: v1, kind: Namespace, metadata: {name: ns}}
+---
+{apiVersion: v1, kind: PersistentVolumeClaim, metadata: {name: pvc}}
+---
+{apiVersion: apiextensions.k8s.io/v1, kind: CustomResourceDefinition, metadata: {name: crd}}
+---
+{apiVersion: v1, kind: ConfigMap, metadata: {name: plain}}
+";
+    let with = format!("{}{kinds}", fleet());
+    check(
+        &[&with, &fleet()],
+        expect![[r#"
+        a: db[d1] web[plain w1 w2 ns pvc crd]
+          web kept: its removal waits for approval of c0cc71a4fbc4
+        b: db[d1] web[plain w1 w2 ns pvc crd]
+          web kept: its removal waits for approval of c0cc71a4fbc4
+        c: db[d1] web[plain w1 w2 ns pvc crd]
+          web kept: its removal waits for approval of c0cc71a4fbc4
+        held: removing 12 objects from 3 clusters waits for approval: Namespace ns on cluster a takes what is in it along; PersistentVolumeClaim default/pvc on cluster a takes what is in it along; CustomResourceDefinition.apiextensions.k8s.io crd on cluster a takes what is in it along; and 6 more reasons
+    "#]],
+    );
+    let alone = [
+        clusters(&["a"]),
+        BUNDLES.to_owned(),
+        maps("d/d.yaml", &["d1"]),
+        maps("w/w.yaml", &["w1"]),
+        "== p.yaml\n@Placement db\nspec: {bundles: [db], clusters: [{}]}\n".to_owned(),
+    ]
+    .concat();
+    let swapped = alone.replace("[db]", "[web]");
+    check(
+        &[&alone, &swapped],
+        expect![[r#"
+        a: web[w1]
+    "#]],
+    );
+    check(
+        &[
+            &alone,
+            &alone.replace("@Placement db\nspec: {bundles: [db], clusters: [{}]}\n", ""),
+        ],
+        expect![[r#"
+            a: db[d1]
+              db kept: its removal waits for approval of 2a717366891b
+            held: removing 1 object from 1 cluster waits for approval: cluster a would be left with nothing
+        "#]],
+    );
+}
+
+#[test]
+fn nothing_is_removed_because_a_file_is_broken() {
+    let fleet = fleet();
+    let healthy = {
+        let mut hub = Hub::default();
+        show(&hub.commit(&fleet))
+    };
+    let objects = |text: &str| -> Vec<String> {
+        text.lines()
+            .filter(|line| !line.starts_with(' '))
+            .map(ToOwned::to_owned)
+            .collect()
+    };
+    let broken = [
+        fleet.replace("@Placement web\nspec:", "@Placement web\nspec: ["),
+        fleet.replace("[web], clusters: [{}]", "[web], clusters: []"),
+        fleet.replace(
+            "[web], clusters: [{}]",
+            "[web], clusters: [{groups: [none]}]",
+        ),
+        fleet.replace(
+            "[web], clusters: [{}]",
+            "[web], clusters: [{matchLables: {a: b}}]",
+        ),
+        fleet
+            .replace("{bundles: [web]", "{bundles: [wbe]")
+            .replace("@Bundle web", "@Bundle wbe2"),
+        fleet.replace(
+            "@Bundle web\nspec: {path: w}",
+            "@Bundle web\nspec: {path: gone}",
+        ),
+        fleet.replace(
+            "@Bundle web\nspec: {path: w}",
+            "@Bundle web\nspec: {paht: w}",
+        ),
+        fleet.replace("@Bundle web\nspec: {path: w}\n", ""),
+        fleet.replace("== w/w.yaml\n", "== w/w.yaml\na: [\n"),
+        fleet.replace("metadata: {name: w1}", "metadata: {name: w1, uid: x}"),
+        fleet
+            .replace("{path: w}", "{path: w, substitute: true}")
+            .replace("{name: w1}", "{name: '${x}'}"),
+        fleet.replace("== clusters.yaml\n", "== clusters.yaml\n{{{{\n---\n"),
+    ];
+    for text in broken {
+        assert_ne!(text, fleet);
+        let mut hub = Hub::default();
+        hub.commit(&fleet);
+        let after = hub.commit(&text);
+        let again = hub.commit(&text);
+        for desired in [&after, &again] {
+            assert_eq!(desired.removals, [], "{text}");
+            let shown = show(desired);
+            let missing: Vec<_> = objects(&healthy)
+                .into_iter()
+                .filter(|line| !shown.contains(line.as_str()))
+                .collect();
+            assert_eq!(missing, Vec::<String>::new(), "{text}\n{shown}");
+        }
+    }
+}
+
+#[test]
+fn the_reason_why_something_stays_is_recorded() {
+    check(
+        &[
+            &fleet(),
+            &fleet().replace("@Bundle web\nspec: {path: w}\n", ""),
+        ],
+        expect![[r#"
+            a: db[d1] web[w1 w2]
+              web kept: it is named at p.yaml:5:18 and not declared
+            b: db[d1] web[w1 w2]
+              web kept: it is named at p.yaml:5:18 and not declared
+            c: db[d1] web[w1 w2]
+              web kept: it is named at p.yaml:5:18 and not declared
+        "#]],
+    );
+    check(
+        &[
+            &fleet(),
+            &fleet().replace("== w/w.yaml\n", "== w/w.yaml\na: [\n"),
+        ],
+        expect![[r#"
+            a: db[d1] web[w1 w2]
+              web kept: it does not render: w/w.yaml:1:4: error[E0401]: unclosed bracket '['
+            b: db[d1] web[w1 w2]
+              web kept: it does not render: w/w.yaml:1:4: error[E0401]: unclosed bracket '['
+            c: db[d1] web[w1 w2]
+              web kept: it does not render: w/w.yaml:1:4: error[E0401]: unclosed bracket '['
+        "#]],
+    );
+    let suspended = fleet().replace("{bundles: [web]", "{suspend: true, bundles: [web]");
+    let changed = maps("w/more.yaml", &["w3"]);
+    check(
+        &[&fleet(), &format!("{suspended}{changed}")],
+        expect![[r#"
+        a: db[d1] web[w1 w2]
+          web kept: placement web is suspended
+        b: db[d1] web[w1 w2]
+          web kept: placement web is suspended
+        c: db[d1] web[w1 w2]
+          web kept: placement web is suspended
+    "#]],
+    );
+    check(
+        &[&format!("{suspended}{changed}")],
+        expect![[r#"
+        a: db[d1]
+          web kept: placement web is suspended
+        b: db[d1]
+          web kept: placement web is suspended
+        c: db[d1]
+          web kept: placement web is suspended
+    "#]],
+    );
+    check(
+        &[
+            &fleet(),
+            &suspended.replace("[web], clusters: [{}]", "[web], clusters: [{names: [a]}]"),
+        ],
+        expect![[r#"
+            a: db[d1] web[w1 w2]
+              web kept: placement web is suspended
+            b: db[d1] web[w1 w2]
+              web kept: placement web is suspended
+            c: db[d1] web[w1 w2]
+              web kept: placement web is suspended
+        "#]],
+    );
+}
+
+#[test]
+fn a_hub_that_lost_its_memory_removes_nothing_of_what_it_cannot_read() {
+    let mut hub = Hub::default();
+    hub.commit(&fleet());
+    hub.spec = None;
+    hub.decisions = Decisions::default();
+    let broken = hub.commit(&fleet().replace("[web], clusters: [{}]", "[web], clusters: []"));
+    expect![[r#"
+        a: db[d1] web[w1 w2]
+          web kept: source main is not fully known: p.yaml:2:1 is broken, and no good version of it is known
+        b: db[d1] web[w1 w2]
+          web kept: source main is not fully known: p.yaml:2:1 is broken, and no good version of it is known
+        c: db[d1] web[w1 w2]
+          web kept: source main is not fully known: p.yaml:2:1 is broken, and no good version of it is known
+    "#]].assert_eq(&show(&broken));
+}
+
+#[test]
+fn a_cluster_whose_past_is_unknown_is_not_pruned_until_confirmed() {
+    let mut hub = Hub::default();
+    hub.running.clusters.insert(cluster("a"), Given::Unknown);
+    let one = fleet().replace(&clusters(&["a", "b", "c"]), &clusters(&["a"]));
+    expect![[r#"
+        a: db[d1] web[w1 w2]
+          no prune: what the cluster had before is not known to this hub; nothing is pruned until `hub recover --confirm`
+    "#]].assert_eq(&show(&hub.commit(&one)));
+    let again = hub.commit(&one);
+    assert!(matches!(
+        &again.clusters[&cluster("a")].target().unwrap().prune,
+        Prune::Withheld(_)
+    ));
+    let given = hub.running.clusters.remove(&cluster("a")).unwrap();
+    hub.running.clusters.insert(cluster("a"), given.confirmed());
+    let confirmed = hub.commit(&one);
+    assert_eq!(
+        confirmed.clusters[&cluster("a")].target().unwrap().prune,
+        Prune::Permitted
+    );
+}
+
+#[test]
+fn a_cluster_that_is_not_declared_any_more_is_left_alone() {
+    let gone = fleet().replace(&clusters(&["a", "b", "c"]), &clusters(&["a", "b"]));
+    check(
+        &[&fleet(), &gone],
+        expect![[r#"
+        a: db[d1] web[w1 w2]
+        b: db[d1] web[w1 w2]
+        c: no opinion: no source declares this cluster; it keeps what it has until a Cluster document names it, or `hub cluster forget`
+    "#]],
+    );
+    let mut hub = Hub::default();
+    hub.commit(&fleet());
+    hub.commit(&gone);
+    let back = hub.commit(&fleet());
+    assert_eq!(back.removals, []);
+    assert_eq!(back.holds, []);
+}
+
+#[test]
+fn an_object_of_two_bundles_stays_where_it_is_else_the_lower_name_has_it() {
+    let both = format!("{}{}", fleet(), maps("d/w.yaml", &["w1"]));
+    check(
+        &[&both],
+        expect![[r#"
+        a: db[d1 w1] web[w2]
+        b: db[d1 w1] web[w2]
+        c: db[d1 w1] web[w2]
+        w/w.yaml:2:1: error[E0406]: ConfigMap default/w1 belongs to bundle `db` on a and 2 more; bundle `web` does not get it (declare it in one bundle)
+    "#]],
+    );
+    check(
+        &[&fleet(), &both],
+        expect![[r#"
+        a: db[d1] web[w1 w2]
+        b: db[d1] web[w1 w2]
+        c: db[d1] web[w1 w2]
+        d/w.yaml:2:1: error[E0406]: ConfigMap default/w1 belongs to bundle `web` on a and 2 more; bundle `db` does not get it (declare it in one bundle)
+    "#]],
+    );
+}
+
+#[test]
+fn an_object_that_moves_between_bundles_is_handed_over() {
+    let moved = [
+        fleet().replace(&maps("w/w.yaml", &["w1", "w2"]), &maps("w/w.yaml", &["w1"])),
+        maps("d/w.yaml", &["w2"]),
+    ]
+    .concat();
+    let mut hub = Hub::default();
+    hub.commit(&fleet());
+    let after = hub.commit(&moved);
+    assert_eq!(after.removals, []);
+    expect![[r#"
+        a: db[d1 w2] web[w1]
+        b: db[d1 w2] web[w1]
+        c: db[d1 w2] web[w1]
+    "#]]
+    .assert_eq(&show(&after));
+}
+
+#[test]
+fn the_same_input_gives_the_same_snapshot_and_only_new_content_is_new() {
+    let mut one = Hub::default();
+    let mut two = Hub::default();
+    one.commit(&fleet());
+    let first = two.commit(&fleet());
+    let second = one.commit(&fleet());
+    assert_eq!(
+        first.clusters.keys().collect::<Vec<_>>(),
+        second.clusters.keys().collect::<Vec<_>>()
+    );
+    for (name, wanted) in &first.clusters {
+        let digest = |wanted: &Wanted| wanted.target().map(|target| target.digest);
+        assert_eq!(digest(wanted), digest(&second.clusters[name]));
+    }
+    let needed: usize = first.content.len();
+    assert_eq!(
+        needed, 4,
+        "three objects and one policy, the same for both bundles"
+    );
+}
+
+/// A fleet of up to eight clusters over which placements and files change at random.
+fn commits() -> impl Strategy<Value = Vec<String>> {
+    let commit = (
+        proptest::collection::btree_set(0..8_usize, 0..8),
+        proptest::collection::btree_set(0..8_usize, 0..8),
+        0..40_usize,
+        0..12_usize,
+        any::<bool>(),
+    )
+        .prop_map(|(web, db, objects, others, placed)| {
+            let except = |set: &std::collections::BTreeSet<usize>| {
+                let names: Vec<_> = set.iter().map(|n| format!("c{n}")).collect();
+                if names.is_empty() {
+                    String::new()
+                } else {
+                    format!(", except: [{{names: [{}]}}]", names.join(", "))
+                }
+            };
+            let all: Vec<String> = (0..objects.max(1)).map(|n| format!("w{n}")).collect();
+            let more: Vec<String> = (0..others.max(1)).map(|n| format!("d{n}")).collect();
+            let refs = |v: &[String]| v.to_vec();
+            let (all, more) = (refs(&all), refs(&more));
+            let names: Vec<&str> = all.iter().map(String::as_str).collect();
+            let more: Vec<&str> = more.iter().map(String::as_str).collect();
+            let db = if placed {
+                format!(
+                    "@Placement db\nspec: {{bundles: [db], clusters: [{{}}]{}}}\n",
+                    except(&db)
+                )
+            } else {
+                String::new()
+            };
+            [
+                clusters(&["c0", "c1", "c2", "c3", "c4", "c5", "c6", "c7"]),
+                BUNDLES.to_owned(),
+                maps("w/w.yaml", &names),
+                maps("d/d.yaml", &more),
+                format!(
+                    "== p.yaml\n@Placement web\nspec: {{bundles: [web], clusters: [{{}}]{}}}\n{db}",
+                    except(&web)
+                ),
+            ]
+            .concat()
+        });
+    proptest::collection::vec(commit, 2..6)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 48, ..ProptestConfig::default() })]
+
+    /// Counted by hand from the snapshots, not from the log: without an approval, within one
+    /// window, no cluster loses more than its budget or everything, and no placement more clusters
+    /// than its budget.
+    #[test]
+    fn no_more_than_the_budget_leaves_without_approval(commits in commits()) {
+        let mut hub = Hub::default();
+        let mut lost: BTreeMap<_, std::collections::BTreeSet<_>> = BTreeMap::new();
+        let mut peak: BTreeMap<_, usize> = BTreeMap::new();
+        let mut given: BTreeMap<_, std::sync::Arc<capstan_proto::Snapshot>> = BTreeMap::new();
+        for text in &commits {
+            let desired = hub.commit(text);
+            for (name, wanted) in &desired.clusters {
+                let Some(target) = wanted.target() else { continue };
+                let before = given.insert(name.clone(), target.snapshot.clone()).unwrap_or_default();
+                prop_assert!(before.objects().is_empty() || !target.snapshot.objects().is_empty());
+                let gone = lost.entry(name.clone()).or_default();
+                gone.extend(before.objects().keys().filter(|k| !target.snapshot.objects().contains_key(*k)).cloned());
+                gone.retain(|key| !target.snapshot.objects().contains_key(key));
+                let most = peak.entry(name.clone()).or_default();
+                *most = (*most).max(target.snapshot.objects().len() + gone.len());
+                prop_assert!(gone.len() <= Budget::default().objects(*most), "{} of {} left {name}", gone.len(), most);
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_approved_goes_and_nothing_is_left_to_approve(commits in commits()) {
+        let mut hub = Hub::default();
+        for text in &commits {
+            let held = hub.commit(text);
+            for hold in &held.holds {
+                hub.approve(hold);
+            }
+            let after = hub.commit(text);
+            prop_assert_eq!(&after.holds, &Vec::new());
+            let kept = after.clusters.values().filter_map(Wanted::target).flat_map(|t| &t.kept).count();
+            prop_assert_eq!(kept, 0);
+        }
+    }
+}

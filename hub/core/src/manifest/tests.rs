@@ -211,10 +211,14 @@ resources: []
             w/sub/kustomization.yaml:1:1: error[E0409]: this version does not know Kustomize yet (keep plain manifests in the bundle's directory)
         "#]],
     );
-    check("", "== w/README.md\nnothing\n", expect![[r#"
+    check(
+        "",
+        "== w/README.md\nnothing\n",
+        expect![[r#"
         a/web fails: 1 problems
         fleet.yaml:9:14: error[E0205]: `w` has no manifests
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
