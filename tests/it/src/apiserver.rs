@@ -1,0 +1,155 @@
+//! A real kube-apiserver with etcd, started from the directory that `KUBEBUILDER_ASSETS` names (the
+//! convention of controller-runtime's envtest), on loopback, in a temporary directory.
+
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+
+use anyhow::Context as _;
+use tempfile::TempDir;
+use tokio::process::{Child, Command};
+
+use crate::wait;
+
+/// The variable that names the binaries.
+pub const VARIABLE: &str = "KUBEBUILDER_ASSETS";
+
+/// A server that runs until it is dropped.
+pub struct ApiServer {
+    directory: TempDir,
+    _etcd: Child,
+    _server: Child,
+}
+
+/// The directory of the binaries, where one is named.
+#[must_use]
+pub fn assets() -> Option<PathBuf> {
+    std::env::var_os(VARIABLE)
+        .filter(|value| !value.is_empty())
+        .map(PathBuf::from)
+}
+
+impl ApiServer {
+    /// Starts etcd and kube-apiserver and waits until the server is ready.
+    ///
+    /// # Errors
+    /// When one of them cannot be started or does not get ready within a minute.
+    pub async fn start(assets: &Path) -> anyhow::Result<Self> {
+        let directory = TempDir::with_prefix("apiserver-")?;
+        let (client, peer, secure) = (free_port()?, free_port()?, free_port()?);
+        let etcd_url = format!("http://127.0.0.1:{client}");
+        let etcd = etcd(assets, directory.path(), &etcd_url, peer)?;
+        write_identity(directory.path())?;
+        let server = server(assets, directory.path(), &etcd_url, secure)?;
+        std::fs::write(directory.path().join("kubeconfig"), kubeconfig(secure))?;
+        let running = Self {
+            directory,
+            _etcd: etcd,
+            _server: server,
+        };
+        let client = crate::cluster::Client::connect(&running.kubeconfig()).await?;
+        wait::until("kube-apiserver is ready", async || {
+            client
+                .text("/readyz")
+                .await
+                .and_then(|text| match text.as_str() {
+                    "ok" => Ok(()),
+                    other => Err(anyhow::anyhow!("{other}")),
+                })
+        })
+        .await?;
+        Ok(running)
+    }
+
+    /// A kubeconfig with all rights.
+    #[must_use]
+    pub fn kubeconfig(&self) -> PathBuf {
+        self.directory.path().join("kubeconfig")
+    }
+}
+
+fn etcd(assets: &Path, directory: &Path, url: &str, peer: u16) -> anyhow::Result<Child> {
+    let peer = format!("http://127.0.0.1:{peer}");
+    quiet(&assets.join("etcd"), directory, "etcd.log")?
+        .arg("--data-dir")
+        .arg(directory.join("etcd"))
+        .args(["--listen-client-urls", url, "--advertise-client-urls", url])
+        .args([
+            "--listen-peer-urls",
+            &peer,
+            "--initial-advertise-peer-urls",
+            &peer,
+        ])
+        .args([
+            "--initial-cluster",
+            &format!("default={peer}"),
+            "--unsafe-no-fsync",
+        ])
+        .spawn()
+        .context("cannot start etcd")
+}
+
+fn server(assets: &Path, directory: &Path, etcd: &str, port: u16) -> anyhow::Result<Child> {
+    let file = |name: &str| directory.join(name).display().to_string();
+    quiet(&assets.join("kube-apiserver"), directory, "apiserver.log")?
+        .args(["--etcd-servers", etcd])
+        .args([
+            "--bind-address",
+            "127.0.0.1",
+            "--secure-port",
+            &port.to_string(),
+        ])
+        .args(["--cert-dir", &file("certificates")])
+        .args([
+            "--authorization-mode",
+            "RBAC",
+            "--token-auth-file",
+            &file("tokens.csv"),
+        ])
+        .args(["--service-account-issuer", "https://kubernetes.default.svc"])
+        .args(["--service-account-key-file", &file("service-account.pem")])
+        .args([
+            "--service-account-signing-key-file",
+            &file("service-account.pem"),
+        ])
+        .args(["--service-cluster-ip-range", "10.0.0.0/24"])
+        // No controller-manager runs here to make default ServiceAccounts.
+        .args(["--disable-admission-plugins", "ServiceAccount"])
+        .spawn()
+        .context("cannot start kube-apiserver")
+}
+
+fn quiet(program: &Path, directory: &Path, log: &str) -> anyhow::Result<Command> {
+    let file = std::fs::File::create(directory.join(log))?;
+    let mut command = Command::new(program);
+    command
+        .stdin(Stdio::null())
+        .stdout(file.try_clone()?)
+        .stderr(file)
+        .kill_on_drop(true);
+    Ok(command)
+}
+
+fn write_identity(directory: &Path) -> anyhow::Result<()> {
+    let key = rcgen::KeyPair::generate_for(&rcgen::PKCS_ECDSA_P256_SHA256)?;
+    std::fs::write(directory.join("service-account.pem"), key.serialize_pem())?;
+    std::fs::write(
+        directory.join("tokens.csv"),
+        "administrator,admin,admin,\"system:masters\"\n",
+    )?;
+    Ok(())
+}
+
+fn kubeconfig(port: u16) -> String {
+    // The server makes its own certificate at its first start, so that no CA is known beforehand.
+    format!(
+        "apiVersion: v1\nkind: Config\ncurrent-context: real\n\
+         clusters: [{{name: real, cluster: {{server: \"https://127.0.0.1:{port}\", insecure-skip-tls-verify: true}}}}]\n\
+         contexts: [{{name: real, context: {{cluster: real, user: admin}}}}]\n\
+         users: [{{name: admin, user: {{token: administrator}}}}]\n"
+    )
+}
+
+fn free_port() -> anyhow::Result<u16> {
+    Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())
+}
