@@ -59,3 +59,7 @@ pub const SIMILAR_MIN: f64 = 0.80;
 
 /// Most problems listed for one bundle's content; a broken template repeats itself in every file.
 pub const CONTENT_PROBLEMS_MAX: usize = 100;
+
+/// Highest claimed generation above which the hub's numbers are raised on somebody's word. At a
+/// thousand snapshots a second 2^62 is 146 million years away: a claim beyond it is no accident.
+pub const CLAIMED_GENERATION_MAX: u64 = 1 << 62;

@@ -60,10 +60,12 @@ pub struct Known {
     pub snapshot: Option<std::sync::Arc<capstan_proto::Snapshot>>,
     /// Digest of the bundle states that the hub has of this cluster.
     pub states: Option<Digest>,
-    /// Whether the cluster was in recovery when the last session ended.
-    pub recovering: bool,
+    /// Where the cluster is in recovery: the digest that it claimed when that began.
+    pub recovering: Option<Digest>,
     /// How often somebody asked for a refresh of this cluster.
     pub refresh_wanted: u64,
+    /// Up to which of these the spoke caught up.
+    pub refresh_done: u64,
 }
 
 /// What the cluster should run, as far as a session is concerned.
@@ -133,7 +135,8 @@ pub enum CloseReason {
     Protocol,
 }
 
-/// What the shell has to do, in this order.
+/// What the shell has to do, in this order. What is to be recorded is recorded before the next
+/// effect is carried out.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Effect {
     /// Say that the spoke holds what is wanted, with a receipt for it.
@@ -154,13 +157,16 @@ pub enum Effect {
     RefreshWanted(u64),
     /// End the stream with these words.
     Close(Close),
-    /// Record that the cluster is in recovery (true), or no longer (false).
-    Recovering(bool),
+    /// Record durably that the cluster is in recovery, with the digest that it claimed; `None` when
+    /// recovery ended.
+    Recovering(Option<Digest>),
+    /// Record that what the cluster was given is certain again: see `Given::confirmed`.
+    Confirmed,
     /// Number every later snapshot above this one.
     RaiseNumbers(Number),
 }
 
-/// What a session can say of itself.
+/// What a session can say of itself. A claim that this hub never made shows as `unknown_claim`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Status {
     /// What the spoke holds.

@@ -1,36 +1,380 @@
 //! The state machine.
 
-use capstan_proto::Triple;
+use std::collections::BTreeSet;
+use std::sync::Arc;
 
-use super::{Effect, Event, Known, Status};
+use capstan_proto::delta::sender::{Say, Sender, Target};
+use capstan_proto::{Snapshot, Triple, feature};
+
+use super::{Aim, Close, CloseReason, Effect, Event, Hello, Known, Receipt, Status};
+use crate::desired::Prune;
+use crate::limits;
 
 /// One session of one spoke.
 #[derive(Clone, Debug)]
 pub struct Session {
     known: Known,
+    aim: Option<Aim>,
+    talk: Talk,
+}
+
+/// How far the conversation got.
+#[derive(Clone, Debug)]
+enum Talk {
+    /// The spoke said nothing yet.
+    Silent,
+    /// Both sides talk.
+    Open(Box<Open>),
+    /// It is over.
+    Ended,
+}
+
+#[derive(Clone, Debug)]
+struct Open {
+    hello: Hello,
+    sender: Sender,
+    unknown_claim: Option<Triple>,
+    upgrade_needed: BTreeSet<String>,
+    refused: Option<(Triple, String)>,
+    /// What was said last of its kind, so that nothing is said twice.
+    said_in_sync: Option<Triple>,
+    said_permit: Option<Triple>,
+    said_no_opinion: Option<String>,
+}
+
+/// Whether a claimed triple can have come from this ledger.
+enum Claim {
+    Nothing,
+    Ours,
+    /// Ours once, says a receipt; this ledger does not know of it.
+    Forgotten(Triple),
+    /// Nothing says that it was ever ours.
+    Unknown(Triple),
 }
 
 impl Session {
     /// A session that waits for the spoke's Hello.
     #[must_use]
     pub fn new(known: Known) -> Self {
-        Self { known }
+        Self {
+            known,
+            aim: None,
+            talk: Talk::Silent,
+        }
     }
 
     /// Takes an event; the effects are to be carried out in order.
-    pub fn handle(&mut self, _event: Event) -> Vec<Effect> {
-        let _ = &self.known;
-        Vec::new()
+    pub fn handle(&mut self, event: Event) -> Vec<Effect> {
+        let mut effects = Vec::new();
+        match (event, &mut self.talk) {
+            (_, Talk::Ended) => {}
+            (Event::End(close), _) => self.end(close, &mut effects),
+            (Event::Aim(aim), _) => {
+                self.aim = Some(aim);
+                self.drive(&mut effects);
+            }
+            (Event::RefreshWanted(wanted), _) => self.refresh(wanted, &mut effects),
+            (Event::Confirm, _) => self.confirm(&mut effects),
+            (Event::Hello(hello), Talk::Silent) => self.hello(hello, &mut effects),
+            (Event::Hello(_), Talk::Open(_)) => {
+                self.end(protocol("a second Hello"), &mut effects);
+            }
+            (_, Talk::Silent) => self.end(protocol("no Hello came first"), &mut effects),
+            (Event::Accept(triple), Talk::Open(_)) => self.accept(triple, &mut effects),
+            (
+                Event::Refuse {
+                    snapshot,
+                    reason,
+                    detail,
+                },
+                Talk::Open(open),
+            ) => {
+                let say = open.sender.refused(snapshot);
+                open.refused = Some((snapshot, format!("{reason}: {detail}")));
+                self.say(say, &mut effects);
+            }
+            (Event::RefreshDone(done), Talk::Open(_)) => {
+                self.known.refresh_done = self.known.refresh_done.max(done);
+            }
+        }
+        effects
     }
 
     /// What the session can say of itself.
     #[must_use]
     pub fn status(&self) -> Status {
-        Status::default()
+        let mut status = Status {
+            recovering: self.known.recovering.is_some(),
+            refresh_owed: self.known.refresh_wanted > self.known.refresh_done,
+            ..Status::default()
+        };
+        if let Some(Aim::Target(target, prune)) = &self.aim {
+            status.target = Some(target.triple);
+            status.stamps = target.header.stamps.clone();
+            if let Prune::Withheld(reason) = prune {
+                status.prune_withheld = Some(reason.clone());
+            }
+        }
+        if let Talk::Open(open) = &self.talk {
+            status.held = open.sender.held();
+            status.upgrade_needed = open.upgrade_needed.clone();
+            status.refused = open.refused.clone();
+            status.unknown_claim = open.unknown_claim;
+        }
+        status
     }
 
-    /// The snapshots whose content the spoke may read.
-    pub fn readable(&self) -> impl Iterator<Item = Triple> {
-        std::iter::empty()
+    /// The snapshots whose content the spoke may read: accepted, outstanding and latest.
+    pub fn readable(&self) -> impl Iterator<Item = &Arc<Snapshot>> {
+        let sender = match &self.talk {
+            Talk::Open(open) => Some(&open.sender),
+            Talk::Silent | Talk::Ended => None,
+        };
+        sender.into_iter().flat_map(Sender::readable)
+    }
+
+    fn hello(&mut self, hello: Hello, effects: &mut Vec<Effect>) {
+        if hello.protocol_max < feature::PROTOCOL_OLDEST || hello.protocol_min > feature::PROTOCOL {
+            let detail = format!(
+                "agent {} speaks protocol {} to {}, this hub {} to {}; upgrade the older side",
+                hello.agent_version,
+                hello.protocol_min,
+                hello.protocol_max,
+                feature::PROTOCOL_OLDEST,
+                feature::PROTOCOL,
+            );
+            self.end(protocol(detail), effects);
+            return;
+        }
+        let mut unknown_claim = None;
+        match claim(&hello, &self.known) {
+            Claim::Nothing | Claim::Ours => {}
+            Claim::Forgotten(triple) => {
+                self.recover_from(triple, effects);
+                if triple.number > self.known.reserved {
+                    effects.push(Effect::RaiseNumbers(triple.number));
+                }
+            }
+            Claim::Unknown(triple) => {
+                self.recover_from(triple, effects);
+                unknown_claim = Some(triple);
+            }
+        }
+        if hello.states.is_some() && hello.states != self.known.states {
+            effects.push(Effect::ReportWanted);
+        }
+        if self.known.refresh_wanted > self.known.refresh_done {
+            effects.push(Effect::RefreshWanted(self.known.refresh_wanted));
+        }
+        let sender = Sender::new(hello.accepted, self.known.snapshot.take());
+        self.talk = Talk::Open(Box::new(Open {
+            hello,
+            sender,
+            unknown_claim,
+            upgrade_needed: BTreeSet::new(),
+            refused: None,
+            said_in_sync: None,
+            said_permit: None,
+            said_no_opinion: None,
+        }));
+        self.drive(effects);
+    }
+
+    /// Begins recovery, or goes on with one that began before.
+    fn recover_from(&mut self, claimed: Triple, effects: &mut Vec<Effect>) {
+        if self.known.recovering.is_none() {
+            self.known.recovering = Some(claimed.digest);
+            effects.push(Effect::Recovering(Some(claimed.digest)));
+        }
+    }
+
+    /// Brings the spoke towards the aim.
+    fn drive(&mut self, effects: &mut Vec<Effect>) {
+        let Talk::Open(open) = &mut self.talk else {
+            return;
+        };
+        let (target, prune) = match &self.aim {
+            None => return,
+            Some(Aim::NoOpinion(reason)) => {
+                // What was said before is not what the spoke should believe now.
+                open.said_in_sync = None;
+                open.said_permit = None;
+                if open.said_no_opinion.as_ref() != Some(reason) {
+                    open.said_no_opinion = Some(reason.clone());
+                    effects.push(Effect::NoOpinion(reason.clone()));
+                }
+                return;
+            }
+            Some(Aim::Target(target, prune)) => (target.clone(), prune.clone()),
+        };
+        open.said_no_opinion = None;
+        let known: &BTreeSet<String> = &open.hello.features;
+        let missing: BTreeSet<String> = target
+            .header
+            .required_features
+            .difference(known)
+            .cloned()
+            .collect();
+        if !missing.is_empty() {
+            if open.upgrade_needed != missing {
+                open.upgrade_needed = missing.clone();
+                effects.push(Effect::UpgradeNeeded(missing));
+            }
+            return;
+        }
+        open.upgrade_needed.clear();
+        self.past(&target, &prune, effects);
+        let Talk::Open(open) = &mut self.talk else {
+            return;
+        };
+        if is_behind(&open.sender, &target) {
+            return;
+        }
+        let say = open.sender.aim(target);
+        self.say(say, effects);
+    }
+
+    /// Settles whether what the cluster had before is known well enough.
+    fn past(&mut self, target: &Target, prune: &Prune, effects: &mut Vec<Effect>) {
+        let Talk::Open(open) = &mut self.talk else {
+            return;
+        };
+        let claimed = open.hello.accepted;
+        if let Some(digest) = self.known.recovering {
+            // It has nothing, or exactly what is wanted: there is nothing to be unsure of.
+            if claimed.is_none() || digest == target.triple.digest {
+                open.unknown_claim = None;
+                self.known.recovering = None;
+                effects.push(Effect::Recovering(None));
+                effects.push(Effect::Confirmed);
+            }
+            return;
+        }
+        if !matches!(prune, Prune::Withheld(_)) {
+            return;
+        }
+        match claimed {
+            Some(claimed) if claimed.digest != target.triple.digest => {
+                self.recover_from(claimed, effects);
+            }
+            _ => effects.push(Effect::Confirmed),
+        }
+    }
+
+    fn accept(&mut self, triple: Triple, effects: &mut Vec<Effect>) {
+        let Talk::Open(open) = &mut self.talk else {
+            return;
+        };
+        let before = open.sender.held();
+        let say = open.sender.accepted(triple);
+        if open.sender.held() != before {
+            open.refused = None;
+            // The receipt says as much.
+            open.said_in_sync = Some(triple);
+            effects.push(Effect::Receipt(triple));
+        }
+        self.say(say, effects);
+    }
+
+    fn say(&mut self, say: Say, effects: &mut Vec<Effect>) {
+        let Talk::Open(open) = &mut self.talk else {
+            return;
+        };
+        match say {
+            Say::Nothing => {}
+            Say::Offer(pieces) => {
+                open.said_in_sync = None;
+                effects.push(Effect::Offer(pieces));
+            }
+            Say::InSync(triple) => {
+                if open.said_in_sync != Some(triple) {
+                    open.said_in_sync = Some(triple);
+                    effects.push(Effect::InSync(triple));
+                }
+            }
+        }
+        self.permit(effects);
+    }
+
+    /// Says that the spoke may prune, where it may and was not told yet.
+    fn permit(&mut self, effects: &mut Vec<Effect>) {
+        let Talk::Open(open) = &mut self.talk else {
+            return;
+        };
+        let Some(Aim::Target(target, Prune::Permitted)) = &self.aim else {
+            return;
+        };
+        let withheld = self.known.recovering.is_some() || open.unknown_claim.is_some();
+        let Some(held) = open.sender.held() else {
+            return;
+        };
+        if !withheld && held.digest == target.triple.digest && open.said_permit != Some(held) {
+            open.said_permit = Some(held);
+            effects.push(Effect::PrunePermit(held));
+        }
+    }
+
+    fn confirm(&mut self, effects: &mut Vec<Effect>) {
+        if self.known.recovering.take().is_some() {
+            effects.push(Effect::Recovering(None));
+        }
+        effects.push(Effect::Confirmed);
+        if let Talk::Open(open) = &mut self.talk {
+            // An absurd number would leave none above it: such an agent has to enrol anew.
+            if let Some(claim) = open.unknown_claim.take()
+                && claim.number > self.known.reserved
+                && claim.number.generation.0 < limits::CLAIMED_GENERATION_MAX
+            {
+                effects.push(Effect::RaiseNumbers(claim.number));
+            }
+            self.permit(effects);
+        }
+    }
+
+    fn refresh(&mut self, wanted: u64, effects: &mut Vec<Effect>) {
+        if wanted <= self.known.refresh_wanted {
+            return;
+        }
+        self.known.refresh_wanted = wanted;
+        if let Talk::Open(open) = &mut self.talk {
+            effects.push(Effect::RefreshWanted(wanted));
+            let say = open.sender.retry();
+            self.say(say, effects);
+        }
+    }
+
+    fn end(&mut self, close: Close, effects: &mut Vec<Effect>) {
+        self.talk = Talk::Ended;
+        effects.push(Effect::Close(close));
+    }
+}
+
+fn claim(hello: &Hello, known: &Known) -> Claim {
+    let Some(triple) = hello.accepted else {
+        return Claim::Nothing;
+    };
+    let of_this_life = triple.number.incarnation == known.incarnation;
+    if of_this_life && triple.number <= known.reserved {
+        return Claim::Ours;
+    }
+    match hello.receipt {
+        Receipt::Valid => Claim::Forgotten(triple),
+        Receipt::Absent | Receipt::Invalid => Claim::Unknown(triple),
+    }
+}
+
+/// Whether a spoke would refuse the target as older than what it holds: it waits for a higher
+/// number, or for somebody's word.
+fn is_behind(sender: &Sender, target: &Target) -> bool {
+    sender.held().is_some_and(|held| {
+        held.digest != target.triple.digest && held.number >= target.triple.number
+    })
+}
+
+fn protocol(detail: impl Into<String>) -> Close {
+    Close {
+        reason: CloseReason::Protocol,
+        detail: detail.into(),
+        retry_after_ms: 0,
     }
 }

@@ -1,1 +1,559 @@
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
+use std::sync::Arc;
 
+use capstan_proto::delta::sender::Target;
+use capstan_proto::delta::{Header, receiver};
+use capstan_proto::{Digest, Generation, Incarnation, Moment, Number, Snapshot, Triple};
+use expect_test::{Expect, expect};
+
+use super::{
+    Aim, Close, CloseReason, Connection, Effect, Event, Hello, Known, Opened, Quarantine, Receipt,
+    Session, Standing, connection, next_change, quarantine,
+};
+use crate::desired::Prune;
+use crate::fixture::bundle;
+
+const LIFE: Incarnation = Incarnation {
+    counter: 7,
+    random: 1,
+};
+
+fn snapshot(name: &str) -> Arc<Snapshot> {
+    let bundles = BTreeMap::from([(bundle(name), Digest::of(name.as_bytes()))]);
+    Arc::new(Snapshot::try_new(bundles, BTreeMap::new()).unwrap())
+}
+
+fn number(generation: u64) -> Number {
+    Number {
+        incarnation: LIFE,
+        generation: Generation(generation),
+    }
+}
+
+fn triple(generation: u64, name: &str) -> Triple {
+    Triple {
+        number: number(generation),
+        digest: snapshot(name).digest(),
+    }
+}
+
+/// The hub's ledger reserved numbers up to 100.
+fn known() -> Known {
+    Known {
+        incarnation: LIFE,
+        reserved: number(100),
+        snapshot: None,
+        states: None,
+        recovering: None,
+        refresh_wanted: 0,
+        refresh_done: 0,
+    }
+}
+
+fn hello(accepted: Option<Triple>, receipt: Receipt) -> Event {
+    Event::Hello(Hello {
+        agent_version: "1".to_owned(),
+        protocol_min: 1,
+        protocol_max: 1,
+        features: BTreeSet::from(["policy-v1".to_owned()]),
+        accepted,
+        receipt,
+        states: None,
+    })
+}
+
+fn aim(generation: u64, name: &str, prune: Prune) -> Event {
+    let target = Target {
+        triple: triple(generation, name),
+        snapshot: snapshot(name),
+        header: Header::default(),
+    };
+    Event::Aim(Aim::Target(target, prune))
+}
+
+fn withheld() -> Prune {
+    Prune::Withheld("the past is unknown".to_owned())
+}
+
+/// Feeds events to a session and prints what each leads to.
+fn check(known: Known, events: impl IntoIterator<Item = Event>, expected: Expect) {
+    let mut session = Session::new(known);
+    let mut out = String::new();
+    for event in events {
+        let name = format!("{event:?}");
+        let name = name
+            .split(['(', ' ', '{'])
+            .next()
+            .unwrap_or_default()
+            .to_owned();
+        let effects: Vec<String> = session.handle(event).iter().map(show).collect();
+        writeln!(out, "{name}: {}", effects.join(", ")).unwrap();
+    }
+    expected.assert_eq(&out);
+}
+
+fn named(triple: Triple) -> String {
+    let of = ["a", "b", "c", "x"]
+        .into_iter()
+        .find(|n| snapshot(n).digest() == triple.digest);
+    format!("{}={}", triple.number, of.unwrap_or("?"))
+}
+
+fn show(effect: &Effect) -> String {
+    match effect {
+        Effect::InSync(triple) => format!("in sync {}", named(*triple)),
+        Effect::Offer(pieces) => {
+            let header = pieces[0].header.as_ref().unwrap();
+            let follows = header.follows.map_or("nothing".to_owned(), named);
+            let how = if header.full { "full" } else { "delta" };
+            format!(
+                "offer {} ({how}) after {follows}",
+                named(pieces[0].snapshot)
+            )
+        }
+        Effect::Receipt(triple) => format!("receipt {}", named(*triple)),
+        Effect::PrunePermit(triple) => format!("permit {}", named(*triple)),
+        Effect::Recovering(Some(_)) => "recovery begins".to_owned(),
+        Effect::Recovering(None) => "recovery ends".to_owned(),
+        Effect::RaiseNumbers(number) => format!("raise above {number}"),
+        Effect::Close(close) => format!("close {:?}: {}", close.reason, close.detail),
+        other => format!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_new_spoke_is_offered_everything_and_may_prune_once_it_accepted() {
+    check(
+        known(),
+        [
+            hello(None, Receipt::Absent),
+            aim(5, "a", Prune::Permitted),
+            Event::Accept(triple(5, "a")),
+            aim(6, "b", Prune::Permitted),
+            Event::Accept(triple(5, "a")),
+            Event::Accept(triple(6, "b")),
+        ],
+        expect![[r#"
+            Hello: 
+            Aim: offer 7/5=a (full) after nothing
+            Accept: receipt 7/5=a, permit 7/5=a
+            Aim: offer 7/6=b (delta) after 7/5=a
+            Accept: 
+            Accept: receipt 7/6=b, permit 7/6=b
+        "#]],
+    );
+}
+
+#[test]
+fn a_spoke_in_sync_gets_one_answer_and_no_object() {
+    let with = Known {
+        snapshot: Some(snapshot("a")),
+        ..known()
+    };
+    check(
+        with,
+        [
+            aim(9, "a", Prune::Permitted),
+            hello(Some(triple(5, "a")), Receipt::Valid),
+            aim(10, "a", Prune::Permitted),
+            aim(11, "b", Prune::Permitted),
+        ],
+        expect![[r#"
+            Aim: 
+            Hello: in sync 7/5=a, permit 7/5=a
+            Aim: 
+            Aim: offer 7/11=b (delta) after 7/5=a
+        "#]],
+    );
+}
+
+#[test]
+fn a_newer_target_waits_for_the_answer_to_the_one_under_way() {
+    check(
+        known(),
+        [
+            hello(None, Receipt::Absent),
+            aim(5, "a", Prune::Permitted),
+            aim(6, "b", Prune::Permitted),
+            aim(7, "c", Prune::Permitted),
+            Event::Accept(triple(5, "a")),
+            Event::Accept(triple(7, "c")),
+        ],
+        expect![[r#"
+            Hello: 
+            Aim: offer 7/5=a (full) after nothing
+            Aim: 
+            Aim: 
+            Accept: receipt 7/5=a, offer 7/7=c (delta) after 7/5=a
+            Accept: receipt 7/7=c, permit 7/7=c
+        "#]],
+    );
+}
+
+#[test]
+fn a_refused_snapshot_is_not_repeated_until_somebody_asks() {
+    let refuse = Event::Refuse {
+        snapshot: triple(5, "a"),
+        reason: receiver::Reason::TooLarge,
+        detail: "no room".to_owned(),
+    };
+    check(
+        known(),
+        [
+            hello(None, Receipt::Absent),
+            aim(5, "a", Prune::Permitted),
+            refuse.clone(),
+            aim(5, "a", Prune::Permitted),
+            Event::RefreshWanted(1),
+            Event::RefreshWanted(1),
+            refuse,
+            aim(6, "b", Prune::Permitted),
+            Event::RefreshDone(1),
+        ],
+        expect![[r#"
+            Hello: 
+            Aim: offer 7/5=a (full) after nothing
+            Refuse: 
+            Aim: 
+            RefreshWanted: RefreshWanted(1), offer 7/5=a (full) after nothing
+            RefreshWanted: 
+            Refuse: 
+            Aim: offer 7/6=b (full) after nothing
+            RefreshDone: 
+        "#]],
+    );
+}
+
+#[test]
+fn a_claim_with_a_receipt_from_another_life_recovers_without_pruning() {
+    // The ledger was restored: the spoke is ahead, by number 150.
+    check(
+        known(),
+        [
+            hello(Some(triple(150, "x")), Receipt::Valid),
+            aim(100, "a", Prune::Permitted),
+            aim(151, "a", Prune::Permitted),
+            Event::Accept(triple(151, "a")),
+            aim(152, "b", Prune::Permitted),
+            Event::Accept(triple(152, "b")),
+            Event::Confirm,
+        ],
+        expect![[r#"
+            Hello: recovery begins, raise above 7/150
+            Aim: 
+            Aim: offer 7/151=a (full) after 7/150=x
+            Accept: receipt 7/151=a
+            Aim: offer 7/152=b (delta) after 7/151=a
+            Accept: receipt 7/152=b
+            Confirm: recovery ends, Confirmed, permit 7/152=b
+        "#]],
+    );
+}
+
+#[test]
+fn recovery_ends_only_when_what_was_claimed_is_wanted() {
+    let recovering = Known {
+        recovering: Some(snapshot("x").digest()),
+        ..known()
+    };
+    // What it accepted from this hub since is no proof.
+    check(
+        recovering,
+        [
+            hello(Some(triple(50, "a")), Receipt::Valid),
+            aim(51, "a", Prune::Permitted),
+            aim(52, "x", Prune::Permitted),
+            Event::Accept(triple(52, "x")),
+        ],
+        expect![[r#"
+            Hello: 
+            Aim: in sync 7/50=a
+            Aim: recovery ends, Confirmed, offer 7/52=x (delta) after 7/50=a
+            Accept: receipt 7/52=x, permit 7/52=x
+        "#]],
+    );
+}
+
+#[test]
+fn a_claim_without_a_receipt_moves_no_number_and_prunes_nothing() {
+    check(
+        known(),
+        [
+            hello(Some(triple(u64::MAX, "x")), Receipt::Invalid),
+            aim(5, "a", Prune::Permitted),
+            Event::Confirm,
+        ],
+        expect![[r#"
+            Hello: recovery begins
+            Aim: 
+            Confirm: recovery ends, Confirmed
+        "#]],
+    );
+    // An older life's number: it can be offered something newer, and nothing is pruned.
+    let older = Incarnation {
+        counter: 6,
+        random: 9,
+    };
+    let claim = Triple {
+        number: Number {
+            incarnation: older,
+            generation: Generation(3),
+        },
+        ..triple(0, "x")
+    };
+    check(
+        known(),
+        [
+            hello(Some(claim), Receipt::Absent),
+            aim(5, "a", Prune::Permitted),
+            Event::Accept(triple(5, "a")),
+            Event::Confirm,
+        ],
+        expect![[r#"
+            Hello: recovery begins
+            Aim: offer 7/5=a (full) after 6/3=x
+            Accept: receipt 7/5=a
+            Confirm: recovery ends, Confirmed, permit 7/5=a
+        "#]],
+    );
+}
+
+#[test]
+fn a_lost_past_is_certain_again_when_the_spoke_has_what_is_wanted() {
+    check(
+        known(),
+        [
+            hello(Some(triple(5, "a")), Receipt::Valid),
+            aim(6, "a", withheld()),
+            aim(6, "a", Prune::Permitted),
+        ],
+        expect![[r#"
+            Hello: 
+            Aim: Confirmed, in sync 7/5=a
+            Aim: permit 7/5=a
+        "#]],
+    );
+    check(
+        known(),
+        [
+            hello(Some(triple(5, "x")), Receipt::Valid),
+            aim(6, "a", withheld()),
+            Event::Accept(triple(6, "a")),
+            aim(6, "a", withheld()),
+        ],
+        expect![[r#"
+            Hello: 
+            Aim: recovery begins, offer 7/6=a (full) after 7/5=x
+            Accept: receipt 7/6=a
+            Aim: 
+        "#]],
+    );
+    check(
+        known(),
+        [hello(None, Receipt::Absent), aim(6, "a", withheld())],
+        expect![[r#"
+            Hello: 
+            Aim: Confirmed, offer 7/6=a (full) after nothing
+        "#]],
+    );
+}
+
+#[test]
+fn no_opinion_is_said_once_and_is_never_an_empty_snapshot() {
+    let nothing = || Event::Aim(Aim::NoOpinion("not declared".to_owned()));
+    check(
+        known(),
+        [
+            hello(Some(triple(5, "a")), Receipt::Valid),
+            nothing(),
+            nothing(),
+            aim(6, "a", Prune::Permitted),
+            nothing(),
+        ],
+        expect![[r#"
+            Hello: 
+            Aim: NoOpinion("not declared")
+            Aim: 
+            Aim: in sync 7/5=a, permit 7/5=a
+            Aim: NoOpinion("not declared")
+        "#]],
+    );
+}
+
+#[test]
+fn an_agent_that_lacks_a_feature_is_told_and_offered_nothing() {
+    let target = Target {
+        triple: triple(5, "a"),
+        snapshot: snapshot("a"),
+        header: Header {
+            required_features: ["policy-v9".to_owned()].into(),
+            ..Header::default()
+        },
+    };
+    let needs = || Event::Aim(Aim::Target(target.clone(), Prune::Permitted));
+    check(
+        known(),
+        [
+            hello(None, Receipt::Absent),
+            needs(),
+            needs(),
+            aim(6, "b", Prune::Permitted),
+        ],
+        expect![[r#"
+            Hello: 
+            Aim: UpgradeNeeded({"policy-v9"})
+            Aim: 
+            Aim: offer 7/6=b (full) after nothing
+        "#]],
+    );
+}
+
+#[test]
+fn whoever_breaks_the_protocol_is_sent_away_in_words() {
+    check(
+        known(),
+        [Event::Accept(triple(1, "a")), hello(None, Receipt::Absent)],
+        expect![[r#"
+            Accept: close Protocol: no Hello came first
+            Hello: 
+        "#]],
+    );
+    check(
+        known(),
+        [hello(None, Receipt::Absent), hello(None, Receipt::Absent)],
+        expect![[r#"
+            Hello: 
+            Hello: close Protocol: a second Hello
+        "#]],
+    );
+    let Event::Hello(old) = hello(None, Receipt::Absent) else {
+        unreachable!()
+    };
+    check(
+        known(),
+        [Event::Hello(Hello {
+            protocol_min: 8,
+            protocol_max: 9,
+            ..old
+        })],
+        expect![[r#"
+            Hello: close Protocol: agent 1 speaks protocol 8 to 9, this hub 1 to 1; upgrade the older side
+        "#]],
+    );
+    let end = Close {
+        reason: CloseReason::Banned,
+        detail: "banned".to_owned(),
+        retry_after_ms: 0,
+    };
+    check(
+        known(),
+        [
+            hello(None, Receipt::Absent),
+            Event::End(end),
+            aim(5, "a", Prune::Permitted),
+        ],
+        expect![[r#"
+            Hello: 
+            End: close Banned: banned
+            Aim: 
+        "#]],
+    );
+}
+
+#[test]
+fn what_a_spoke_may_read_is_what_it_has_and_what_it_is_offered() {
+    let mut session = Session::new(Known {
+        snapshot: Some(snapshot("a")),
+        ..known()
+    });
+    assert_eq!(session.readable().count(), 0);
+    session.handle(hello(Some(triple(5, "a")), Receipt::Valid));
+    session.handle(aim(6, "b", Prune::Permitted));
+    session.handle(aim(7, "c", Prune::Permitted));
+    let readable: BTreeSet<Digest> = session.readable().map(|s| s.digest()).collect();
+    assert_eq!(
+        readable,
+        ["a", "b", "c"].map(|n| snapshot(n).digest()).into()
+    );
+}
+
+#[test]
+fn bundle_states_are_asked_for_only_where_they_differ() {
+    let Event::Hello(plain) = hello(None, Receipt::Absent) else {
+        unreachable!()
+    };
+    let states = |n: u8| Some(Digest::from_bytes([n; 32]));
+    let with = |own, hub| {
+        let mut session = Session::new(Known {
+            states: hub,
+            ..known()
+        });
+        session.handle(Event::Hello(Hello {
+            states: own,
+            ..plain.clone()
+        }))
+    };
+    assert_eq!(with(states(1), states(1)), []);
+    assert_eq!(with(states(1), states(2)), [Effect::ReportWanted]);
+    assert_eq!(with(states(1), None), [Effect::ReportWanted]);
+    assert_eq!(with(None, None), []);
+}
+
+#[test]
+fn silence_makes_a_cluster_stale_and_then_offline() {
+    let heard = Moment::from_unix_ms(1_000_000);
+    let at = |seconds: u64, open| {
+        connection(
+            Standing::Enrolled,
+            open,
+            Some(heard),
+            heard.plus_ms(seconds * 1000),
+        )
+    };
+    let open = [0, 29, 30, 89, 90].map(|seconds| at(seconds, true));
+    use Connection::{Connected, Offline, Stale};
+    assert_eq!(open, [Connected, Connected, Stale, Stale, Offline]);
+    assert_eq!(
+        [0, 89, 90].map(|seconds| at(seconds, false)),
+        [Stale, Stale, Offline]
+    );
+    assert_eq!(next_change(true, heard, heard), Some(heard.plus_ms(30_000)));
+    assert_eq!(
+        next_change(false, heard, heard),
+        Some(heard.plus_ms(90_000))
+    );
+    assert_eq!(next_change(true, heard, heard.plus_ms(90_000)), None);
+    assert_eq!(
+        connection(Standing::NotEnrolled, false, None, heard),
+        Connection::NeverSeen
+    );
+    assert_eq!(
+        connection(Standing::Enrolled, false, None, heard),
+        Connection::Offline
+    );
+}
+
+#[test]
+fn two_agents_with_one_identity_are_told_from_one_that_moved() {
+    let opened = |turns: &[(u64, u8)]| -> Vec<Opened> {
+        let one = |(minute, instance): &(u64, u8)| Opened {
+            at: Moment::from_unix_ms(0).plus_ms(minute * 60_000),
+            instance: [*instance; 16],
+            cluster_uid: "uid".to_owned(),
+        };
+        turns.iter().map(one).collect()
+    };
+    let judge = |turns: &[(u64, u8)]| quarantine(Some("uid"), &opened(turns));
+    assert_eq!(
+        judge(&[(0, 1), (1, 2), (2, 1), (3, 2)]),
+        Some(Quarantine::TwoInstances)
+    );
+    assert_eq!(judge(&[(0, 1), (1, 2), (2, 1)]), None);
+    assert_eq!(judge(&[(0, 1), (1, 1), (2, 2), (3, 2), (4, 1)]), None);
+    assert_eq!(judge(&[(0, 1), (1, 2), (2, 1), (12, 2)]), None);
+    assert_eq!(judge(&[(0, 1), (1, 2), (2, 3), (3, 4)]), None);
+    let other = quarantine(Some("other"), &opened(&[(0, 1)]));
+    assert!(matches!(other, Some(Quarantine::TwoClusters { .. })));
+    assert_eq!(quarantine(None, &opened(&[(0, 1)])), None);
+}
