@@ -224,6 +224,16 @@ impl Schema {
         Ok(object)
     }
 
+    /// Gives an object the form in which it is read back from the store.
+    pub(crate) fn store(&self, object: &mut Value) {
+        // Definitions and API services are stored as JSON, which keeps empty lists.
+        let group = self.gvk.group.as_str();
+        let as_json = matches!(group, "apiextensions.k8s.io" | "apiregistration.k8s.io");
+        if self.is_builtin() && !as_json {
+            decode::store(self.root(), object);
+        }
+    }
+
     /// The OpenAPI v3 schemas of this kind by component name; the kind's own is named first.
     pub fn open_api(&self) -> (String, Value) {
         openapi::components(self)

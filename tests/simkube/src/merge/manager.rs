@@ -65,6 +65,7 @@ pub(super) fn update(
             managed.store(&mut new);
         }
     }
+    schema.store(&mut new);
     keep_times(old, &mut new);
     new
 }
@@ -159,6 +160,7 @@ pub(super) fn apply(
         last_applied::sync(&mut new, config);
     }
     managed.store(&mut new);
+    schema.store(&mut new);
     keep_times(live, &mut new);
     Ok(new)
 }

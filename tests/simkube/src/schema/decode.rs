@@ -26,6 +26,41 @@ pub(super) fn retype(node: Node<'_>, value: Value) -> Result<Value, String> {
     Decoder::default().node(node, value)
 }
 
+/// Gives an object the form that it has after it was stored, where empty lists and maps that are
+/// always written read back as null.
+pub(super) fn store(node: Node<'_>, value: &mut Value) {
+    match (node.ty().part_for(Some(value)), value) {
+        (Part::Map(map), Value::Object(fields)) => {
+            for (name, value) in fields.iter_mut() {
+                let Some(id) = map.type_of(name) else {
+                    continue;
+                };
+                let child = node.at(id);
+                let always = map.fields.get(name).map(|f| f.presence) == Some(Presence::Always);
+                if always && is_empty_container(child, value) {
+                    *value = Value::Null;
+                } else {
+                    store(child, value);
+                }
+            }
+        }
+        (Part::List(list), Value::Array(items)) => {
+            for item in items {
+                store(node.at(list.element), item);
+            }
+        }
+        _ => {}
+    }
+}
+
+fn is_empty_container(node: Node<'_>, value: &Value) -> bool {
+    match (node.ty().part_for(Some(value)), value) {
+        (Part::List(_), Value::Array(items)) => items.is_empty(),
+        (Part::Map(map), Value::Object(fields)) => map.fields.is_empty() && fields.is_empty(),
+        _ => false,
+    }
+}
+
 #[derive(Default)]
 struct Decoder {
     path: Vec<Step>,

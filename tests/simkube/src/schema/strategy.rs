@@ -76,9 +76,17 @@ impl Schema {
         let whole_metadata = !self.is_builtin()
             || matches!(
                 self.gvk.kind.as_str(),
-                "CustomResourceDefinition" | "APIService" | "ValidatingAdmissionPolicy"
+                "CustomResourceDefinition"
+                    | "APIService"
+                    | "ValidatingAdmissionPolicy"
+                    | "VolumeAttachment"
             );
         match (subresource, self.gvk.kind.as_str()) {
+            ("", "CertificateSigningRequest") => Set::of_fields(&[&["spec"], &["status"]]),
+            ("status", "CertificateSigningRequest") => {
+                Set::of_fields(&[&["spec"], &["status", "conditions"]])
+            }
+            ("approval", _) => Set::of_fields(&[&["spec"], &["status", "certificate"]]),
             ("", _) if self.has_status() => Set::of_fields(&[&["status"]]),
             ("finalize", _) => Set::of_fields(&[&["status"]]),
             ("status", _) if whole_metadata => Set::of_fields(&[&["metadata"], &["spec"]]),

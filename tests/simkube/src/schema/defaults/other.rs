@@ -37,6 +37,7 @@ pub(super) fn rule(ty: &str, version: &str, group: &str) -> Option<fn(&mut Field
             set(f, "reclaimPolicy", json!("Delete"));
             set(f, "volumeBindingMode", json!("Immediate"));
         },
+        ("CSIDriverSpec", ..) => csi_driver,
         ("PriorityClass", ..) => |f| set(f, "preemptionPolicy", json!("PreemptLowerPriority")),
         ("ValidatingWebhook", ..) => webhook,
         ("MutatingWebhook", ..) => |f| {
@@ -179,6 +180,16 @@ fn autoscaler(fields: &mut Fields) {
     let down = inner(behavior, "scaleDown");
     set(down, "selectPolicy", json!("Max"));
     set(down, "policies", json!([percent]));
+}
+
+fn csi_driver(fields: &mut Fields) {
+    set(fields, "attachRequired", json!(true));
+    set(fields, "podInfoOnMount", json!(false));
+    set(fields, "storageCapacity", json!(false));
+    set(fields, "fsGroupPolicy", json!("ReadWriteOnceWithFSType"));
+    set(fields, "volumeLifecycleModes", json!(["Persistent"]));
+    set(fields, "requiresRepublish", json!(false));
+    set(fields, "seLinuxMount", json!(false));
 }
 
 fn subject(fields: &mut Fields) {
