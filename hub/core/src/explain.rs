@@ -1,10 +1,14 @@
 //! Why a bundle is, or is not, on a cluster: only reasons that were recorded with the decision.
+//!
+//! Nothing is decided here again: every step repeats a line that the resolver or the removal
+//! budget wrote down when it decided.
 
-use capstan_proto::{BundleName, ClusterName};
+use capstan_proto::{BundleName, ClusterName, PlacementName};
 
-use crate::desired::Desired;
-use crate::placement::Decisions;
+use crate::desired::{Desired, Kept, Prune, Target, Wanted};
+use crate::placement::{ClusterDecision, Decisions, Placed, PlacementDecision, Rejection};
 use crate::problem::Place;
+use crate::selector::Match;
 
 /// What is asked.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,7 +24,7 @@ pub struct Question {
 pub enum Answer {
     /// It is there, as a placement says.
     Placed,
-    /// It is there although no placement asks for it now; the steps say why.
+    /// It is left as it is, and not as it is declared now; the steps say why.
     Kept,
     /// It is not there.
     NotPlaced,
@@ -50,10 +54,206 @@ pub struct Explanation {
 
 /// Collects the recorded reasons.
 #[must_use]
-pub fn explain(_decisions: &Decisions, _desired: &Desired, question: &Question) -> Explanation {
+pub fn explain(decisions: &Decisions, desired: &Desired, question: &Question) -> Explanation {
+    let mut chain = Chain { steps: Vec::new() };
+    let answer = chain.answer(decisions, desired, question);
     Explanation {
         question: question.clone(),
-        answer: Answer::NotPlaced,
-        steps: Vec::new(),
+        answer,
+        steps: chain.steps,
     }
+}
+
+struct Chain {
+    steps: Vec<Step>,
+}
+
+impl Chain {
+    fn at(&mut self, at: &Place, text: impl Into<String>) {
+        self.steps.push(Step {
+            at: Some(at.clone()),
+            text: text.into(),
+        });
+    }
+
+    fn text(&mut self, text: impl Into<String>) {
+        self.steps.push(Step {
+            at: None,
+            text: text.into(),
+        });
+    }
+
+    fn answer(&mut self, decisions: &Decisions, desired: &Desired, question: &Question) -> Answer {
+        let Question { cluster, bundle } = question;
+        let wanted = desired.clusters.get(cluster);
+        let Some(decision) = decisions.clusters.get(cluster) else {
+            match wanted {
+                Some(Wanted::NoOpinion { reason }) => self.text(reason.clone()),
+                _ => self.text(format!("no source declares cluster {cluster}")),
+            }
+            return Answer::NotDeclared;
+        };
+        self.at(
+            &decision.at,
+            format!("cluster {cluster} is declared{}", labels(decision)),
+        );
+        match decisions.bundles.get(bundle) {
+            Some(at) => self.at(at, format!("bundle {} is declared", bundle.name())),
+            None => self.text(format!("bundle {} is not declared", bundle.name())),
+        }
+        let target = wanted.and_then(Wanted::target);
+        if let Some(Wanted::NoOpinion { reason }) = wanted {
+            self.text(reason.clone());
+        }
+        let answer = match decision.bundles.get(bundle) {
+            Some(placed) => {
+                self.placed(cluster, decisions, placed);
+                Answer::Placed
+            }
+            None => {
+                self.not_placed(cluster, bundle, decisions);
+                Answer::NotPlaced
+            }
+        };
+        self.outcome(answer, bundle, target, desired)
+    }
+
+    /// Who owns it, what selected it, what changes its variables, who else wants it.
+    fn placed(&mut self, cluster: &ClusterName, decisions: &Decisions, placed: &Placed) {
+        let name = placed.placement.name();
+        self.at(&placed.named_at, format!("placement {name} places it"));
+        self.matched(&placed.because, cluster, name);
+        for place in &placed.overrides {
+            self.at(place, "this override applies");
+        }
+        for (variable, value) in placed.variables.iter() {
+            match value {
+                Ok(value) => self.text(format!("variable {variable} is {}", value.to_value())),
+                Err(error) => self.text(format!("variable {variable} has no value: {error}")),
+            }
+        }
+        for shadowed in &placed.shadowed {
+            let at = decisions
+                .placements
+                .get(shadowed)
+                .map(|decision| decision.at.clone());
+            let text = format!(
+                "placement {} places it too and is shadowed: the higher priority, then the lower \
+                 name owns it",
+                shadowed.name()
+            );
+            self.steps.push(Step { at, text });
+        }
+    }
+
+    fn matched(&mut self, found: &Match, cluster: &ClusterName, placement: &str) {
+        let because = &found.because;
+        self.at(
+            &found.term,
+            format!("this term of {placement} selects {cluster}: {because}"),
+        );
+    }
+
+    /// Why no placement that names the bundle selects the cluster.
+    fn not_placed(&mut self, cluster: &ClusterName, bundle: &BundleName, decisions: &Decisions) {
+        let names_it = |decision: &PlacementDecision| {
+            decision
+                .bundles
+                .iter()
+                .any(|reference| reference.name == *bundle)
+        };
+        let mut any = false;
+        for (name, decision) in decisions.placements.iter().filter(|(_, d)| names_it(d)) {
+            any = true;
+            self.rejected(cluster, name, decision);
+        }
+        if !any {
+            self.text(format!("no placement names bundle {}", bundle.name()));
+        }
+    }
+
+    fn rejected(
+        &mut self,
+        cluster: &ClusterName,
+        name: &PlacementName,
+        decision: &PlacementDecision,
+    ) {
+        let name = name.name();
+        match decision.rejected.get(cluster) {
+            Some(Rejection::NotMatched(misses)) => {
+                for miss in misses.iter() {
+                    let because = &miss.because;
+                    let text = format!("this term of {name} does not select {cluster}: {because}");
+                    self.at(&miss.term, text);
+                }
+            }
+            Some(Rejection::Excepted { selected, except }) => {
+                self.matched(selected, cluster, name);
+                let text = format!("this exception of {name} takes it out: {}", except.because);
+                self.at(&except.term, text);
+            }
+            None => self.at(
+                &decision.at,
+                format!("placement {name} did not decide on {cluster}"),
+            ),
+        }
+    }
+
+    /// What became of the decision: delivered, kept, held, in conflict.
+    fn outcome(
+        &mut self,
+        answer: Answer,
+        bundle: &BundleName,
+        target: Option<&Target>,
+        desired: &Desired,
+    ) -> Answer {
+        let Some(target) = target else { return answer };
+        for conflict in target
+            .conflicts
+            .iter()
+            .filter(|conflict| conflict.loser == *bundle)
+        {
+            let holder = conflict.holder.name();
+            self.text(format!(
+                "{} is left to bundle {holder}, which has it",
+                conflict.object
+            ));
+        }
+        if let Prune::Withheld(reason) = &target.prune {
+            self.text(reason.clone());
+        }
+        let Some(kept) = target.kept.get(bundle) else {
+            return answer;
+        };
+        let there = target.snapshot.bundles().contains_key(bundle);
+        let stays = if there {
+            "what is there stays"
+        } else {
+            "nothing of it is there"
+        };
+        self.text(format!("{stays}: {kept}"));
+        if let Kept::Held { set } = kept
+            && let Some(hold) = desired.holds.iter().find(|hold| hold.digest == *set)
+        {
+            self.text(hold.sentence());
+            self.text(format!("run `{}`", hold.command()));
+        }
+        if there {
+            Answer::Kept
+        } else {
+            Answer::NotPlaced
+        }
+    }
+}
+
+fn labels(decision: &ClusterDecision) -> String {
+    if decision.labels.is_empty() {
+        return " without labels".to_owned();
+    }
+    let pairs: Vec<String> = decision
+        .labels
+        .iter()
+        .map(|(k, v)| format!("{k}={v}"))
+        .collect();
+    format!(" with labels {}", pairs.join(", "))
 }

@@ -1,34 +1,44 @@
 //! The words of status, lint and explain, as plain text without terminal codes.
 
+mod lint;
+mod status;
+
 use std::fmt::Write as _;
 
 use capstan_proto::Moment;
 
-use crate::explain::Explanation;
-use crate::problem::Problem;
-use crate::rollup::Fleet;
-use crate::spec::Trees;
+use crate::explain::{Answer, Explanation};
 
-/// The fleet at a glance.
-#[must_use]
-pub fn status(_fleet: &Fleet) -> String {
-    String::new()
-}
+pub use lint::{lint, source_line};
+pub use status::status;
 
-/// Problems as a compiler prints them: place, sentence, the line itself underlined, hint.
+/// Why a bundle is, or is not, on a cluster: the answer, then each reason with its line.
 #[must_use]
-pub fn lint(problems: &[Problem], _trees: &Trees) -> String {
-    let mut out = String::new();
-    for problem in problems {
-        writeln!(out, "{problem}").expect("writing to a string cannot fail");
+pub fn explain(explanation: &Explanation) -> String {
+    let cluster = &explanation.question.cluster;
+    let bundle = explanation.question.bundle.name();
+    let answer = match explanation.answer {
+        Answer::Placed => format!("{bundle} is on {cluster}"),
+        Answer::Kept => format!("{bundle} stays on {cluster} as it is"),
+        Answer::NotPlaced => format!("{bundle} is not on {cluster}"),
+        Answer::NotDeclared => format!("{cluster} is not declared"),
+    };
+    let mut out = format!("{answer}\n");
+    let places: Vec<String> = explanation
+        .steps
+        .iter()
+        .map(|step| {
+            step.at
+                .as_ref()
+                .map(ToString::to_string)
+                .unwrap_or_default()
+        })
+        .collect();
+    let width = places.iter().map(String::len).max().unwrap_or_default();
+    for (step, place) in explanation.steps.iter().zip(&places) {
+        writeln!(out, "  {place:width$}  {}", step.text).expect("writing to a string cannot fail");
     }
     out
-}
-
-/// Why a bundle is, or is not, on a cluster.
-#[must_use]
-pub fn explain(_explanation: &Explanation) -> String {
-    String::new()
 }
 
 /// `3 min ago`, the largest unit that fits.
@@ -42,3 +52,6 @@ pub fn ago(then: Moment, now: Moment) -> String {
         _ => format!("{} d ago", seconds / 86_400),
     }
 }
+
+#[cfg(test)]
+mod tests;

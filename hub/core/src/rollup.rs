@@ -1,5 +1,6 @@
 //! From what spokes report to what people are shown: unknown stays unknown, and age stays visible.
 
+mod judge;
 mod summarize;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -50,8 +51,6 @@ pub struct Fleet {
     pub revisions: BTreeMap<SourceName, Revision>,
     /// Removal sets that wait for approval.
     pub holds: usize,
-    /// Errors in files.
-    pub errors: usize,
     /// When this was put together.
     pub at: Moment,
 }
@@ -196,6 +195,39 @@ pub struct Counts {
     pub healths: BTreeMap<Health, usize>,
     /// How much is as declared.
     pub conformance: Conformance,
+}
+
+impl Counts {
+    /// Counts one bundle on one cluster.
+    pub(super) fn add(&mut self, bundle: &BundleOnCluster, connection: Connection) {
+        *self.syncs.entry(bundle.sync).or_default() += 1;
+        *self.healths.entry(bundle.health).or_default() += 1;
+        self.conformance.of += 1;
+        if bundle.sync == Sync::Synced && connection == Connection::Connected {
+            self.conformance.conforming += 1;
+        }
+    }
+
+    /// How many have a sync.
+    #[must_use]
+    pub fn sync(&self, sync: Sync) -> usize {
+        self.syncs.get(&sync).copied().unwrap_or_default()
+    }
+
+    /// How many have a health.
+    #[must_use]
+    pub fn health(&self, health: Health) -> usize {
+        self.healths.get(&health).copied().unwrap_or_default()
+    }
+
+    /// How many clusters stand so.
+    #[must_use]
+    pub fn connection(&self, connection: Connection) -> usize {
+        self.connections
+            .get(&connection)
+            .copied()
+            .unwrap_or_default()
+    }
 }
 
 /// How much of what is wanted is known to be so now.

@@ -1,0 +1,117 @@
+//! Problems as a compiler prints them: place, sentence, the line itself underlined, hint.
+
+use std::fmt::Write as _;
+
+use crate::problem::{Place, Problem, Severity};
+use crate::spec::Trees;
+
+/// Longest part of a line that is shown, in characters.
+const SHOWN_MAX: usize = 120;
+
+/// Every problem with the line it is on, and how many there are.
+#[must_use]
+pub fn lint(problems: &[Problem], trees: &Trees) -> String {
+    let mut out = String::new();
+    for problem in problems {
+        one(&mut out, problem, trees);
+    }
+    let count = |severity| problems.iter().filter(|p| p.severity == severity).count();
+    let (errors, warnings) = (count(Severity::Error), count(Severity::Warning));
+    let plural = |number: usize, what: &str| match number {
+        1 => format!("1 {what}"),
+        number => format!("{number} {what}s"),
+    };
+    let line = match (errors, warnings) {
+        (0, 0) => "no problems".to_owned(),
+        (errors, 0) => plural(errors, "error"),
+        (0, warnings) => plural(warnings, "warning"),
+        (errors, warnings) => {
+            format!(
+                "{}, {}",
+                plural(errors, "error"),
+                plural(warnings, "warning")
+            )
+        }
+    };
+    writeln!(out, "{line}").expect(INFALLIBLE);
+    out
+}
+
+const INFALLIBLE: &str = "writing to a string cannot fail";
+
+fn one(out: &mut String, problem: &Problem, trees: &Trees) {
+    let Problem {
+        code,
+        severity,
+        message,
+        ..
+    } = problem;
+    writeln!(out, "{severity}[{code}]: {message}").expect(INFALLIBLE);
+    let width = match &problem.at {
+        Some(at) => {
+            let number = at.line.to_string();
+            let width = number.len();
+            writeln!(out, "{:width$}--> {at}", "").expect(INFALLIBLE);
+            if let Some((line, column)) = source_line(trees, at) {
+                let blank = " ".repeat(column);
+                writeln!(out, "{:width$} |", "").expect(INFALLIBLE);
+                writeln!(out, "{number} | {line}").expect(INFALLIBLE);
+                let marks = "^".repeat(length(&line, column));
+                writeln!(out, "{:width$} | {blank}{marks}", "").expect(INFALLIBLE);
+            }
+            width
+        }
+        None => 1,
+    };
+    if let Some(cluster) = &problem.cluster {
+        writeln!(out, "{:width$} = cluster: {cluster}", "").expect(INFALLIBLE);
+    }
+    if let Some(hint) = &problem.hint {
+        writeln!(out, "{:width$} = help: {hint}", "").expect(INFALLIBLE);
+    }
+    out.push('\n');
+}
+
+/// The line that a place is on, tabs as one space and shortened around the place, with the
+/// column of the place in it, counted from 0.
+#[must_use]
+pub fn source_line(trees: &Trees, at: &Place) -> Option<(String, usize)> {
+    let file = trees.read(&at.source)?.files.get(&*at.path)?;
+    let text = String::from_utf8_lossy(file.bytes());
+    let line = text
+        .lines()
+        .nth(usize::try_from(at.line).ok()?.checked_sub(1)?)?;
+    let line: Vec<char> = line
+        .chars()
+        .map(|c| if c.is_control() { ' ' } else { c })
+        .collect();
+    let column = usize::try_from(at.column)
+        .ok()?
+        .saturating_sub(1)
+        .min(line.len());
+    let from = if column > SHOWN_MAX * 3 / 4 {
+        column - SHOWN_MAX / 2
+    } else {
+        0
+    };
+    let shown: String = line.iter().skip(from).take(SHOWN_MAX).collect();
+    Some((shown.trim_end().to_owned(), column - from))
+}
+
+/// How long the word at a column is: up to white space or what ends a value.
+fn length(line: &str, column: usize) -> usize {
+    let rest: Vec<char> = line.chars().skip(column).collect();
+    let quoted = rest.first().filter(|c| matches!(c, '"' | '\'')).copied();
+    let end = match quoted {
+        Some(quote) => rest
+            .iter()
+            .skip(1)
+            .position(|c| *c == quote)
+            .map(|end| end + 2),
+        None => {
+            let ends = |c: &char| c.is_whitespace() || matches!(c, ',' | ':' | ']' | '}');
+            rest.iter().position(ends)
+        }
+    };
+    end.unwrap_or(rest.len()).max(1)
+}
