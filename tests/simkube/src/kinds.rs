@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use crate::schema::Schema;
+use crate::schema::{self, Schema};
 use crate::status::{ApiError, Named};
 
 mod builtin;
@@ -261,16 +261,24 @@ impl Kinds {
 }
 
 /// The object as another version of its kind shows it.
-///
-/// Only the built-in kinds whose versions differ are converted; everything else differs in
-/// `apiVersion` alone.
 pub(crate) fn convert(served: &Served, object: &Value) -> Value {
-    let mut converted = object.clone();
     let from = object["apiVersion"].as_str().unwrap_or_default();
     let to = served.api_version();
     if from == to {
+        return object.clone();
+    }
+    let (_, version) = from.split_once('/').unwrap_or(("", from));
+    let resource = &served.resource;
+    let other = resource.version(version).and_then(|index| {
+        let shape = resource.versions[index].shape.as_ref()?;
+        (resource.api_version(version) == from).then(|| shape.schema())
+    });
+    if let (Some(from), Some(schema)) = (other, served.schema())
+        && let Ok(converted) = schema::convert(object, from, schema)
+    {
         return converted;
     }
+    let mut converted = object.clone();
     builtin::convert(served, from, &mut converted);
     converted["apiVersion"] = Value::String(to);
     converted

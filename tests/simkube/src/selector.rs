@@ -212,7 +212,10 @@ impl Fields {
             let equal = match object::at(object, &comparison.path) {
                 Value::String(text) => *text == comparison.value,
                 Value::Null => absent_value(&comparison.path) == comparison.value,
-                other => other.to_string() == comparison.value,
+                other => {
+                    let text = other.to_string();
+                    text == comparison.value
+                }
             };
             equal == comparison.equal
         })

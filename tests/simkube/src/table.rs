@@ -20,7 +20,7 @@ pub(super) struct Layout {
 
 /// The Table of `objects`; `headed` says whether it defines its columns.
 pub(crate) fn render(served: &Served, objects: &[&Value], headed: bool) -> Value {
-    let (definitions, cells): (Vec<Value>, Box<dyn Fn(&Value) -> Vec<Value>>) =
+    let (definitions, cells): (Vec<Value>, Cells) =
         match workloads::layout(served.kind()).filter(|_| !served.resource.custom) {
             Some(layout) => (heads(layout.heads), Box::new(layout.cells)),
             None => custom(&served.version().columns),

@@ -49,7 +49,7 @@ pub(super) fn start(call: &Call) -> Result<Reply> {
     let query = &call.target.query;
     let scope = Scope::read(call)?;
     let streaming = query.flag("sendInitialEvents");
-    check_streaming(call, streaming)?;
+    check_streaming(call)?;
     let seconds = query
         .get("timeoutSeconds")
         .parse()
@@ -98,7 +98,7 @@ pub(super) fn start(call: &Call) -> Result<Reply> {
 }
 
 /// The rules of `sendInitialEvents`.
-fn check_streaming(call: &Call, streaming: bool) -> Result<()> {
+fn check_streaming(call: &Call) -> Result<()> {
     let query = &call.target.query;
     let matching = query.get("resourceVersionMatch");
     let (field, why) = match (query.has("sendInitialEvents"), matching) {

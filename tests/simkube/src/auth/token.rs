@@ -25,52 +25,23 @@ pub(crate) fn request(
     asked: &Value,
 ) -> Result<Value> {
     let spec = &asked["spec"];
-    let lifetime = spec["expirationSeconds"]
-        .as_i64()
-        .unwrap_or(LIFETIME_DEFAULT_S);
-    let refuse = |cause: Cause| {
-        Err(ApiError::invalid(
-            "authentication.k8s.io",
-            "TokenRequest",
-            object::name(asked),
-            &[cause],
-        ))
-    };
-    if lifetime < LIFETIME_MIN_S {
-        let why = "may not specify a duration less than 10 minutes";
-        return refuse(Cause::invalid(
-            "spec.expirationSeconds",
-            &json!(lifetime),
-            why,
-        ));
-    }
-    if lifetime > LIFETIME_MAX_S {
-        let why = "may not specify a duration larger than 2^32 seconds";
-        return refuse(Cause::invalid(
-            "spec.expirationSeconds",
-            &json!(lifetime),
-            why,
-        ));
-    }
+    let lifetime = lifetime(asked)?;
     let audiences: Vec<&str> = object::texts(&spec["audiences"]).collect();
     let audiences = if audiences.is_empty() {
         vec![ISSUER]
     } else {
         audiences
     };
-    let now = clock::unix();
+    let (namespace, name) = (object::namespace(account), object::name(account));
     let mut private = json!({
-        "namespace": object::namespace(account),
-        "serviceaccount": {"name": object::name(account), "uid": object::uid(account)},
+        "namespace": namespace,
+        "serviceaccount": {"name": name, "uid": object::uid(account)},
     });
-    if let Some(bound) = spec["boundObjectRef"].as_object() {
-        let (field, object) = bound_object(
-            store,
-            object::namespace(account),
-            &Value::Object(bound.clone()),
-        )?;
+    if spec["boundObjectRef"].is_object() {
+        let (field, object) = bound_object(store, namespace, &spec["boundObjectRef"])?;
         private[field] = json!({"name": object::name(object), "uid": object::uid(object)});
     }
+    let now = clock::unix();
     let claims = json!({
         "aud": audiences,
         "exp": now + lifetime,
@@ -79,26 +50,42 @@ pub(crate) fn request(
         "jti": uuid::Uuid::new_v4().to_string(),
         "kubernetes.io": private,
         "nbf": now,
-        "sub": format!("system:serviceaccount:{}:{}", object::namespace(account), object::name(account)),
+        "sub": format!("system:serviceaccount:{namespace}:{name}"),
     });
-    let mut answer = json!({
+    Ok(json!({
         "kind": "TokenRequest",
         "apiVersion": "authentication.k8s.io/v1",
-        "metadata": {
-            "name": object::name(account),
-            "namespace": object::namespace(account),
-            "creationTimestamp": clock::now(),
+        "metadata": {"name": name, "namespace": namespace, "creationTimestamp": clock::now()},
+        "spec": {
+            "audiences": audiences,
+            "expirationSeconds": lifetime,
+            "boundObjectRef": spec["boundObjectRef"],
         },
-        "spec": {"audiences": audiences, "expirationSeconds": lifetime, "boundObjectRef": null},
         "status": {
             "token": sign(identity, &claims)?,
             "expirationTimestamp": clock::from_unix(now + lifetime),
         },
-    });
-    if !spec["boundObjectRef"].is_null() {
-        answer["spec"]["boundObjectRef"] = spec["boundObjectRef"].clone();
-    }
-    Ok(answer)
+    }))
+}
+
+/// The lifetime that a request asks for, in seconds.
+fn lifetime(asked: &Value) -> Result<i64> {
+    let seconds = asked["spec"]["expirationSeconds"]
+        .as_i64()
+        .unwrap_or(LIFETIME_DEFAULT_S);
+    let why = match seconds {
+        ..LIFETIME_MIN_S => "may not specify a duration less than 10 minutes",
+        LIFETIME_MIN_S..=LIFETIME_MAX_S => return Ok(seconds),
+        _ => "may not specify a duration larger than 2^32 seconds",
+    };
+    let cause = Cause::invalid("spec.expirationSeconds", &json!(seconds), why);
+    let name = object::name(asked);
+    Err(ApiError::invalid(
+        "authentication.k8s.io",
+        "TokenRequest",
+        name,
+        &[cause],
+    ))
 }
 
 fn bound_object<'a>(

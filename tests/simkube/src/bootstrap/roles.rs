@@ -185,154 +185,55 @@ fn roles() -> Vec<Value> {
     ]
 }
 
-fn edit_rules() -> Vec<Value> {
-    vec![
-        rule(
-            &[""],
-            &[
-                "pods/attach",
-                "pods/exec",
-                "pods/portforward",
-                "pods/proxy",
-                "secrets",
-                "services/proxy",
-            ],
-            READ,
-        ),
-        rule(&[""], &["serviceaccounts"], &["impersonate"]),
-        rule(
-            &[""],
-            &[
-                "pods",
-                "pods/attach",
-                "pods/exec",
-                "pods/portforward",
-                "pods/proxy",
-            ],
-            WRITE,
-        ),
-        rule(&[""], &["pods/eviction"], &["create"]),
-        rule(
-            &[""],
-            &[
-                "configmaps",
-                "events",
-                "persistentvolumeclaims",
-                "replicationcontrollers",
-                "replicationcontrollers/scale",
-                "secrets",
-                "serviceaccounts",
-                "services",
-                "services/proxy",
-            ],
-            WRITE,
-        ),
-        rule(&[""], &["serviceaccounts/token"], &["create"]),
-        rule(
-            &["apps"],
-            &[
-                "daemonsets",
-                "deployments",
-                "deployments/rollback",
-                "deployments/scale",
-                "replicasets",
-                "replicasets/scale",
-                "statefulsets",
-                "statefulsets/scale",
-            ],
-            WRITE,
-        ),
-        rule(&["autoscaling"], &["horizontalpodautoscalers"], WRITE),
-        rule(&["batch"], &["cronjobs", "jobs"], WRITE),
-        rule(&["policy"], &["poddisruptionbudgets"], WRITE),
-        rule(
-            &["networking.k8s.io"],
-            &["ingresses", "networkpolicies"],
-            WRITE,
-        ),
-        rule(
-            &["coordination.k8s.io"],
-            &["leases"],
-            &[READ, WRITE].concat(),
-        ),
-    ]
+/// A group, its resources, and what may be done with them.
+type Row = (
+    &'static str,
+    &'static [&'static str],
+    &'static [&'static str],
+);
+
+fn rules(rows: &[Row]) -> Vec<Value> {
+    rows.iter()
+        .map(|(group, resources, verbs)| rule(&[group], resources, verbs))
+        .collect()
 }
 
+#[rustfmt::skip]
+fn edit_rules() -> Vec<Value> {
+    let mut all = rules(&[
+        ("", &["pods/attach", "pods/exec", "pods/portforward", "pods/proxy", "secrets", "services/proxy"], READ),
+        ("", &["serviceaccounts"], &["impersonate"]),
+        ("", &["pods", "pods/attach", "pods/exec", "pods/portforward", "pods/proxy"], WRITE),
+        ("", &["pods/eviction"], &["create"]),
+        ("", &["configmaps", "events", "persistentvolumeclaims", "replicationcontrollers",
+            "replicationcontrollers/scale", "secrets", "serviceaccounts", "services", "services/proxy"], WRITE),
+        ("", &["serviceaccounts/token"], &["create"]),
+        ("apps", &["daemonsets", "deployments", "deployments/rollback", "deployments/scale", "replicasets",
+            "replicasets/scale", "statefulsets", "statefulsets/scale"], WRITE),
+        ("autoscaling", &["horizontalpodautoscalers"], WRITE),
+        ("batch", &["cronjobs", "jobs"], WRITE),
+        ("policy", &["poddisruptionbudgets"], WRITE),
+        ("networking.k8s.io", &["ingresses", "networkpolicies"], WRITE),
+    ]);
+    all.push(rule(&["coordination.k8s.io"], &["leases"], &[READ, WRITE].concat()));
+    all
+}
+
+#[rustfmt::skip]
 fn view_rules() -> Vec<Value> {
-    vec![
-        rule(
-            &[""],
-            &[
-                "configmaps",
-                "endpoints",
-                "persistentvolumeclaims",
-                "persistentvolumeclaims/status",
-                "pods",
-                "replicationcontrollers",
-                "replicationcontrollers/scale",
-                "serviceaccounts",
-                "services",
-                "services/status",
-            ],
-            READ,
-        ),
-        rule(
-            &[""],
-            &[
-                "bindings",
-                "events",
-                "limitranges",
-                "namespaces",
-                "namespaces/status",
-                "pods/log",
-                "pods/status",
-                "replicationcontrollers/status",
-                "resourcequotas",
-                "resourcequotas/status",
-            ],
-            READ,
-        ),
-        rule(&["discovery.k8s.io"], &["endpointslices"], READ),
-        rule(
-            &["apps"],
-            &[
-                "controllerrevisions",
-                "daemonsets",
-                "daemonsets/status",
-                "deployments",
-                "deployments/scale",
-                "deployments/status",
-                "replicasets",
-                "replicasets/scale",
-                "replicasets/status",
-                "statefulsets",
-                "statefulsets/scale",
-                "statefulsets/status",
-            ],
-            READ,
-        ),
-        rule(
-            &["autoscaling"],
-            &[
-                "horizontalpodautoscalers",
-                "horizontalpodautoscalers/status",
-            ],
-            READ,
-        ),
-        rule(
-            &["batch"],
-            &["cronjobs", "cronjobs/status", "jobs", "jobs/status"],
-            READ,
-        ),
-        rule(
-            &["policy"],
-            &["poddisruptionbudgets", "poddisruptionbudgets/status"],
-            READ,
-        ),
-        rule(
-            &["networking.k8s.io"],
-            &["ingresses", "ingresses/status", "networkpolicies"],
-            READ,
-        ),
-    ]
+    rules(&[
+        ("", &["configmaps", "endpoints", "persistentvolumeclaims", "persistentvolumeclaims/status", "pods",
+            "replicationcontrollers", "replicationcontrollers/scale", "serviceaccounts", "services",
+            "services/status"], READ),
+        ("", &["bindings", "events", "limitranges", "namespaces", "namespaces/status", "pods/log", "pods/status",
+            "replicationcontrollers/status", "resourcequotas", "resourcequotas/status"], READ),
+        ("discovery.k8s.io", &["endpointslices"], READ),
+        ("apps", &["controllerrevisions", "daemonsets", "daemonsets/status", "deployments", "deployments/scale",
+            "deployments/status", "replicasets", "replicasets/scale", "replicasets/status", "statefulsets",
+            "statefulsets/scale", "statefulsets/status"], READ),
+        ("autoscaling", &["horizontalpodautoscalers", "horizontalpodautoscalers/status"], READ),
+        ("batch", &["cronjobs", "cronjobs/status", "jobs", "jobs/status"], READ),
+        ("policy", &["poddisruptionbudgets", "poddisruptionbudgets/status"], READ),
+        ("networking.k8s.io", &["ingresses", "ingresses/status", "networkpolicies"], READ),
+    ])
 }

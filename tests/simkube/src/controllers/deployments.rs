@@ -264,9 +264,7 @@ fn status(world: &mut World, deployment: &Value, hash: &str, number: i64) -> Aga
         }
     }
     let done = updated >= bounds.wanted && sum("replicas") == updated && available >= updated;
-    let Some(live) = world.store.get(DEPLOYMENTS, &Key::of(deployment)) else {
-        return None;
-    };
+    let live = world.store.get(DEPLOYMENTS, &Key::of(deployment))?;
     let mut object = Value::clone(live);
     object::set_root(&mut object, "status", Some(status));
     let again = conditions(

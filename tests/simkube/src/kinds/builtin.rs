@@ -1,6 +1,6 @@
 //! Owns the table of the built-in resources and the conversions between their versions.
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::{Generation, Resource, ScalePaths, Served, Shape, Version};
 use crate::object;
@@ -203,8 +203,6 @@ fn served_version(row: &Row, version: &str) -> Version {
 /// Rewrites an object of version `from` into the version of `served`, but for `apiVersion`.
 pub(super) fn convert(served: &Served, from: &str, object: &mut Value) {
     match (from, served.api_version().as_str()) {
-        ("autoscaling/v2", "autoscaling/v1") => autoscaler_to_v1(object),
-        ("autoscaling/v1", "autoscaling/v2") => autoscaler_to_v2(object),
         ("v1", "events.k8s.io/v1") => {
             rename(
                 object,
@@ -243,46 +241,5 @@ fn rename(object: &mut Value, names: &[(&str, &str)]) {
         if let Some(value) = root.remove(*old) {
             root.insert((*new).to_owned(), value);
         }
-    }
-}
-
-fn is_cpu(metric: &Value) -> bool {
-    metric["type"] == "Resource"
-        && metric["resource"]["name"] == "cpu"
-        && metric["resource"]["target"]["averageUtilization"].is_i64()
-}
-
-fn autoscaler_to_v1(object: &mut Value) {
-    let metrics = object["spec"]["metrics"]
-        .as_array()
-        .cloned()
-        .unwrap_or_default();
-    let spec = object::child_mut(object::root_mut(object), "spec");
-    spec.remove("metrics");
-    spec.remove("behavior");
-    if let Some(cpu) = metrics.iter().find(|metric| is_cpu(metric)) {
-        let target = cpu["resource"]["target"]["averageUtilization"].clone();
-        spec.insert("targetCPUUtilizationPercentage".into(), target);
-    }
-    let status = object::child_mut(object::root_mut(object), "status");
-    status.remove("currentMetrics");
-    status.remove("conditions");
-}
-
-fn autoscaler_to_v2(object: &mut Value) {
-    let spec = object::child_mut(object::root_mut(object), "spec");
-    if let Some(target) = spec.remove("targetCPUUtilizationPercentage") {
-        let metric = json!([{"type": "Resource", "resource": {
-            "name": "cpu", "target": {"type": "Utilization", "averageUtilization": target},
-        }}]);
-        spec.insert("metrics".into(), metric);
-    }
-    let status = object::child_mut(object::root_mut(object), "status");
-    status.insert("currentMetrics".into(), Value::Null);
-    if status
-        .get("currentReplicas")
-        .is_some_and(|count| *count == 0)
-    {
-        status.remove("currentReplicas");
     }
 }

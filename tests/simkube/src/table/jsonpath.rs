@@ -58,7 +58,10 @@ fn select<'a>(value: &'a Value, inside: &str) -> Option<&'a Value> {
         return value.as_array()?.iter().find(|item| {
             find(item, path).is_some_and(|found| match found {
                 Value::String(text) => text == wanted,
-                other => other.to_string() == wanted,
+                other => {
+                    let text = other.to_string();
+                    text == wanted
+                }
             })
         });
     }

@@ -78,7 +78,7 @@ fn or_none(text: &str) -> &str {
     if text.is_empty() { "<none>" } else { text }
 }
 
-fn word<'a>(value: &'a Value) -> &'a str {
+fn word(value: &Value) -> &str {
     or_none(value.as_str().unwrap_or_default())
 }
 
