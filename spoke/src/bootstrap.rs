@@ -3,7 +3,7 @@
 //! It never sees the agent's key. Nothing is written before the hub is proven, the token is found usable and the
 //! API server has accepted every manifest in a dry run.
 
-pub(crate) mod check;
+mod check;
 mod install;
 mod manifests;
 mod rights;
@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use crate::kube::progress::ProgressError;
 use crate::kube::secret::SecretError;
-use crate::kube::{AccessError, ApiError, CallError};
+use crate::kube::{AccessError, ApiError, AskError, CallError};
 use crate::link::{DialError, EnrollError};
 
 pub use manifests::{AgentRuns, Install};
@@ -85,7 +85,7 @@ pub enum BootstrapError {
     #[error(
         "the namespace kube-system cannot be read, by whose UID the cluster is known; nothing was installed"
     )]
-    ClusterUid(#[source] ApiError),
+    ClusterUid(#[source] AskError),
     /// A Secret of the agent.
     #[error("the agent's state cannot be read")]
     Secret(#[from] SecretError),
@@ -123,11 +123,11 @@ impl BootstrapError {
             }
             Self::Hub(error) => error.hint().to_owned(),
             Self::Token(error) => error.hint().to_owned(),
-            Self::Call(_) => {
+            Self::Call(_) | Self::ClusterUid(AskError::Call(_)) => {
                 "check that `kubectl get namespaces` works with the same kubeconfig".to_owned()
             }
-            Self::Refused { source, .. } | Self::ClusterUid(source)
-                if source.status.code == 403 =>
+            Self::Refused { source, .. } | Self::ClusterUid(AskError::Refused(source))
+                if matches!(source.status.code, 401 | 403) =>
             {
                 "run it as somebody who may administer the cluster; it is needed only once"
                     .to_owned()

@@ -21,7 +21,7 @@ pub mod token;
 pub mod watch;
 
 pub use access::{Access, AccessError};
-pub use answer::{ApiError, Cause, StatusBody};
+pub use answer::{ApiError, AskError, Cause, StatusBody};
 pub use call::{Answer, Call, CallError, Kube};
 pub use resource::{Place, Resource};
 
@@ -36,3 +36,20 @@ pub const NAMESPACE_MANAGER: &str = "capstan-namespace";
 
 /// The label that every object of a bundle carries; its value is `<source>.<bundle>`.
 pub const BUNDLE_LABEL: &str = "capstan.dev/bundle";
+
+/// The UID of the namespace `kube-system`, by which a cluster is told from its copy.
+///
+/// # Errors
+/// When it cannot be read.
+pub async fn cluster_uid(kube: &Kube) -> Result<String, AskError> {
+    let path = Resource::core("namespaces", "Namespace", false).path(Place {
+        namespace: "",
+        name: "kube-system",
+    });
+    let body = kube.call(Call::get(path)).await?.success()?;
+    let uid = body
+        .pointer("/metadata/uid")
+        .and_then(serde_json::Value::as_str);
+    uid.map(str::to_owned)
+        .ok_or(AskError::Lacking("metadata.uid"))
+}

@@ -106,6 +106,7 @@ pub async fn run(config: &Run, mut shutdown: Shutdown) -> Result<(), RunError> {
         ready,
     };
     tracing::info!(version = crate::VERSION, instance = %context.instance, "the agent starts");
+    let mut said = String::new();
     loop {
         match tenure::run(&context, shutdown.clone()).await {
             Ok(tenure::End::Stopped) => return Ok(()),
@@ -113,7 +114,11 @@ pub async fn run(config: &Run, mut shutdown: Shutdown) -> Result<(), RunError> {
                 tracing::warn!("the Lease is lost; nothing is written until it is held again")
             }
             Err(error) => {
-                tracing::warn!(error = %chain(&error), "the stored state cannot be read; trying again")
+                let error = chain(&error);
+                if error != said {
+                    tracing::warn!(error, "the agent cannot begin; trying again");
+                    said = error;
+                }
             }
         }
         tokio::select! {

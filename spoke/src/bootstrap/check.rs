@@ -3,12 +3,10 @@
 use std::io::Write;
 use std::sync::Arc;
 
-use serde_json::Value;
-
 use super::{BootstrapError, Install, Order};
 use crate::kube::identity::{Held, Identities};
 use crate::kube::secret::Secrets;
-use crate::kube::{Call, Kube, Place, Resource};
+use crate::kube::{Kube, cluster_uid};
 use crate::link::{TokenCheck, check_token, dial};
 use crate::tls::Trust;
 
@@ -25,7 +23,9 @@ pub(super) async fn run(
 ) -> Result<Checked, BootstrapError> {
     let config = order.access.administrator().await?;
     let kube = Kube::new(config, Arc::default())?;
-    let cluster_uid = cluster_uid(&kube).await?;
+    let cluster_uid = cluster_uid(&kube)
+        .await
+        .map_err(BootstrapError::ClusterUid)?;
     writeln!(out, "cluster reached (kube-system {cluster_uid})")?;
 
     let mut install = order.install.clone();
@@ -79,16 +79,4 @@ async fn refuse_other_hub(
         None => format!("fleet {}", identity.leaf().fleet),
     };
     Err(BootstrapError::OtherHub { found })
-}
-
-/// The UID of `kube-system`, by which a cluster is told from its copy.
-pub(crate) async fn cluster_uid(kube: &Kube) -> Result<String, BootstrapError> {
-    let path = Resource::core("namespaces", "Namespace", false).path(Place {
-        namespace: "",
-        name: "kube-system",
-    });
-    let answer = kube.call(Call::get(path)).await?;
-    let body = answer.success().map_err(BootstrapError::ClusterUid)?;
-    let uid = body.pointer("/metadata/uid").and_then(Value::as_str);
-    Ok(uid.unwrap_or_default().to_owned())
 }

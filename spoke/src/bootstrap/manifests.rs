@@ -182,4 +182,4 @@ fn base64(text: &str) -> String {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

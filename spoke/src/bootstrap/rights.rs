@@ -39,8 +39,9 @@ const KEEP: [&str; 6] = ["get", "list", "watch", "create", "patch", "delete"];
 
 /// Roles and bindings, in order.
 pub(super) fn manifests(namespace: &str, rights: Rights, agent: &AgentRuns) -> Vec<Value> {
-    // One name for either: another `--rights` replaces the rules instead of adding to them.
-    let cluster = format!("{ACCOUNT}-objects");
+    // One name for either: another `--rights` replaces the rules instead of adding to them. The namespace is part of
+    // it, because cluster-wide names are shared.
+    let cluster = format!("{namespace}:{ACCOUNT}");
     let rules = match rights {
         Rights::Namespaced => namespaced(),
         Rights::Platform => platform(),

@@ -1,1 +1,35 @@
-//! Tests.
+//! The words of bootstrap.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::manifests::tests::install;
+use super::{AgentRuns, Extent, Order, quoted, start_line};
+use crate::kube::Access;
+
+#[test]
+fn words_are_quoted_for_a_shell() {
+    assert_eq!(quoted("/plain/path.yaml"), "/plain/path.yaml");
+    assert_eq!(quoted("two words"), "'two words'");
+    assert_eq!(quoted("it's"), r"'it'\''s'");
+    assert_eq!(quoted(""), "''");
+}
+
+#[test]
+fn the_line_that_starts_the_agent_can_be_pasted() {
+    let mut install = install(AgentRuns::Outside);
+    "agents".clone_into(&mut install.namespace);
+    let order = Order {
+        access: Access {
+            kubeconfig: Some(PathBuf::from("/tmp/my edge.kubeconfig")),
+            context: Some("edge".to_owned()),
+        },
+        install,
+        extent: Extent::Install,
+        timeout: Duration::from_secs(1),
+    };
+    assert_eq!(
+        start_line(&order),
+        "spoke run --kubeconfig '/tmp/my edge.kubeconfig' --context edge --namespace agents"
+    );
+}

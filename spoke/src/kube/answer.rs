@@ -99,6 +99,20 @@ pub struct ApiError {
     pub retry_after: Option<Duration>,
 }
 
+/// Why a question to the API server has no good answer.
+#[derive(Debug, thiserror::Error)]
+pub enum AskError {
+    /// No answer.
+    #[error("the API server does not answer")]
+    Call(#[from] super::CallError),
+    /// A refusal.
+    #[error("the API server refuses")]
+    Refused(#[from] ApiError),
+    /// An answer without what was asked for.
+    #[error("the API server's answer lacks {0}")]
+    Lacking(&'static str),
+}
+
 fn shown(status: &StatusBody) -> &str {
     match (status.message.as_str(), status.reason.as_str()) {
         ("", "") => "nothing more",

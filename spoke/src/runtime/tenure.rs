@@ -14,7 +14,7 @@ use super::keeper::{self, Kept};
 use super::owner::{Input, Owner, Parts};
 use super::writers::{Inventories, Keeper};
 use super::{Context, limits};
-use crate::bootstrap::BootstrapError;
+use crate::kube::AskError;
 use crate::kube::accepted::Accepted;
 use crate::kube::inventory;
 use crate::kube::lease::Lease;
@@ -41,8 +41,8 @@ pub(super) enum TenureError {
     State(#[from] SecretError),
     #[error("the cluster administrator's limits cannot be read")]
     Limits(#[from] limits::LimitsError),
-    #[error("the cluster's own id cannot be read")]
-    Cluster(#[from] BootstrapError),
+    #[error("the namespace kube-system cannot be read, by whose UID the cluster is known")]
+    Cluster(#[from] AskError),
 }
 
 /// Runs one tenure.
@@ -80,7 +80,7 @@ pub(super) async fn run(context: &Context, mut shutdown: Shutdown) -> Result<End
 async fn work(context: &Context, shutdown: Shutdown) -> Result<(), TenureError> {
     let instance = context.instance.to_string();
     let secrets = Secrets::new(context.kube.clone(), &context.namespace, &instance);
-    let cluster_uid = crate::bootstrap::check::cluster_uid(&context.kube).await?;
+    let cluster_uid = crate::kube::cluster_uid(&context.kube).await?;
     let limits = limits::load(&context.kube, &context.namespace).await?;
     let (accepted, loaded) = Accepted::load(secrets.clone()).await?;
     for problem in &loaded.problems {
@@ -112,7 +112,7 @@ async fn work(context: &Context, shutdown: Shutdown) -> Result<(), TenureError> 
 
     let (inputs, queue) = mpsc::channel(INPUTS_MAX);
     let hub = Hub::new(context, secrets.clone(), cluster_uid, inputs.clone());
-    let _hub = AbortOnDropHandle::new(tokio::spawn(hub.run()));
+    let hub = AbortOnDropHandle::new(tokio::spawn(hub.run()));
     let parts = Parts {
         keeper: Keeper::start(accepted, inputs.clone()),
         inventories: Inventories::new(secrets, inventories, inputs.clone()),
@@ -122,6 +122,8 @@ async fn work(context: &Context, shutdown: Shutdown) -> Result<(), TenureError> 
     let mut owner = Owner::new(context, parts);
     owner.handle(Event::Started(Box::new(started)));
     owner.run(shutdown).await;
+    // Before the owner, whose end would look to it like a hub that does not read.
+    drop(hub);
     Ok(())
 }
 

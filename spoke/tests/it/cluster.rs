@@ -1,0 +1,78 @@
+//! An API server to test against: simkube, or the real one that is named.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use capstan_spoke::kube::{Access, Answer, Call, Kube};
+use serde_json::Value;
+
+/// Names a kubeconfig of a real API server.
+const VARIABLE: &str = "CAPSTAN_TEST_KUBECONFIG";
+
+pub(crate) struct Cluster {
+    pub(crate) access: Access,
+    /// The agent's namespace, and the prefix of every other of this test.
+    pub(crate) namespace: String,
+    pub(crate) kube: Kube,
+    _simulated: Option<(simkube::Running, tempfile::TempDir)>,
+}
+
+impl Cluster {
+    pub(crate) async fn start(test: &str) -> Self {
+        capstan_spoke::tls::install_provider();
+        let (path, simulated) = match std::env::var_os(VARIABLE) {
+            Some(path) => (PathBuf::from(path), None),
+            None => {
+                let running = simkube::Server::start(simkube::Options::default())
+                    .await
+                    .unwrap();
+                let dir = tempfile::tempdir().unwrap();
+                let path = dir.path().join("kubeconfig");
+                std::fs::write(&path, running.kubeconfig()).unwrap();
+                (path, Some((running, dir)))
+            }
+        };
+        let access = Access {
+            kubeconfig: Some(path),
+            context: None,
+        };
+        let config = access.administrator().await.unwrap();
+        let run = uuid::Uuid::new_v4().simple().to_string();
+        Self {
+            kube: Kube::new(config, Arc::default()).unwrap(),
+            access,
+            namespace: format!("{test}-{}", &run[..6]),
+            _simulated: simulated,
+        }
+    }
+
+    pub(crate) async fn call(&self, call: Call) -> Answer {
+        self.kube.call(call).await.unwrap()
+    }
+
+    pub(crate) async fn get(&self, path: &str) -> Option<Value> {
+        let answer = self.call(Call::get(path)).await;
+        answer.ok().then_some(answer.body)
+    }
+
+    /// Waits until an object is so; polling, because it is seen from outside.
+    pub(crate) async fn until(
+        &self,
+        path: &str,
+        is: impl Fn(Option<&Value>) -> bool,
+    ) -> Option<Value> {
+        let end = tokio::time::Instant::now() + std::time::Duration::from_secs(60);
+        let mut look = tokio::time::interval(std::time::Duration::from_millis(50));
+        loop {
+            let seen = self.get(path).await;
+            if is(seen.as_ref()) {
+                return seen;
+            }
+            assert!(
+                tokio::time::Instant::now() < end,
+                "waited in vain at {path}: {seen:#?}"
+            );
+            look.tick().await;
+        }
+    }
+}

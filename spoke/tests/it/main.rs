@@ -1,0 +1,10 @@
+//! The agent against an API server and a hub made for tests, over real TLS.
+//!
+//! The API server is simkube, or the real one whose kubeconfig `CAPSTAN_TEST_KUBECONFIG` names. Every test takes
+//! namespaces of its own.
+
+mod agent;
+mod bootstrap;
+mod cluster;
+mod hub;
+mod sync;
