@@ -26,7 +26,9 @@ pub(crate) fn from_engine(error: StatusError, served: &Served, name: &str) -> Ap
             Value::Object(entry)
         })
         .collect();
-    if error.code == 422 && !causes.is_empty() {
+    // Errors about a patch are about no object.
+    let anonymous = error.message.starts_with(" \"\"");
+    if error.code == 422 && !causes.is_empty() && !anonymous {
         details.insert("name".into(), json!(name));
         if !served.resource.group.is_empty() {
             details.insert("group".into(), json!(served.resource.group));

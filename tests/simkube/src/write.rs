@@ -142,14 +142,13 @@ pub(crate) fn update(
         object::set_revision(&mut new, object::revision(&live));
         return Ok(Arc::new(new));
     }
-    let stored = world.store.put(served.collection(), new);
-    if object::is_terminating(&stored) && is_released(served, &stored) {
-        return Ok(world
-            .store
-            .remove(served.collection(), key)
-            .unwrap_or(stored));
+    if object::is_terminating(&new) && is_released(served, &new) {
+        // The write that lets an object go is the deletion itself.
+        object::set_revision(&mut new, object::revision(&live));
+        world.store.remove(served.collection(), key);
+        return Ok(Arc::new(new));
     }
-    Ok(stored)
+    Ok(world.store.put(served.collection(), new))
 }
 
 /// Whether nothing holds a terminating object any more.
@@ -351,10 +350,8 @@ fn refuse_new_finalizers(served: &Served, old: &Value, new: &Value) -> Result<()
 
 /// Whether objects of a kind count their changes.
 pub(crate) fn has_generation(served: &Served) -> bool {
-    match served.schema() {
-        Some(schema) if schema.is_builtin() => schema.has_generation(),
-        _ => served.resource.generation != Generation::Never,
-    }
+    served.resource.generation != Generation::Never
+        || served.schema().is_some_and(schema::Schema::has_generation)
 }
 
 fn raises_generation(served: &Served, old: &Value, new: &Value) -> bool {

@@ -139,6 +139,23 @@ impl Call {
         })
     }
 
+    /// Decodes what a patch made of an object; a refusal echoes a strategic patch.
+    pub(crate) fn decode_patched(&self, value: Value, patch: Option<&Value>) -> Result<Input> {
+        let Some(schema) = self.served.schema() else {
+            return Ok(Input {
+                object: value,
+                warnings: Vec::new(),
+            });
+        };
+        let decoded = schema
+            .decode_patched(value, patch, self.validation()?)
+            .map_err(|error| errors::from_engine(error, &self.served, ""))?;
+        Ok(Input {
+            object: decoded.object,
+            warnings: decoded.warnings,
+        })
+    }
+
     /// Refuses duplicate fields, or says the warnings that they deserve.
     pub(crate) fn check_duplicates(&self, duplicates: &[String]) -> Result<Vec<String>> {
         let texts = duplicates

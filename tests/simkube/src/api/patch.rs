@@ -37,7 +37,6 @@ impl Format {
                     "application/json-patch+json",
                     "application/merge-patch+json",
                     "application/apply-patch+yaml",
-                    "application/apply-patch+cbor",
                 ],
             )),
             _ => {
@@ -96,10 +95,8 @@ fn edit(call: &Call, bytes: &[u8], format: Format) -> Result<Reply> {
         let old = kinds::convert(&call.served, &live);
         let changed = change(call, format, &old, &document.value)?;
         check_identity(call, &old, &changed)?;
-        let text = changed.to_string();
-        let input = call
-            .decode(changed)
-            .map_err(|error| undecodable(error, &text))?;
+        let echoed = (format == Format::Strategic).then_some(&document.value);
+        let input = call.decode_patched(changed, echoed)?;
         warnings.extend(input.warnings);
         escalation::check(
             &world.store,
@@ -111,16 +108,6 @@ fn edit(call: &Call, bytes: &[u8], format: Format) -> Result<Reply> {
         write::update(world, &call.served, &key, input.object, &writer)
     })?;
     Ok(encode::object(&call.served, call.form, 200, &stored).warn(&warnings))
-}
-
-/// What a patch made cannot be decoded: the real server says so about the whole outcome.
-fn undecodable(error: ApiError, changed: &str) -> ApiError {
-    let Some((_, why)) = error.message.split_once("strict decoding error: ") else {
-        return error;
-    };
-    let why = format!("strict decoding error: {why}");
-    let cause = Cause::invalid("patch", &json!(changed), &why);
-    ApiError::invalid("", "", "", &[cause])
 }
 
 /// A patch cannot make an object another one.

@@ -110,7 +110,7 @@ const ROWS: &[Row] = &[
     row(("rbac.authorization.k8s.io", V1, "rolebindings"), "RoleBinding", true, (NONE, NONE), (NONE, Never)),
     row(("rbac.authorization.k8s.io", V1, "roles"), "Role", true, (NONE, NONE), (NONE, Never)),
     row(("scheduling.k8s.io", V1, "priorityclasses"), "PriorityClass", false, (&["pc"], NONE), (NONE, Spec)),
-    row(("storage.k8s.io", V1, "csidrivers"), "CSIDriver", false, (NONE, NONE), (NONE, Spec)),
+    row(("storage.k8s.io", V1, "csidrivers"), "CSIDriver", false, (NONE, NONE), (NONE, Never)),
     row(("storage.k8s.io", V1, "csinodes"), "CSINode", false, (NONE, NONE), (NONE, Never)),
     row(("storage.k8s.io", V1, "storageclasses"), "StorageClass", false, (&["sc"], NONE), (NONE, Never)),
     row(("storage.k8s.io", V1, "volumeattachments"), "VolumeAttachment", false, (NONE, NONE), (STATUS, Never)),

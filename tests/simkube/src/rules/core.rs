@@ -136,7 +136,9 @@ pub(super) fn claim(world: &World, new: &mut Value, old: Option<&Value>) {
 pub(super) fn volume(new: &mut Value, old: Option<&Value>) {
     if old.is_none() {
         add_finalizer(new, "kubernetes.io/pv-protection");
-        object::set_root(new, "status", Some(json!({"phase": "Pending"})));
+        let now = crate::clock::now();
+        let status = json!({"phase": "Pending", "lastPhaseTransitionTime": now});
+        object::set_root(new, "status", Some(status));
     }
 }
 

@@ -25,9 +25,15 @@ pub(super) fn service(world: &World, new: &mut Value, old: Option<&Value>) -> Re
     let spec = object::child_mut(object::root_mut(new), "spec");
     let address = spec.get("clusterIP").cloned().unwrap_or_default();
     spec.insert("clusterIPs".into(), json!([address]));
-    spec.entry("ipFamilies").or_insert_with(|| json!(["IPv4"]));
+    // Nobody knows the families of addresses that somebody else will list.
+    let unknown = address == "None" && spec.get("selector").is_none_or(Value::is_null);
+    let (families, policy) = match unknown {
+        true => (json!(["IPv4", "IPv6"]), "RequireDualStack"),
+        false => (json!(["IPv4"]), "SingleStack"),
+    };
+    spec.entry("ipFamilies").or_insert(families);
     spec.entry("ipFamilyPolicy")
-        .or_insert_with(|| json!("SingleStack"));
+        .or_insert_with(|| json!(policy));
     if address != "None" {
         spec.entry("internalTrafficPolicy")
             .or_insert_with(|| json!("Cluster"));
