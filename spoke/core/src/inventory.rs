@@ -56,9 +56,12 @@ pub struct Row {
     /// A Job that finished well: that it vanishes afterwards is not drift.
     #[serde(default, skip_serializing_if = "is_false")]
     pub completed: bool,
-    /// Its bundle lets objects go instead of deleting them.
+    /// Let go, not deleted, when it leaves its bundle.
     #[serde(default, skip_serializing_if = "is_false")]
     pub orphan: bool,
+    /// Let go, not deleted, when its bundle leaves the cluster.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub orphan_with_bundle: bool,
 }
 
 /// The rows of one bundle, by object.

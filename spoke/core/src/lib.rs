@@ -27,6 +27,7 @@ pub mod ownership;
 pub mod plan;
 pub mod policy;
 pub mod refusal;
+pub mod report;
 pub mod timestamp;
 
 pub use agent::Agent;

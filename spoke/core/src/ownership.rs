@@ -164,16 +164,21 @@ pub enum Removal {
     },
 }
 
-/// What becomes of an object that the snapshot lacks, by its row alone.
+/// What becomes of an object that the snapshot lacks, by its row alone. `with_bundle`: the whole
+/// bundle left the cluster.
 #[must_use]
-pub fn removal(key: &ObjectKey, row: &Row) -> Removal {
+pub fn removal(key: &ObjectKey, row: &Row, with_bundle: bool) -> Removal {
+    let orphan = match with_bundle {
+        true => row.orphan_with_bundle,
+        false => row.orphan,
+    };
     let Some(uid) = row.uid.clone() else {
         return Removal::Resolve;
     };
     match row.origin {
         Origin::Intent => Removal::Resolve,
         Origin::Foreign => Removal::Release { uid },
-        Origin::Created | Origin::Adopted if row.orphan => Removal::Release { uid },
+        Origin::Created | Origin::Adopted if orphan => Removal::Release { uid },
         Origin::Created | Origin::Adopted if holds_foreign_content(key) && !row.confirmed => {
             Removal::Keep {
                 reason: "it may hold what others put there; annotate it with capstan.dev/prune: confirm before it is removed",

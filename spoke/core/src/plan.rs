@@ -25,8 +25,10 @@ pub struct Want {
     pub rank: Rank,
     /// Whether its removal is allowed though others may keep things in it.
     pub confirmed: bool,
-    /// Whether it is let go instead of deleted.
+    /// Whether it is let go instead of deleted when it leaves its bundle.
     pub orphan: bool,
+    /// The same when its bundle leaves the cluster.
+    pub orphan_with_bundle: bool,
     /// Such as `apps/v1`.
     pub api_version: String,
     /// What of it is nobody's drift; `None` where no rule says anything.
@@ -42,6 +44,8 @@ pub struct Plan {
     pub wants: BTreeMap<ObjectKey, (BundleName, Want)>,
     /// Which object of the snapshot defines a kind.
     pub definitions: BTreeMap<Kind, ObjectKey>,
+    /// Objects of the snapshot that could not be read, with their bundles: they stay as they are.
+    pub skipped: BTreeMap<ObjectKey, BundleName>,
 }
 
 /// Why a complete snapshot is not taken.
@@ -51,6 +55,31 @@ pub struct Unfit {
     pub reason: Reason,
     /// One sentence.
     pub detail: String,
+}
+
+/// Reads what can be read of a snapshot that was accepted before: content may be damaged.
+#[must_use]
+pub fn read_leniently(snapshot: &Snapshot, contents: &Contents) -> Plan {
+    let mut bundles = snapshot.bundles().clone();
+    bundles.retain(|_, digest| {
+        let content = contents.get(digest);
+        content.is_some_and(|content| BundlePolicy::from_bytes(content).is_ok())
+    });
+    let mut objects = snapshot.objects().clone();
+    objects.retain(|key, entry| {
+        let manifest = manifest(contents, entry.digest);
+        let read = manifest.is_ok_and(|m| ObjectKey::of(&m).as_ref() == Some(key));
+        read && bundles.contains_key(&entry.bundle)
+    });
+    let skipped = snapshot
+        .objects()
+        .iter()
+        .filter(|(key, _)| !objects.contains_key(*key))
+        .map(|(key, entry)| (key.clone(), entry.bundle.clone()))
+        .collect();
+    let readable = Snapshot::try_new(bundles, objects).unwrap_or_default();
+    let plan = read(&readable, contents).unwrap_or_default();
+    Plan { skipped, ..plan }
 }
 
 /// Reads every policy and every declaration of a snapshot.
@@ -76,10 +105,11 @@ pub fn read(snapshot: &Snapshot, contents: &Contents) -> Result<Plan, Unfit> {
                 detail: format!("the content named for {key} is another object"),
             });
         }
-        if key.kind == "CustomResourceDefinition" && key.group == "apiextensions.k8s.io" {
-            if let Some(kind) = defined(&manifest) {
-                plan.definitions.insert(kind, key.clone());
-            }
+        if key.kind == "CustomResourceDefinition"
+            && key.group == "apiextensions.k8s.io"
+            && let Some(kind) = defined(&manifest)
+        {
+            plan.definitions.insert(kind, key.clone());
         }
         let policy = &plan.policies[&entry.bundle];
         let want = want(key, entry.digest, &manifest, policy, scaled.contains(key));
@@ -123,6 +153,7 @@ fn want(
         rank: order::rank(key, manifest),
         confirmed: ownership::is_confirmed(manifest),
         orphan: policy.removal.object == Removal::Orphan,
+        orphan_with_bundle: policy.removal.bundle == Removal::Orphan,
         api_version: text("apiVersion").unwrap_or_default().to_owned(),
         rules: (rules != Rules::default()).then(|| Arc::new(rules)),
     }

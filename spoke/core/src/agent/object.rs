@@ -1,0 +1,281 @@
+//! What the agent knows of one object: what is wanted, what it owns, what it saw, what it is doing.
+
+use std::sync::Arc;
+
+use capstan_proto::drift::Drift;
+use capstan_proto::{BundleName, Digest, Health, Moment, Sync};
+
+use crate::effect::Ticket;
+use crate::health::{Then, Verdict};
+use crate::inventory::Row;
+use crate::limits::{FLIP_WINDOW_MS, FLIPS_MAX, FOUGHT_FIRST_MS, FOUGHT_LONGEST_MS};
+use crate::live::Observed;
+use crate::managed_fields::Entry;
+use crate::order::Rank;
+use crate::plan::Want;
+
+/// How much of a row is durable.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Saved {
+    /// Nothing.
+    #[default]
+    No,
+    /// That we mean to create it.
+    Intent,
+    /// Its UID.
+    Uid,
+}
+
+/// An event that came while a write was under way (K15).
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Held {
+    Observed(Box<Observed>),
+    Vanished,
+}
+
+/// What is wrong with a live object that was as declared before.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Broken {
+    /// Fields of ours, or our label, are not as they were.
+    Fields(Box<Observed>),
+    /// Another object carries our key.
+    Recreated(Box<Observed>),
+    /// It is gone.
+    Deleted,
+    /// A Secret moved without our write; what of it is not ours to read.
+    Moved(Box<Observed>),
+}
+
+impl Broken {
+    /// What was seen, where there was something to see.
+    pub(super) fn observed(&self) -> Option<&Observed> {
+        match self {
+            Self::Fields(seen) | Self::Recreated(seen) | Self::Moved(seen) => Some(seen),
+            Self::Deleted => None,
+        }
+    }
+}
+
+/// A drift that is being looked into or put back.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Breach {
+    pub(super) broken: Broken,
+    pub(super) seen_at: Moment,
+}
+
+/// How often an object was put back of late.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Flips {
+    heals: Vec<Moment>,
+    fights: u32,
+    until: Option<Moment>,
+}
+
+impl Flips {
+    /// Counts one more time; how often it was within the window, this time included.
+    pub(super) fn count(&mut self, now: Moment) -> u32 {
+        self.heals.retain(|at| now.since_ms(*at) < FLIP_WINDOW_MS);
+        self.heals.push(now);
+        u32::try_from(self.heals.len()).unwrap_or(u32::MAX)
+    }
+
+    /// Until when the object is left alone, if somebody fights us; asked before a heal.
+    pub(super) fn fought(&mut self, now: Moment) -> Option<Moment> {
+        if let Some(until) = self.until {
+            if now < until {
+                return Some(until);
+            }
+            self.until = None;
+            self.heals.clear();
+            return None;
+        }
+        self.heals.retain(|at| now.since_ms(*at) < FLIP_WINDOW_MS);
+        if self.heals.len() < FLIPS_MAX {
+            if self.heals.is_empty() {
+                self.fights = 0;
+            }
+            return None;
+        }
+        let wait = FOUGHT_FIRST_MS
+            .saturating_mul(1 << self.fights.min(10))
+            .min(FOUGHT_LONGEST_MS);
+        self.fights = self.fights.saturating_add(1);
+        self.until = Some(now.plus_ms(wait));
+        self.until
+    }
+
+    /// Whether it is left alone now.
+    pub(super) fn resting(&self, now: Moment) -> bool {
+        self.until.is_some_and(|until| now < until)
+    }
+}
+
+/// What is said of an object's sync.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct State {
+    pub(super) sync: Sync,
+    pub(super) reason: String,
+    pub(super) message: String,
+}
+
+impl State {
+    pub(super) fn new(sync: Sync, reason: &str, message: impl Into<String>) -> Self {
+        Self {
+            sync,
+            reason: reason.to_owned(),
+            message: message.into(),
+        }
+    }
+
+    pub(super) fn synced() -> Self {
+        Self::new(Sync::Synced, "", "")
+    }
+
+    pub(super) fn applying() -> Self {
+        Self::new(Sync::Applying, "", "")
+    }
+}
+
+/// One object that is wanted or owned.
+#[derive(Clone, Debug)]
+pub(super) struct Object {
+    /// Whose it is: the bundle that declares it, or whose inventory has it.
+    pub(super) bundle: BundleName,
+    /// What is wanted; `None` where the snapshot lacks it.
+    pub(super) want: Option<Want>,
+    /// What the inventory knows.
+    pub(super) row: Option<Row>,
+    /// How much of that is durable.
+    pub(super) saved: Saved,
+    /// Whether it must be read before it may be created: an earlier attempt may have succeeded.
+    pub(super) resolve: bool,
+    /// It was ours before it vanished: who carries its key now recreated it.
+    pub(super) recreating: bool,
+    /// The declaration that was tried last.
+    pub(super) tried: Option<Digest>,
+    /// The rank at which its first attempt keeps others waiting.
+    pub(super) trying: Option<Rank>,
+    /// The call under way.
+    pub(super) call: Option<Ticket>,
+    /// What came meanwhile.
+    pub(super) held: Option<Held>,
+    /// Resource version up to which everything is known.
+    pub(super) settled: u64,
+    /// It is being deleted, by whomever (K18).
+    pub(super) terminating: bool,
+    /// What is wrong with it.
+    pub(super) breach: Option<Box<Breach>>,
+    /// Who owns what, where rules ask for it.
+    pub(super) owners: Option<Arc<[Entry]>>,
+    /// How often it was put back.
+    pub(super) flips: Flips,
+    /// Its latest drift.
+    pub(super) drift: Option<Box<Drift>>,
+    /// Failed attempts since the last success.
+    pub(super) attempts: u32,
+    /// Not before this it is tried again.
+    pub(super) retry_at: Option<Moment>,
+    /// Last time its values were read because its version moved.
+    pub(super) checked_at: Option<Moment>,
+    /// Its values are to be read once the rate allows it.
+    pub(super) check_due: bool,
+    /// Trying again helps nobody until the declaration changes.
+    pub(super) gave_up: bool,
+    /// When its present declaration was applied.
+    pub(super) applied_at: Moment,
+    /// What is said of its sync.
+    pub(super) state: State,
+    /// What is said of its health.
+    pub(super) verdict: Verdict,
+    /// Since when it is Progressing.
+    pub(super) progressing_since: Option<Moment>,
+    /// The deletion was asked for.
+    pub(super) deletion_sent: bool,
+}
+
+impl Object {
+    pub(super) fn new(bundle: BundleName, want: Option<Want>, row: Option<Row>) -> Self {
+        Self {
+            bundle,
+            want,
+            row,
+            saved: Saved::No,
+            resolve: false,
+            recreating: false,
+            tried: None,
+            trying: None,
+            call: None,
+            held: None,
+            settled: 0,
+            terminating: false,
+            breach: None,
+            owners: None,
+            flips: Flips::default(),
+            drift: None,
+            attempts: 0,
+            retry_at: None,
+            checked_at: None,
+            check_due: false,
+            gave_up: false,
+            applied_at: Moment::default(),
+            state: State::applying(),
+            verdict: Verdict::new(Health::Missing, "NotApplied", "it was not applied yet"),
+            progressing_since: None,
+            deletion_sent: false,
+        }
+    }
+
+    /// The UID that the inventory has for it.
+    pub(super) fn uid(&self) -> Option<&str> {
+        self.row.as_ref()?.uid.as_deref()
+    }
+
+    /// Whether what was last applied is what is wanted.
+    pub(super) fn is_applied(&self) -> bool {
+        let applied = self.row.as_ref().filter(|row| row.uid.is_some());
+        match (&self.want, applied) {
+            (Some(want), Some(row)) => row.digest == Some(want.digest),
+            _ => false,
+        }
+    }
+
+    /// Whether nothing keeps what waits for it waiting.
+    pub(super) fn is_good(&self) -> bool {
+        let works = matches!(self.verdict.health, Health::Healthy | Health::Suspended);
+        self.is_synced() && works
+    }
+
+    /// Whether it says what is declared.
+    pub(super) fn is_synced(&self) -> bool {
+        self.state.sync == Sync::Synced && self.is_applied()
+    }
+
+    /// Takes a judgement; keeps since when it is Progressing, and adds the bundle's own deadline.
+    pub(super) fn judge(&mut self, mut verdict: Verdict, timeout_ms: u64, now: Moment) {
+        if verdict.health == Health::Progressing {
+            let since = *self.progressing_since.get_or_insert(now);
+            let deadline = since.plus_ms(timeout_ms);
+            if verdict.then.is_none_or(|then| then.at > deadline) {
+                verdict = verdict.until(deadline, now);
+            }
+        } else if verdict.health != Health::Degraded {
+            self.progressing_since = None;
+        }
+        self.verdict = verdict;
+    }
+
+    /// What time made of its health; whether that changed something.
+    pub(super) fn age(&mut self, now: Moment) -> bool {
+        match self.verdict.then {
+            Some(Then { at, health }) if now >= at => {
+                self.verdict.health = health;
+                self.verdict.then = None;
+                if health == Health::Healthy {
+                    self.progressing_since = None;
+                }
+                true
+            }
+            _ => false,
+        }
+    }
+}

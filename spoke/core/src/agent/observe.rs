@@ -1,0 +1,316 @@
+//! What the watches say: our own writes are told from others', and theirs from drift.
+//!
+//! Ownership tells first, values decide. A write that leaves our entry and the generation alone costs
+//! nothing; everything else is looked at.
+
+use std::collections::BTreeSet;
+
+use capstan_proto::{Moment, ObjectKey, Sync};
+
+use super::Agent;
+use super::answer::{baseline, remember_owners};
+use super::object::{Broken, Held, State};
+use crate::drift::projection_digest;
+use crate::inventory::{Origin, Row};
+use crate::kind::Kind;
+use crate::limits::{RETRY_LONGEST_MS, VALUE_CHECK_MIN_MS, VALUE_PASS_MS};
+use crate::live::Observed;
+use crate::managed_fields;
+use crate::ownership;
+
+use super::timer::Timer;
+
+/// Where a state of an object comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Source {
+    /// A watch or a list, which may be late.
+    Watched,
+    /// An answer to our question.
+    Asked,
+}
+
+/// What a live object means for its declaration.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Finding {
+    /// As it was.
+    Same,
+    /// Its values have to be read to tell.
+    Unclear,
+    /// Not as it was.
+    Broken,
+}
+
+impl Agent {
+    pub(super) fn on_listed(&mut self, kind: &Kind, objects: Vec<Observed>) {
+        let Some(state) = self.kinds.get_mut(kind) else {
+            return;
+        };
+        state.listed = true;
+        state.problem = None;
+        let present: BTreeSet<_> = objects.iter().map(|seen| seen.key.clone()).collect();
+        for seen in objects {
+            self.on_observed(seen);
+        }
+        for key in self.keys_of(kind) {
+            if !present.contains(&key) {
+                self.missed(&key);
+            }
+        }
+        self.schedule_relist(kind);
+        self.refreshed(Some(kind));
+    }
+
+    /// A list or a watch lacks an object: that is a question, not an answer (K3).
+    fn missed(&mut self, key: &ObjectKey) {
+        let Some(object) = self.objects.get_mut(key) else {
+            return;
+        };
+        if object.uid().is_none() {
+            return;
+        }
+        if object.call.is_some() {
+            object.held = Some(Held::Vanished);
+        } else {
+            self.work.questions.insert(key.clone());
+        }
+    }
+
+    pub(super) fn on_vanished(&mut self, key: &ObjectKey, uid: &str, resource_version: u64) {
+        let object = self.objects.get(key);
+        let ours = object.is_some_and(|object| object.uid() == Some(uid));
+        let late = object.is_some_and(|o| resource_version != 0 && resource_version <= o.settled);
+        if ours && !late {
+            self.missed(key);
+        }
+    }
+
+    pub(super) fn on_observed(&mut self, seen: Observed) {
+        let key = seen.key.clone();
+        let Some(object) = self.objects.get_mut(&key) else {
+            return;
+        };
+        if object.call.is_some() {
+            let newer = match &object.held {
+                Some(Held::Observed(held)) => held.resource_version <= seen.resource_version,
+                Some(Held::Vanished) | None => true,
+            };
+            if newer {
+                object.held = Some(Held::Observed(Box::new(seen)));
+            }
+            return;
+        }
+        self.see(&key, seen, Source::Watched);
+    }
+
+    /// Looks at a state of an object while no call for it is under way.
+    pub(super) fn see(&mut self, key: &ObjectKey, seen: Observed, source: Source) {
+        let Some(object) = self.objects.get_mut(key) else {
+            return;
+        };
+        let Some(uid) = object.uid().map(ToOwned::to_owned) else {
+            if source == Source::Asked {
+                self.see_intended(key, seen);
+            }
+            return;
+        };
+        if uid != seen.uid {
+            self.see_other(key, seen);
+            return;
+        }
+        if source == Source::Watched && seen.resource_version < object.settled {
+            return;
+        }
+        let known = seen.resource_version == object.settled && source == Source::Watched;
+        object.settled = seen.resource_version;
+        object.checked_at = match source {
+            Source::Asked => Some(self.now),
+            Source::Watched => object.checked_at,
+        };
+        remember_owners(object, &seen);
+        if seen.deleting {
+            self.see_deletion(key, &seen);
+            return;
+        }
+        object.terminating = false;
+        self.judge_health(key, &seen);
+        let applied = self.objects.get(key).is_some_and(super::Object::is_applied);
+        if !applied {
+            return;
+        }
+        if known {
+            self.verified(key);
+            return;
+        }
+        match self.find(key, &seen) {
+            Finding::Same => {
+                self.rebase(key, &seen);
+                self.verified(key);
+            }
+            Finding::Broken => self.breach(key, Broken::Fields(Box::new(seen))),
+            Finding::Unclear => self.check_later(key, seen),
+        }
+    }
+
+    fn find(&self, key: &ObjectKey, seen: &Observed) -> Finding {
+        let object = &self.objects[key];
+        let row = object.row.as_ref().expect("an applied object has a row");
+        let labelled = seen.bundle_label.as_deref() == Some(object.bundle.to_string().as_str());
+        let hash = managed_fields::our_hash(&seen.body);
+        if hash.is_none() || !labelled {
+            return Finding::Broken;
+        }
+        let same_entry = hash == row.entry;
+        let same_generation = seen.generation.is_some() && seen.generation == row.generation;
+        if same_entry && same_generation {
+            return Finding::Same;
+        }
+        let entry = managed_fields::ours(&seen.body).expect("its hash was there");
+        let covered = |manifest| entry.fields.covers_manifest(&manifest);
+        if !same_entry && !self.expected(key).is_none_or(covered) {
+            return Finding::Broken;
+        }
+        match row.values {
+            Some(values) if seen.full => {
+                let same = projection_digest(&entry.fields, &seen.body) == values;
+                if same { Finding::Same } else { Finding::Broken }
+            }
+            None if seen.full => Finding::Same,
+            _ => Finding::Unclear,
+        }
+    }
+
+    /// What was seen is as it should be: it is what counts as unchanged from now on.
+    fn rebase(&mut self, key: &ObjectKey, seen: &Observed) {
+        let Some(object) = self.objects.get_mut(key) else {
+            return;
+        };
+        let Some(row) = &mut object.row else {
+            return;
+        };
+        let before = (row.entry, row.generation, row.values);
+        let values = row.values;
+        baseline(row, seen);
+        row.values = row.values.or(values);
+        if before != (row.entry, row.generation, row.values) {
+            let bundle = object.bundle.clone();
+            self.inventory_changed(&bundle, false);
+        }
+    }
+
+    /// The object is as declared.
+    pub(super) fn verified(&mut self, key: &ObjectKey) {
+        let now = self.now;
+        self.change(key, |object| {
+            object.breach = None;
+            if object.state.sync != Sync::Synced {
+                object.state = State::synced();
+            }
+            if let Some(drift) = &mut object.drift
+                && drift.settled_at.is_none()
+            {
+                drift.outcome = capstan_proto::drift::Outcome::Healed;
+                drift.settled_at = Some(now);
+            }
+        });
+    }
+
+    /// Its version moved and metadata alone cannot tell why: its values are read, at a bounded rate.
+    fn check_later(&mut self, key: &ObjectKey, seen: Observed) {
+        let now = self.now;
+        let Some(object) = self.objects.get_mut(key) else {
+            return;
+        };
+        let next = object.checked_at.map(|at| at.plus_ms(VALUE_CHECK_MIN_MS));
+        if let Some(next) = next.filter(|next| now < *next) {
+            object.check_due = true;
+            self.wake_object(key, next);
+            return;
+        }
+        object.checked_at = Some(now);
+        object.check_due = false;
+        if Kind::of(key).is_secret() {
+            self.breach(key, Broken::Moved(Box::new(seen)));
+        } else {
+            self.work.questions.insert(key.clone());
+        }
+    }
+
+    /// An object that the inventory only knows as an intent is there.
+    fn see_intended(&mut self, key: &ObjectKey, seen: Observed) {
+        let Some(object) = self.objects.get_mut(key) else {
+            return;
+        };
+        let labelled = seen.bundle_label.as_deref() == Some(object.bundle.to_string().as_str());
+        if !(labelled && ownership::created_by_us(&seen.body)) {
+            self.on_foreign(key, seen);
+            return;
+        }
+        let row = object.row.get_or_insert_with(Row::default);
+        row.uid = Some(seen.uid);
+        row.origin = Origin::Created;
+        object.resolve = false;
+        object.settled = seen.resource_version;
+        let bundle = object.bundle.clone();
+        self.inventory_changed(&bundle, true);
+        self.change(key, |_| {});
+    }
+
+    /// Another object carries our key.
+    fn see_other(&mut self, key: &ObjectKey, seen: Observed) {
+        let object = &self.objects[key];
+        if object.want.is_none() {
+            // Ours is gone; this one was never ours.
+            self.drop_row(key);
+            self.forget_if_done(key);
+            return;
+        }
+        if seen.deleting {
+            self.see_deletion(key, &seen);
+            return;
+        }
+        self.breach(key, Broken::Recreated(Box::new(seen)));
+    }
+
+    fn see_deletion(&mut self, key: &ObjectKey, seen: &Observed) {
+        if let Some(object) = self.objects.get_mut(key) {
+            object.terminating = true;
+        }
+        self.judge_health(key, seen);
+        let wanted = self
+            .objects
+            .get(key)
+            .is_some_and(|object| object.want.is_some());
+        if wanted {
+            let words = "it is being deleted; it is made anew afterwards";
+            self.say(key, State::new(Sync::Applying, "Terminating", words));
+        }
+        let at = self.now.plus_ms(RETRY_LONGEST_MS / 2);
+        self.wake_object(key, at);
+    }
+
+    /// The daily value pass: one object at a time, all of them within a day.
+    pub(super) fn next_value_check(&mut self) {
+        let after = self.value_cursor.take();
+        let applied = |(_, object): &(&ObjectKey, &super::Object)| object.is_applied();
+        let count = self.objects.len().max(1);
+        let next = match &after {
+            Some(after) => {
+                let above = (std::ops::Bound::Excluded(after), std::ops::Bound::Unbounded);
+                self.objects.range::<ObjectKey, _>(above).find(applied)
+            }
+            None => self.objects.iter().find(applied),
+        };
+        let next = next.map(|(key, _)| key.clone());
+        if let Some(key) = &next
+            && !Kind::of(key).is_secret()
+        {
+            self.work.questions.insert(key.clone());
+        }
+        self.value_cursor = next;
+        let step = VALUE_PASS_MS / u64::try_from(count).unwrap_or(1);
+        let at: Moment = self
+            .now
+            .plus_ms(step / 2 + self.jitter.draw() % step.max(1));
+        self.timers.set(at, Timer::Values);
+    }
+}

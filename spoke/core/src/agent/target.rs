@@ -1,0 +1,446 @@
+//! What is being brought about: taking a snapshot, making it durable, beginning again after a restart.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use capstan_proto::delta::receiver::{Receiver, Verified};
+use capstan_proto::{BundleName, Digest, ObjectKey, Snapshot, Sync, Triple};
+
+use super::Agent;
+use super::bundle::{Bundle, Tally};
+use super::object::{Object, Saved, State};
+use super::schedule::Helper;
+use super::timer::Timer;
+use crate::backoff::{self, Jitter};
+use crate::effect::{Decision, Effect, Store, ToHub};
+use crate::event::Started;
+use crate::head::Head;
+use crate::inventory::{Row, Rows};
+use crate::kind::Kind;
+use crate::limits::VALUE_PASS_MS;
+use crate::plan::{self, Plan, Want};
+
+/// The snapshot that is being brought about.
+#[derive(Debug)]
+pub(super) struct Target {
+    pub(super) head: Head,
+    pub(super) snapshot: Snapshot,
+    /// Whether it outlives the process.
+    pub(super) durable: bool,
+    /// Contents that are not stored yet.
+    pub(super) fresh: BTreeSet<Digest>,
+    /// The session in which it was offered; 0 for one that was stored.
+    pub(super) session: u64,
+    pub(super) store_attempts: u32,
+    /// All that it removes is within the budget, or approved.
+    pub(super) removals_allowed: bool,
+    /// Which object defines a kind.
+    pub(super) definitions: BTreeMap<Kind, ObjectKey>,
+}
+
+impl Target {
+    pub(super) fn triple(&self) -> Triple {
+        self.head.triple
+    }
+}
+
+impl Agent {
+    pub(super) fn on_started(&mut self, started: Started) {
+        self.started = true;
+        self.jitter = Jitter::new(started.seed);
+        self.local = started.limits;
+        self.contents = started.contents;
+        let fits = |head: &Head, snapshot: &Snapshot| head.triple.digest == snapshot.digest();
+        let held = started
+            .head
+            .zip(started.snapshot)
+            .filter(|(head, snapshot)| fits(head, snapshot));
+        self.link.barren = held.is_none();
+        self.load_inventory(
+            started.inventory,
+            held.as_ref().map(|(_, snapshot)| snapshot),
+        );
+        let Some((head, snapshot)) = held else {
+            self.watches_changed = true;
+            return;
+        };
+        self.link.receiver = Receiver::new(Some((head.triple, snapshot.clone())));
+        let plan = plan::read_leniently(&snapshot, &self.contents);
+        let target = Target {
+            head,
+            snapshot,
+            durable: true,
+            fresh: BTreeSet::new(),
+            session: 0,
+            store_attempts: 0,
+            removals_allowed: false,
+            definitions: plan.definitions.clone(),
+        };
+        self.target = Some(target);
+        self.bring_about(plan);
+        let unverified = self
+            .objects
+            .iter()
+            .filter(|(_, object)| object.is_applied());
+        let unverified: Vec<_> = unverified.map(|(key, _)| key.clone()).collect();
+        for key in unverified {
+            let words = "it was not looked at since the agent started";
+            self.say(&key, State::new(Sync::Unknown, "NotVerified", words));
+        }
+        self.timers
+            .set(self.now.plus_ms(VALUE_PASS_MS), Timer::Values);
+    }
+
+    fn load_inventory(
+        &mut self,
+        inventory: BTreeMap<BundleName, Rows>,
+        snapshot: Option<&Snapshot>,
+    ) {
+        for (bundle, rows) in inventory {
+            self.bundles
+                .entry(bundle.clone())
+                .or_default()
+                .writer
+                .stored = true;
+            for (key, row) in rows {
+                let wanted_by = snapshot
+                    .and_then(|s| s.objects().get(&key))
+                    .map(|e| &e.bundle);
+                let better = match self.objects.get(&key) {
+                    None => true,
+                    Some(_) if wanted_by == Some(&bundle) => true,
+                    Some(known) => known.uid().is_none() && row.uid.is_some(),
+                };
+                if better {
+                    self.objects.insert(key, loaded(bundle.clone(), row));
+                }
+            }
+        }
+    }
+
+    /// A verified offer whose content is complete: from now on it is what is wanted.
+    pub(super) fn aim(&mut self, offer: Verified, plan: Plan) {
+        let unsettled = self.target.as_ref().is_some_and(|target| !target.durable);
+        let changed = offer
+            .snapshot
+            .objects()
+            .iter()
+            .filter(|(key, entry)| {
+                let known = self
+                    .objects
+                    .get(*key)
+                    .and_then(|object| object.want.as_ref());
+                known.map(|want| want.digest) != Some(entry.digest)
+            })
+            .count();
+        self.log(Decision::Taken {
+            snapshot: offer.triple,
+            objects: offer.snapshot.objects().len(),
+            changed,
+        });
+        let stored: BTreeSet<_> = match &self.target {
+            Some(target) if target.durable => target.snapshot.contents().collect(),
+            _ => BTreeSet::new(),
+        };
+        let fresh = offer
+            .snapshot
+            .contents()
+            .filter(|digest| !stored.contains(digest));
+        let fresh = fresh.collect();
+        // What is held may have changed while the offer was collected, and without a head nobody can
+        // say what the inventory was made for: then nothing is pruned.
+        let follows_held =
+            offer.follows_held && !unsettled && !(self.link.barren && !self.objects.is_empty());
+        self.target = Some(Target {
+            head: Head {
+                triple: offer.triple,
+                receipt: Vec::new(),
+                follows_held,
+                approvals: offer.approvals,
+                stamps: offer.stamps,
+            },
+            snapshot: offer.snapshot,
+            durable: false,
+            fresh,
+            session: self.link.session,
+            store_attempts: 0,
+            removals_allowed: false,
+            definitions: plan.definitions.clone(),
+        });
+        self.store();
+        self.bring_about(plan);
+    }
+
+    /// Makes the target durable.
+    pub(super) fn store(&mut self) {
+        let Some(target) = self.target.as_ref().filter(|target| !target.durable) else {
+            return;
+        };
+        let fresh = target.fresh.iter();
+        let contents = fresh
+            .filter_map(|digest| Some((*digest, self.contents.get(digest)?.clone())))
+            .collect();
+        self.out.push(Effect::Store(Box::new(Store {
+            head: target.head.clone(),
+            snapshot: target.snapshot.clone(),
+            contents,
+        })));
+    }
+
+    pub(super) fn on_stored(&mut self, triple: Triple) {
+        let Some(target) = self
+            .target
+            .as_mut()
+            .filter(|target| target.triple() == triple)
+        else {
+            return;
+        };
+        if target.durable {
+            return;
+        }
+        target.durable = true;
+        target.fresh.clear();
+        let snapshot = target.snapshot.clone();
+        self.link.receiver.commit(triple, snapshot);
+        self.link.barren = false;
+        self.send(ToHub::Accept(triple));
+        self.intend();
+        self.forget_contents();
+    }
+
+    pub(super) fn on_store_failed(&mut self, triple: Triple, problem: String) {
+        let random = self.jitter.draw();
+        let Some(target) = self
+            .target
+            .as_mut()
+            .filter(|target| target.triple() == triple)
+        else {
+            return;
+        };
+        let wait = backoff::wait_ms(target.store_attempts, random, None);
+        target.store_attempts = target.store_attempts.saturating_add(1);
+        self.timers.set(self.now.plus_ms(wait), Timer::Store);
+        self.log(Decision::NotStored {
+            what: format!("snapshot {triple}"),
+            problem,
+        });
+    }
+
+    /// Contents that neither the target nor anything that was applied names any more.
+    pub(super) fn forget_contents(&mut self) {
+        let mut needed: BTreeSet<Digest> = BTreeSet::new();
+        if let Some(target) = &self.target {
+            needed.extend(target.snapshot.contents());
+        }
+        let rows = self
+            .objects
+            .values()
+            .filter_map(|object| object.row.as_ref());
+        needed.extend(rows.filter_map(|row| row.digest));
+        self.contents.retain(|digest, _| needed.contains(digest));
+    }
+
+    /// Damaged content of the held snapshot arrived: everything is read again.
+    pub(super) fn mend(&mut self) {
+        if self.skipped.is_empty() {
+            return;
+        }
+        let Some(target) = &mut self.target else {
+            return;
+        };
+        let plan = plan::read_leniently(&target.snapshot, &self.contents);
+        target.definitions.clone_from(&plan.definitions);
+        self.bring_about(plan);
+    }
+
+    /// Sets what is wanted to what a plan says, and keeps everything that did not change.
+    fn bring_about(&mut self, plan: Plan) {
+        self.unwant(&plan);
+        self.skipped.clone_from(&plan.skipped);
+        for bundle in self.bundles.values_mut() {
+            bundle.policy = None;
+            bundle.members.clear();
+        }
+        for (name, policy) in plan.policies {
+            self.bundles.entry(name).or_default().policy = Some(policy);
+        }
+        for (key, (bundle, want)) in plan.wants {
+            self.want(key, bundle, want);
+        }
+        self.order_work();
+        self.work.leaving = self.leaving().count();
+        self.work.not_pruning = None;
+        self.need_namespaces();
+        self.drop_empty_bundles();
+        self.touch_all_reports();
+        self.watches_changed = true;
+        if self.target.as_ref().is_some_and(|target| target.durable) {
+            self.intend();
+        }
+    }
+
+    fn unwant(&mut self, plan: &Plan) {
+        let gone: Vec<_> = self
+            .objects
+            .iter()
+            .filter(|(key, object)| object.want.is_some() && !plan.wants.contains_key(*key))
+            .map(|(key, _)| key.clone())
+            .collect();
+        for key in gone {
+            let object = self.objects.get_mut(&key).expect("it was listed just now");
+            object.want = None;
+            object.breach = None;
+            object.attempts = 0;
+            object.retry_at = None;
+            object.state = State::new(Sync::Applying, "Leaving", "the snapshot lacks it");
+            if object.row.is_none() && object.call.is_none() {
+                self.objects.remove(&key);
+            }
+        }
+    }
+
+    fn want(&mut self, key: ObjectKey, bundle: BundleName, want: Want) {
+        let members = &mut self.bundles.entry(bundle.clone()).or_default().members;
+        members.insert(key.clone());
+        let Some(object) = self.objects.get_mut(&key) else {
+            self.objects
+                .insert(key, Object::new(bundle, Some(want), None));
+            return;
+        };
+        let before = object.want.as_ref().map(|want| want.digest);
+        if before != Some(want.digest) {
+            object.attempts = 0;
+            object.retry_at = None;
+            object.tried = None;
+            object.gave_up = false;
+            object.deletion_sent = false;
+            object.state = State::applying();
+        }
+        let from = std::mem::replace(&mut object.bundle, bundle.clone());
+        let rewrite = object.row.as_mut().is_some_and(|row| {
+            let flags = (row.confirmed, row.orphan, row.orphan_with_bundle);
+            row.confirmed = want.confirmed;
+            row.orphan = want.orphan;
+            row.orphan_with_bundle = want.orphan_with_bundle;
+            flags != (row.confirmed, row.orphan, row.orphan_with_bundle)
+        });
+        let changed = before != Some(want.digest);
+        object.want = Some(want);
+        let applied = object.is_applied();
+        if changed && applied && self.is_listed(&Kind::of(&key)) {
+            // No list is to come that would tell whether it still is as it was applied.
+            self.work.questions.insert(key.clone());
+        }
+        if from != bundle {
+            self.hand_over(&key, &from, &bundle);
+        } else if rewrite {
+            self.inventory_changed(&bundle, false);
+        }
+    }
+
+    fn order_work(&mut self) {
+        for bundle in self.bundles.values_mut() {
+            bundle.todo.clear();
+            bundle.trying.clear();
+            bundle.tallies.clear();
+        }
+        self.work.blocked.clear();
+        self.work.blocked_kinds.clear();
+        for (key, object) in &mut self.objects {
+            let Some(bundle) = self.bundles.get_mut(&object.bundle) else {
+                continue;
+            };
+            let Some(want) = &object.want else {
+                object.trying = None;
+                continue;
+            };
+            let tally: &mut Tally = bundle.tallies.entry(want.rank.wave).or_default();
+            tally.bad += usize::from(!object.is_good());
+            tally.unsynced += usize::from(!object.is_synced());
+            let fresh = object.tried != Some(want.digest);
+            object.trying = object.trying.map(|_| want.rank);
+            if object.trying.is_some() {
+                *bundle.trying.entry(want.rank).or_default() += 1;
+            } else if fresh && !object.is_applied() {
+                bundle.plan(want.rank, key.clone());
+            }
+        }
+    }
+
+    /// Writes down what is to be created, before anything is (union of old and new).
+    fn intend(&mut self) {
+        let mut changed = BTreeSet::new();
+        for object in self.objects.values_mut() {
+            if object.want.is_some() && object.row.is_none() {
+                object.row = Some(Row::default());
+                object.saved = Saved::No;
+                changed.insert(object.bundle.clone());
+            }
+        }
+        for bundle in changed {
+            self.inventory_changed(&bundle, true);
+        }
+    }
+
+    fn need_namespaces(&mut self) {
+        let namespace = |name: &str| ObjectKey {
+            group: String::new(),
+            kind: "Namespace".to_owned(),
+            namespace: String::new(),
+            name: name.to_owned(),
+        };
+        let policies = self
+            .bundles
+            .values()
+            .filter_map(|bundle| bundle.policy.as_ref());
+        let asked: BTreeSet<_> = policies
+            .filter_map(|policy| policy.create_namespace.clone())
+            .filter(|name| {
+                let declared = self.objects.get(&namespace(name));
+                declared.is_none_or(|object| object.want.is_none())
+            })
+            .collect();
+        self.namespaces.retain(|name, _| asked.contains(name));
+        for name in asked {
+            self.namespaces
+                .entry(name.clone())
+                .or_insert_with(Helper::default);
+            self.work.namespaces.insert(name);
+        }
+    }
+
+    /// A bundle that is neither wanted nor owns anything is gone.
+    pub(super) fn drop_empty_bundles(&mut self) {
+        let alive: BTreeSet<_> = self.objects.values().map(|object| &object.bundle).collect();
+        let skipped: BTreeSet<_> = self.skipped.values().collect();
+        let gone: Vec<_> = self
+            .bundles
+            .iter()
+            .filter(|(name, bundle): &(&BundleName, &Bundle)| {
+                bundle.policy.is_none()
+                    && !alive.contains(name)
+                    && !skipped.contains(name)
+                    && !bundle.writer.stored
+                    && bundle.writer.under_way.is_none()
+            })
+            .map(|(name, _)| name.clone())
+            .collect();
+        for name in gone {
+            self.bundles.remove(&name);
+            self.reporter.touch(&name);
+            self.wake_reporter();
+        }
+    }
+}
+
+fn loaded(bundle: BundleName, row: Row) -> Object {
+    let mut object = Object::new(bundle, None, None);
+    object.settled = row.resource_version;
+    object.resolve = row.uid.is_none();
+    object.saved = match row.uid {
+        Some(_) => Saved::Uid,
+        None => Saved::Intent,
+    };
+    object.tried = None;
+    object.row = Some(row);
+    object
+}

@@ -1,0 +1,11 @@
+//! The agent against a small model of an API server and a hub: scenarios, rules, properties.
+
+mod cluster;
+mod drift;
+mod hub;
+mod property;
+mod prune;
+mod restart;
+mod rollout;
+mod rules;
+mod world;

@@ -1,0 +1,248 @@
+//! The rules that guard against harm, one by one.
+
+use capstan_proto::drift::Outcome;
+use capstan_proto::{Health, Sync};
+use serde_json::json;
+
+use super::world::{World, bundle, config, deployment, key};
+use crate::effect::{Effect, Request};
+use crate::event::Event;
+
+#[test]
+fn k1_a_rewritten_value_under_an_unchanged_entry_is_found_by_its_generation() {
+    let mut world = World::started();
+    let web = deployment("web", 2);
+    world.deploy(&[bundle("web", vec![web.clone()])]);
+    world.calls();
+    world
+        .cluster
+        .rewrite(&key(&web), |body| body["spec"]["replicas"] = json!(5));
+    world.handle(Event::Tick);
+    assert_eq!(world.calls(), ["force Deployment/web"]);
+    world.pass(200);
+    assert_eq!(world.drift("web").fields[0].path, ".spec.replicas");
+}
+
+#[test]
+fn k1_a_rewritten_value_without_generation_costs_one_read() {
+    let mut world = World::started();
+    let a = config("a", "1");
+    world.deploy(&[bundle("web", vec![a.clone()])]);
+    world.calls();
+    world
+        .cluster
+        .rewrite(&key(&a), |body| body["data"]["key"] = json!("x"));
+    world.handle(Event::Tick);
+    assert_eq!(world.calls(), ["get ConfigMap/a", "force ConfigMap/a"]);
+}
+
+#[test]
+fn k1_reads_because_a_version_moved_are_rate_limited() {
+    let mut world = World::started();
+    let a = config("a", "1");
+    world.deploy(&[bundle("web", vec![a.clone()])]);
+    world.calls();
+    for round in 0..50 {
+        world.edit(&key(&a), "other", |body| {
+            body["metadata"]["annotations"]["n"] = json!(round.to_string())
+        });
+        world.pass(100);
+    }
+    assert_eq!(world.calls(), ["get ConfigMap/a"]);
+    world.pass(10_000);
+    assert_eq!(world.calls(), ["get ConfigMap/a"]);
+}
+
+#[test]
+fn k3_a_removed_label_is_no_deletion() {
+    let mut world = World::started();
+    let a = config("a", "1");
+    world.deploy(&[bundle("web", vec![a.clone()])]);
+    let uid = world.cluster.uid(&key(&a)).to_owned();
+    world.calls();
+    world.edit(&key(&a), "kubectl", |body| {
+        body["metadata"]["labels"]
+            .as_object_mut()
+            .unwrap()
+            .remove("capstan.dev/bundle");
+    });
+    assert_eq!(world.calls(), ["get ConfigMap/a", "force ConfigMap/a"]);
+    assert!(world.cluster.has_label(&key(&a)));
+    assert_eq!(world.cluster.uid(&key(&a)), uid);
+    world.pass(200);
+    assert_eq!(
+        world.drift("web").fields[0].path,
+        ".metadata.labels.capstan.dev/bundle"
+    );
+}
+
+#[test]
+fn k3_a_relist_asks_for_every_object_that_it_lacks() {
+    let mut world = World::started();
+    let a = config("a", "1");
+    world.deploy(&[bundle("web", vec![a.clone(), config("b", "1")])]);
+    world.silent = true;
+    world.remove(&key(&a));
+    world.calls();
+    world.relist(&crate::kind::Kind::new("", "ConfigMap"));
+    assert_eq!(world.calls(), ["get ConfigMap/a", "apply ConfigMap/a"]);
+}
+
+#[test]
+fn k10_every_apply_to_a_known_object_carries_its_uid() {
+    let mut world = World::started();
+    let a = config("a", "1");
+    world.deploy(&[bundle("web", vec![a.clone()])]);
+    world.deploy(&[bundle("web", vec![config("a", "2")])]);
+    world.edit(&key(&a), "kubectl", |body| body["data"]["key"] = json!("x"));
+    let uid = world.cluster.uid(&key(&a)).to_owned();
+    let bodies: Vec<_> = world
+        .requests
+        .iter()
+        .filter_map(|request| match request {
+            Request::Apply { manifest, .. } => Some(manifest["metadata"].get("uid").cloned()),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(bodies, [None, Some(json!(uid)), Some(json!(uid))]);
+}
+
+#[test]
+fn k10_an_object_recreated_by_others_is_healed_and_never_deleted() {
+    let mut world = World::started();
+    let a = config("a", "1");
+    world.deploy(&[bundle("web", vec![a.clone()])]);
+    world.silent = true;
+    world.cluster.remove(&key(&a));
+    let mut theirs = config("a", "theirs");
+    theirs["metadata"]["labels"] = json!({"capstan.dev/bundle": "main.web"});
+    world.cluster.create("kubectl", &theirs);
+    world.speak();
+    world.pass(1_000);
+    assert_eq!(
+        world.cluster.objects[&key(&a)].body["data"]["key"],
+        json!("1")
+    );
+    assert_eq!(world.drift("web").outcome, Outcome::Healed);
+    assert_eq!(world.drift("web").manager, "kubectl");
+    world.deploy(&[bundle("web", vec![])]);
+    world.pass(1_000);
+    assert!(world.cluster.objects.contains_key(&key(&a)));
+    assert!(!world.cluster.has_label(&key(&a)));
+}
+
+#[test]
+fn k12_an_entry_that_is_gone_is_applied_again() {
+    let mut world = World::started();
+    let a = config("a", "1");
+    world.deploy(&[bundle("web", vec![a.clone()])]);
+    world.cluster.drop_managers(&key(&a));
+    world.calls();
+    world.handle(Event::Tick);
+    assert_eq!(world.calls(), ["get ConfigMap/a", "force ConfigMap/a"]);
+    assert_eq!(world.cluster.managers(&key(&a)), ["capstan/Apply"]);
+}
+
+#[test]
+fn k15_an_event_that_beats_the_answer_is_ours() {
+    let mut world = World::started();
+    let a = config("a", "1");
+    world.early = true;
+    world.deploy(&[bundle("web", vec![a])]);
+    world.deploy(&[bundle("web", vec![config("a", "2")])]);
+    assert_eq!(world.calls(), ["apply ConfigMap/a", "apply ConfigMap/a"]);
+    assert_eq!(world.words("web"), "Synced Healthy");
+    assert!(world.state("web").drifts.is_empty());
+}
+
+#[test]
+fn k16_a_completed_job_may_vanish() {
+    let mut world = World::started();
+    let job = json!({"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": "j", "namespace": "shop"},
+        "spec": {"ttlSecondsAfterFinished": 1, "template": {}}});
+    world.deploy(&[bundle("web", vec![job.clone()])]);
+    world.status(
+        &key(&job),
+        json!({"conditions": [{"type": "Complete", "status": "True"}]}),
+    );
+    world.pass(1_000);
+    world.remove(&key(&job));
+    world.pass(5_000);
+    assert!(!world.cluster.objects.contains_key(&key(&job)));
+    assert_eq!(world.words("web"), "Synced Healthy");
+    world.start();
+    world.pass(5_000);
+    assert!(
+        !world.cluster.objects.contains_key(&key(&job)),
+        "not after a restart either"
+    );
+}
+
+#[test]
+fn k17_rules_of_an_aggregated_role_are_its_controllers() {
+    let mut world = World::started();
+    let role = json!({"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRole", "metadata": {"name": "r"},
+        "aggregationRule": {"clusterRoleSelectors": []}, "rules": []});
+    world.deploy(&[bundle("web", vec![role.clone()])]);
+    world.calls();
+    world.edit(&key(&role), "clusterrole-aggregation-controller", |body| {
+        body["rules"] = json!([{"verbs": ["get"]}])
+    });
+    world.pass(20_000);
+    assert!(world.applies().is_empty());
+    assert_eq!(world.words("web"), "Synced Healthy");
+}
+
+#[test]
+fn k18_an_object_that_is_being_deleted_is_not_applied_but_made_anew() {
+    let mut world = World::started();
+    let a = config("a", "1");
+    world.deploy(&[bundle("web", vec![a.clone()])]);
+    world.edit(&key(&a), "other", |body| {
+        body["metadata"]["finalizers"] = json!(["x/y"])
+    });
+    world.pass(20_000);
+    world.calls();
+    world.cluster.begin_deletion(&key(&a));
+    world.handle(Event::Tick);
+    world.deploy(&[bundle("web", vec![config("a", "2")])]);
+    assert!(world.applies().is_empty());
+    let state = world.state("web");
+    assert_eq!(
+        (state.sync, state.health),
+        (Sync::Applying, Health::Progressing)
+    );
+    world.remove(&key(&a));
+    world.pass(1_000);
+    assert_eq!(
+        world.cluster.objects[&key(&a)].body["data"]["key"],
+        json!("2")
+    );
+    assert_eq!(world.words("web"), "Synced Healthy");
+}
+
+#[test]
+fn k21_every_deletion_names_the_uid_of_the_inventory() {
+    let mut world = World::started();
+    let a = config("a", "1");
+    world.deploy(&[bundle("web", vec![a.clone()])]);
+    let uid = world.cluster.uid(&key(&a)).to_owned();
+    world.deploy(&[bundle("web", vec![])]);
+    let named = world.effects.iter().any(|effect| {
+        matches!(effect, Effect::Call { request: Request::Delete { uid: named, .. }, .. } if *named == uid)
+    });
+    assert!(named);
+}
+
+#[test]
+fn k2_a_label_that_is_stripped_on_admission_is_a_failure_in_words() {
+    let mut world = World::started();
+    world.cluster.strips_labels = true;
+    world.deploy(&[bundle("web", vec![config("a", "1")])]);
+    world.pass(200);
+    let state = world.state("web");
+    assert_eq!(
+        (state.sync, state.attention[0].reason.as_str()),
+        (Sync::Failed, "LabelRemoved")
+    );
+}
