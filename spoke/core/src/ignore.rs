@@ -7,7 +7,7 @@ use capstan_proto::ObjectKey;
 use capstan_proto::policy::IgnoreRule;
 use serde_json::Value;
 
-use crate::managed_fields::{Entry, FieldSet};
+use crate::managed_fields::{self, Entry, FieldSet};
 
 /// Members by which the built-in kinds key their lists.
 const KEYS: [&str; 7] = [
@@ -108,6 +108,17 @@ impl Rules {
     #[must_use]
     pub fn needs_owners(&self) -> bool {
         self.rules.iter().any(|rule| !rule.always)
+    }
+
+    /// Whether a rule with a path means this one, whoever owns it.
+    #[must_use]
+    pub fn ignores(&self, path: &[managed_fields::Step]) -> bool {
+        let means = |rule: &Rule| {
+            let fits = rule.path.len() == path.len();
+            let mut steps = rule.path.iter().zip(path);
+            fits && !path.is_empty() && steps.all(|(rule, step)| leads(rule, step))
+        };
+        self.rules.iter().any(means)
     }
 
     /// The declaration without what is ignored and owned by others.
@@ -238,6 +249,18 @@ fn omit_members(item: &mut Value, sets: &[&FieldSet]) {
         let is_key = KEYS.contains(&name.as_str());
         is_key || below.is_empty() || !omit_leaves(member, &below)
     });
+}
+
+fn leads(rule: &Step, step: &managed_fields::Step) -> bool {
+    use managed_fields::Step as Taken;
+    match (rule, step) {
+        (Step::Field(name), Taken::Field(taken)) => name == taken,
+        (Step::Every, Taken::Key(_) | Taken::Item(_) | Taken::Index(_)) => true,
+        (Step::Where(..), Taken::Key(text)) => {
+            selects(rule, &Value::Object(managed_fields::keys(text)))
+        }
+        _ => false,
+    }
 }
 
 fn selects(step: &Step, item: &Value) -> bool {

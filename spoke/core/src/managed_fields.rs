@@ -153,6 +153,29 @@ impl FieldSet {
         }
     }
 
+    /// The paths of this set that `keep` wants.
+    #[must_use]
+    pub fn filter(&self, keep: &dyn Fn(&[Step]) -> bool) -> Self {
+        self.filtered(keep, &mut Vec::new())
+    }
+
+    fn filtered(&self, keep: &dyn Fn(&[Step]) -> bool, path: &mut Vec<Step>) -> Self {
+        let mut set = Self {
+            owned: self.owned,
+            below: BTreeMap::new(),
+        };
+        for (step, below) in &self.below {
+            path.push(step.clone());
+            if keep(path) {
+                set.below.insert(step.clone(), below.filtered(keep, path));
+            }
+            path.pop();
+        }
+        // What lost everything below must not stand for everything below.
+        set.owned &= !set.below.is_empty() || self.below.is_empty();
+        set
+    }
+
     /// The values that `live` has at the paths of this set, by written path. A path that is gone is
     /// absent. The order of keyed lists is kept as a value of its own, `path[]`.
     #[must_use]
@@ -429,7 +452,7 @@ fn text_of(value: &Value) -> String {
     String::from_utf8(canonical::to_bytes(value)).expect("canonical JSON is UTF-8")
 }
 
-fn keys(text: &str) -> Map<String, Value> {
+pub(crate) fn keys(text: &str) -> Map<String, Value> {
     match serde_json::from_str(text) {
         Ok(Value::Object(keys)) => keys,
         _ => Map::new(),

@@ -76,17 +76,25 @@ pub fn namespace(name: &str) -> Value {
         "metadata": {"name": name, "labels": {NAMESPACE_LABEL: "created"}}})
 }
 
-/// Whether a live object that the inventory only knows as an intent was created by that intent: our
-/// entry was written in the second in which the object came to be. After a crash between creation and
-/// record nothing else tells it from a foreign object that our apply was merged into.
+/// Whether a live object that the inventory only knows as an intent was created by that intent: nobody
+/// else declared anything of it, or our entry is as old as the object and all others are younger. After
+/// a crash between creation and record nothing else tells it from a foreign object that our apply was
+/// merged into.
 #[must_use]
 pub fn created_by_us(body: &Value) -> bool {
     let created = body
         .pointer("/metadata/creationTimestamp")
         .and_then(Value::as_str)
         .and_then(timestamp::parse);
-    let written = managed_fields::ours(body).and_then(|entry| entry.time);
-    created.is_some() && created == written
+    let entries = managed_fields::entries(body);
+    let Some(ours) = entries.iter().find(|entry| entry.is_ours()) else {
+        return false;
+    };
+    let mut others = entries
+        .iter()
+        .filter(|entry| !entry.is_ours() && entry.subresource.is_empty());
+    let first = created.is_some() && ours.time == created;
+    others.all(|other| first && other.time > created)
 }
 
 /// Whether a declaration allows its removal though others may keep things in the object.

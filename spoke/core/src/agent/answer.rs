@@ -4,7 +4,7 @@ mod adopt;
 mod applied;
 mod read;
 
-pub(super) use applied::{baseline, remember_owners};
+pub(super) use applied::{baseline, remember_owners, watched};
 
 use capstan_proto::{BundleName, ObjectKey};
 use serde_json::Value;

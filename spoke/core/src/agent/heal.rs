@@ -224,7 +224,13 @@ impl Agent {
         };
         if let (Some(live), Some(breach)) = (live, breach) {
             let (fields, lost) = differences(key, &breach.broken, &live, &body);
-            if !fields.is_empty() {
+            if fields.is_empty() {
+                // Nothing was put back; a writer who makes us look again and again is bounded too.
+                let now = self.now;
+                self.change(key, |object| {
+                    object.flips.count(now);
+                });
+            } else {
                 let author = author_of(&breach_over(*breach.clone(), *live), &lost);
                 self.record(key, author, fields, Outcome::Healed, breach.seen_at);
                 self.log(Decision::Healed(key.clone()));

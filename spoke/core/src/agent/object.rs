@@ -177,6 +177,8 @@ pub(super) struct Object {
     pub(super) retry_at: Option<Moment>,
     /// Last time its values were read because its version moved.
     pub(super) checked_at: Option<Moment>,
+    /// Something in the cluster removes our label whenever we write it (K2).
+    pub(super) unlabelled: bool,
     /// Its values are to be read once the rate allows it.
     pub(super) check_due: bool,
     /// Trying again helps nobody until the declaration changes.
@@ -215,6 +217,7 @@ impl Object {
             attempts: 0,
             retry_at: None,
             checked_at: None,
+            unlabelled: false,
             check_due: false,
             gave_up: false,
             applied_at: Moment::default(),

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use capstan_proto::{Moment, ObjectKey, Sync};
 
 use super::Agent;
-use super::answer::{baseline, remember_owners};
+use super::answer::{baseline, remember_owners, watched};
 use super::object::{Broken, Held, State};
 use crate::drift::projection_digest;
 use crate::inventory::{Origin, Row};
@@ -156,7 +156,7 @@ impl Agent {
         let row = object.row.as_ref().expect("an applied object has a row");
         let labelled = seen.bundle_label.as_deref() == Some(object.bundle.to_string().as_str());
         let hash = managed_fields::our_hash(&seen.body);
-        if hash.is_none() || !labelled {
+        if hash.is_none() || !(labelled || object.unlabelled) {
             return Finding::Broken;
         }
         let same_entry = hash == row.entry;
@@ -171,7 +171,9 @@ impl Agent {
         }
         match row.values {
             Some(values) if seen.full => {
-                let same = projection_digest(&entry.fields, &seen.body) == values;
+                let rules = object.want.as_ref().and_then(|want| want.rules.as_deref());
+                let fields = watched(entry.fields, rules);
+                let same = projection_digest(&fields, &seen.body) == values;
                 if same { Finding::Same } else { Finding::Broken }
             }
             None if seen.full => Finding::Same,
@@ -189,7 +191,8 @@ impl Agent {
         };
         let before = (row.entry, row.generation, row.values);
         let values = row.values;
-        baseline(row, seen);
+        let rules = object.want.as_ref().and_then(|want| want.rules.as_deref());
+        baseline(row, seen, rules);
         row.values = row.values.or(values);
         if before != (row.entry, row.generation, row.values) {
             let bundle = object.bundle.clone();
@@ -202,7 +205,7 @@ impl Agent {
         let now = self.now;
         self.change(key, |object| {
             object.breach = None;
-            if object.state.sync != Sync::Synced {
+            if object.state.sync != Sync::Synced && !object.unlabelled {
                 object.state = State::synced();
             }
             if let Some(drift) = &mut object.drift

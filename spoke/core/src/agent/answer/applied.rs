@@ -6,14 +6,16 @@ use serde_json::Value;
 use super::super::Agent;
 use super::super::object::{Saved, State};
 use super::super::send::Mode;
+use super::super::timer::Timer;
 use super::{Answer, Purpose};
 use crate::drift::projection_digest;
 use crate::health::{self, Context, Verdict};
+use crate::ignore::Rules;
 use crate::inventory::{Origin, Row};
 use crate::kind::Kind;
+use crate::limits::RETRY_LONGEST_MS;
 use crate::live::Observed;
-use crate::managed_fields;
-use crate::ownership;
+use crate::managed_fields::{self, FieldSet};
 use crate::plan;
 use crate::refusal::{Conflict, Finding, Refusal};
 use capstan_proto::policy::OnConflict;
@@ -21,9 +23,7 @@ use capstan_proto::policy::OnConflict;
 impl Agent {
     pub(super) fn on_created(&mut self, key: &ObjectKey, result: Answer) {
         match result {
-            Ok((code, body)) if code == 201 || ownership::created_by_us(&body) => {
-                self.accept(key, body, Some(Origin::Created));
-            }
+            Ok((201, body)) => self.accept(key, body, Some(Origin::Created)),
             Ok((_, body)) => self.on_merged(key, body),
             Err(finding) => {
                 // Whether it was created is not known, unless the answer says so.
@@ -110,7 +110,8 @@ impl Agent {
         let news = row.uid.as_deref() != Some(seen.uid.as_str());
         row.uid = Some(seen.uid.clone());
         row.origin = origin.unwrap_or(row.origin);
-        baseline(row, &seen);
+        let rules = object.want.as_ref().and_then(|want| want.rules.as_deref());
+        baseline(row, &seen, rules);
         if let Some(want) = &object.want {
             if row.digest != Some(want.digest) || news {
                 object.applied_at = now;
@@ -136,6 +137,13 @@ impl Agent {
         remember_owners(object, &seen);
         let bundle = object.bundle.clone();
         let labelled = seen.bundle_label.as_deref() == Some(bundle.to_string().as_str());
+        object.unlabelled = !labelled;
+        if !labelled {
+            // No watch tells of it: it is read now and then.
+            object.check_due = true;
+            self.timers
+                .set(now.plus_ms(RETRY_LONGEST_MS), Timer::Object(key.clone()));
+        }
         self.served.insert(Kind::of(key));
         self.inventory_changed(&bundle, false);
         self.say(key, accepted_state(&seen, labelled));
@@ -201,14 +209,22 @@ impl Agent {
 }
 
 /// What counts as unchanged from now on.
-pub(in super::super) fn baseline(row: &mut Row, seen: &Observed) {
+pub(in super::super) fn baseline(row: &mut Row, seen: &Observed, rules: Option<&Rules>) {
     let entry = managed_fields::ours(&seen.body);
     row.entry = managed_fields::our_hash(&seen.body);
     row.generation = seen.generation;
     row.resource_version = seen.resource_version;
     row.values = entry
         .filter(|_| seen.full)
-        .map(|entry| projection_digest(&entry.fields, &seen.body));
+        .map(|entry| projection_digest(&watched(entry.fields, rules), &seen.body));
+}
+
+/// The fields whose values are compared: an ignored one may change hands without a word.
+pub(in super::super) fn watched(fields: FieldSet, rules: Option<&Rules>) -> FieldSet {
+    match rules {
+        Some(rules) => fields.filter(&|path| !rules.ignores(path)),
+        None => fields,
+    }
 }
 
 pub(in super::super) fn remember_owners(object: &mut super::super::Object, seen: &Observed) {

@@ -162,14 +162,14 @@ impl Agent {
             }
             Ok(_) if wanted_again => self.begin_again(key),
             Ok(_) => self.drop_row(key),
-            Err(finding) if Self::is_definite(&finding) => {
-                self.work.questions.insert(key.clone());
-            }
             Err(finding) => {
                 if let Some(object) = self.objects.get_mut(key) {
                     object.deletion_sent = false;
                 }
                 self.fail(key, &finding);
+                if Self::is_definite(&finding) {
+                    self.work.questions.insert(key.clone());
+                }
             }
         }
     }

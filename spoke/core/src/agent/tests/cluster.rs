@@ -509,7 +509,7 @@ fn leaves(value: &Value, path: &mut Path, out: &mut BTreeSet<Path>) {
                 path.pop();
             }
         }
-        _ if path.is_empty() => {}
+        _ if path.is_empty() || *path == ["f:metadata"] => {}
         _ => {
             out.insert(path.clone());
         }
