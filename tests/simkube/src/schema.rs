@@ -31,6 +31,7 @@ pub use strategy::{generation_changes, prepare_create, prepare_update};
 pub use validate::validate;
 pub use versions::convert;
 
+use decode::Dialect;
 use types::{Arena, Node, TypeId};
 
 /// Group, version and kind of an object; the group of the core API is empty.
@@ -182,36 +183,61 @@ impl Schema {
         document: Value,
         validation: FieldValidation,
     ) -> Result<Decoded, StatusError> {
-        let (mut object, unknown) = self.decode_only(document, validation)?;
+        self.decode_as(document, validation, Dialect::Json)
+            .map_err(|text| {
+                let Gvk { version, kind, .. } = &self.gvk;
+                StatusError::bad_request(format!(
+                    "{kind} in version {version:?} cannot be handled as a {kind}: {text}"
+                ))
+            })
+    }
+
+    /// [`Self::decode`] for the outcome of a patch; `patch` is given for a strategic one, whose
+    /// refusals echo the patch and not the object.
+    ///
+    /// # Errors
+    /// 422 with one cause for the field `patch`.
+    pub fn decode_patched(
+        &self,
+        patched: Value,
+        patch: Option<&Value>,
+        validation: FieldValidation,
+    ) -> Result<Decoded, StatusError> {
+        let (shown, dialect) = match patch {
+            Some(patch) => (go_text::v(patch), Dialect::Object),
+            None => (patched.to_string(), Dialect::Json),
+        };
+        self.decode_as(patched, validation, dialect)
+            .map_err(|text| {
+                let message = format!("Invalid value: {shown:?}: {text}");
+                let error = FieldError {
+                    reason: "FieldValueInvalid",
+                    field: "patch".to_owned(),
+                    message,
+                };
+                invalid(&Gvk::new("", "", ""), "", &[error])
+            })
+    }
+
+    fn decode_as(
+        &self,
+        document: Value,
+        validation: FieldValidation,
+        dialect: Dialect,
+    ) -> Result<Decoded, String> {
+        let (mut object, unknown) = match self.origin {
+            Origin::Builtin => decode::decode(self.root(), document, dialect)?,
+            Origin::Custom => crd::prune(self.root(), document)?,
+        };
+        if validation == FieldValidation::Strict && !unknown.is_empty() {
+            return Err(format!("strict decoding error: {}", unknown.join(", ")));
+        }
         defaults(self, &mut object);
         let warnings = match validation {
             FieldValidation::Warn => unknown,
             FieldValidation::Ignore | FieldValidation::Strict => Vec::new(),
         };
         Ok(Decoded { object, warnings })
-    }
-
-    fn decode_only(
-        &self,
-        document: Value,
-        validation: FieldValidation,
-    ) -> Result<(Value, Vec<String>), StatusError> {
-        let refuse = |text: String| {
-            let Gvk { version, kind, .. } = &self.gvk;
-            StatusError::bad_request(format!(
-                "{kind} in version {version:?} cannot be handled as a {kind}: {text}"
-            ))
-        };
-        let (object, unknown) = match self.origin {
-            Origin::Builtin => decode::decode(self.root(), document).map_err(&refuse)?,
-            Origin::Custom => crd::prune(self.root(), document).map_err(&refuse)?,
-        };
-        if validation == FieldValidation::Strict && !unknown.is_empty() {
-            let list = unknown.join(", ");
-            let text = format!("strict decoding error: {list}");
-            return Err(refuse(text));
-        }
-        Ok((object, unknown))
     }
 
     /// Brings the outcome of a merge back into the form that the server stores.

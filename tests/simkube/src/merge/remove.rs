@@ -7,13 +7,25 @@ use crate::merge::set::Set;
 use crate::merge::typed::item_element;
 use crate::schema::types::{List, Map as MapType, Node, Part, Relation, Scalar};
 
-/// `value` without the fields and items of `gone`; a container that loses everything becomes null.
+/// `value` without the fields and items of `gone`.
+///
+/// A container whose own fields or items all go becomes null; one that only loses what is below them
+/// stays, if need be empty.
 pub(crate) fn remove(node: Node<'_>, value: &Value, gone: &Set) -> Value {
     match node.ty().part_for(Some(value)) {
         Part::Scalar(_) => value.clone(),
         Part::List(list) => remove_items(node, list, value, gone),
         Part::Map(map) => remove_fields(node, map, value, gone),
         Part::Nothing => Value::Null,
+    }
+}
+
+/// [`remove`] for a part that stays itself, so that a container stays one.
+fn remove_below(node: Node<'_>, value: &Value, gone: &Set) -> Value {
+    match (remove(node, value, gone), value) {
+        (Value::Null, Value::Object(_)) => Value::Object(Map::new()),
+        (Value::Null, Value::Array(_)) => Value::Array(Vec::new()),
+        (rest, _) => rest,
     }
 }
 
@@ -25,6 +37,7 @@ fn remove_items(node: Node<'_>, list: &List, value: &Value, gone: &Set) -> Value
         return Value::Null;
     }
     let mut out = Vec::new();
+    let mut descended = false;
     for item in items {
         let Ok(element) = item_element(node, list, item) else {
             continue;
@@ -33,11 +46,14 @@ fn remove_items(node: Node<'_>, list: &List, value: &Value, gone: &Set) -> Value
             continue;
         }
         match gone.child(&element).filter(|below| !below.is_empty()) {
-            Some(below) => out.push(remove(node.at(list.element), item, below)),
+            Some(below) => {
+                descended = true;
+                out.push(remove_below(node.at(list.element), item, below));
+            }
             None => out.push(item.clone()),
         }
     }
-    if out.is_empty() {
+    if out.is_empty() && !descended {
         Value::Null
     } else {
         Value::Array(out)
@@ -52,6 +68,7 @@ fn remove_fields(node: Node<'_>, map: &MapType, value: &Value, gone: &Set) -> Va
         return Value::Null;
     }
     let mut out = Map::new();
+    let mut descended = false;
     for (key, below) in fields {
         let element = Element::field(key);
         if gone.has_member(&element) {
@@ -61,12 +78,15 @@ fn remove_fields(node: Node<'_>, map: &MapType, value: &Value, gone: &Set) -> Va
             gone.child(&element).filter(|s| !s.is_empty()),
             map.type_of(key),
         ) {
-            (Some(gone), Some(id)) => remove(node.at(id), below, gone),
+            (Some(gone), Some(id)) => {
+                descended = true;
+                remove_below(node.at(id), below, gone)
+            }
             _ => below.clone(),
         };
         out.insert(key.clone(), kept);
     }
-    if out.is_empty() {
+    if out.is_empty() && !descended {
         Value::Null
     } else {
         Value::Object(out)

@@ -261,7 +261,7 @@ impl Pruner {
         let Some(id) = map.type_of("metadata") else {
             return Ok(value);
         };
-        let (metadata, unknown) = decode::decode(node.at(id), value)?;
+        let (metadata, unknown) = decode::decode(node.at(id), value, decode::Dialect::Json)?;
         let prefix = self.text();
         let unknown = unknown.iter().filter_map(|text| {
             let path = text.strip_prefix("unknown field \"")?.strip_suffix('"')?;

@@ -9,12 +9,29 @@ use serde_json::{Map, Number, Value, json};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use super::quantity;
 use super::types::{Field, List, Map as MapType, Node, Part, Presence, Scalar};
+use super::{go_text, quantity};
+
+/// Which of the server's two decoders words the errors.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) enum Dialect {
+    /// Text to struct.
+    #[default]
+    Json,
+    /// Object to struct, as after a merge.
+    Object,
+}
 
 /// Decodes `document`: the object and the unknown fields, as the server words them.
-pub(super) fn decode(node: Node<'_>, document: Value) -> Result<(Value, Vec<String>), String> {
-    let mut decoder = Decoder::default();
+pub(super) fn decode(
+    node: Node<'_>,
+    document: Value,
+    dialect: Dialect,
+) -> Result<(Value, Vec<String>), String> {
+    let mut decoder = Decoder {
+        dialect,
+        ..Decoder::default()
+    };
     let object = decoder.node(node, document)?;
     let unknown = decoder.unknown.iter();
     let unknown = unknown.map(|path| format!("unknown field {path:?}"));
@@ -23,7 +40,11 @@ pub(super) fn decode(node: Node<'_>, document: Value) -> Result<(Value, Vec<Stri
 
 /// [`decode`] for a value whose fields are known already.
 pub(super) fn retype(node: Node<'_>, value: Value) -> Result<Value, String> {
-    Decoder::default().node(node, value)
+    let mut decoder = Decoder {
+        dialect: Dialect::Object,
+        ..Decoder::default()
+    };
+    decoder.node(node, value)
 }
 
 /// Gives an object the form that it has after it was stored, where empty lists and maps that are
@@ -63,6 +84,7 @@ fn is_empty_container(node: Node<'_>, value: &Value) -> bool {
 
 #[derive(Default)]
 struct Decoder {
+    dialect: Dialect,
     path: Vec<Step>,
     unknown: Vec<String>,
 }
@@ -91,7 +113,7 @@ impl Decoder {
 
     fn object(&mut self, node: Node<'_>, map: &MapType, value: Value) -> Result<Value, String> {
         let Value::Object(mut given) = value else {
-            return Err(self.mismatch(&value, &go_type(node)));
+            return Err(self.mismatch(&value, node));
         };
         let owner = go_struct(node);
         let mut out = Map::new();
@@ -157,7 +179,7 @@ impl Decoder {
 
     fn map(&mut self, node: Node<'_>, map: &MapType, value: Value) -> Result<Value, String> {
         let Value::Object(given) = value else {
-            return Err(self.mismatch(&value, &go_type(node)));
+            return Err(self.mismatch(&value, node));
         };
         let Some(element) = map.element else {
             return Ok(Value::Object(given));
@@ -179,7 +201,7 @@ impl Decoder {
 
     fn list(&mut self, node: Node<'_>, list: &List, value: Value) -> Result<Value, String> {
         let Value::Array(given) = value else {
-            return Err(self.mismatch(&value, &go_type(node)));
+            return Err(self.mismatch(&value, node));
         };
         let element = node.at(list.element);
         let mut out = Vec::with_capacity(given.len());
@@ -215,7 +237,7 @@ impl Decoder {
                 quantity::canonical(&n.to_string()).map(|q| json!(q))
             }
             (Scalar::Quantity, _) => Err(quantity::MALFORMED.to_owned()),
-            (scalar, value) => Err(self.mismatch(&value, go_scalar(scalar))),
+            (scalar, value) => Err(self.mismatch_scalar(&value, scalar)),
         }
     }
 
@@ -227,20 +249,29 @@ impl Decoder {
     ) -> Result<Value, String> {
         match number.as_i64().filter(|n| range.contains(n)) {
             Some(n) => Ok(json!(n)),
+            None if self.dialect == Dialect::Object => Err(format!("unrecognized type: {ty}")),
             None => Err(self.unmarshal(&format!("number {number}"), ty)),
         }
     }
 
-    fn mismatch(&self, value: &Value, ty: &str) -> String {
-        let found = match value {
-            Value::Null => "null",
-            Value::Bool(_) => "bool",
-            Value::Number(_) => "number",
-            Value::String(_) => "string",
-            Value::Array(_) => "array",
-            Value::Object(_) => "object",
-        };
-        self.unmarshal(found, ty)
+    /// A value where `node` wants a struct, a map or a list.
+    fn mismatch(&self, value: &Value, node: Node<'_>) -> String {
+        if self.dialect == Dialect::Json {
+            return self.unmarshal(json_name(value), &go_type(node));
+        }
+        let found = go_text::kind_name(value);
+        match node.ty().part_for(None) {
+            Part::List(_) => format!("cannot restore slice from {found}"),
+            Part::Map(map) if map.fields.is_empty() => format!("cannot restore map from {found}"),
+            _ => format!("cannot restore struct from: {found}"),
+        }
+    }
+
+    fn mismatch_scalar(&self, value: &Value, scalar: Scalar) -> String {
+        match self.dialect {
+            Dialect::Json => self.unmarshal(json_name(value), go_scalar(scalar)),
+            Dialect::Object => format!("unrecognized type: {}", go_scalar(scalar)),
+        }
     }
 
     fn unmarshal(&self, found: &str, ty: &str) -> String {
@@ -279,6 +310,17 @@ impl Decoder {
             }
         }
         text
+    }
+}
+
+fn json_name(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "null",
+        Value::Bool(_) => "bool",
+        Value::Number(_) => "number",
+        Value::String(_) => "string",
+        Value::Array(_) => "array",
+        Value::Object(_) => "object",
     }
 }
 

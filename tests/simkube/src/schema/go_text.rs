@@ -15,6 +15,15 @@ pub(crate) fn type_name(value: &Value) -> &'static str {
     }
 }
 
+/// The name of a value's kind, as reflection has it.
+pub(crate) fn kind_name(value: &Value) -> &'static str {
+    match value {
+        Value::Array(_) => "slice",
+        Value::Object(_) => "map",
+        other => type_name(other),
+    }
+}
+
 /// `%v`.
 pub(crate) fn v(value: &Value) -> String {
     match value {

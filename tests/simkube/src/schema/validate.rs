@@ -76,7 +76,7 @@ impl Errors {
         self.push("FieldValueForbidden", field, format!("Forbidden: {detail}"));
     }
 
-    fn duplicate(&mut self, field: &str, value: &Value) {
+    fn duplicate(&mut self, field: &str, value: &impl Display) {
         self.push(
             "FieldValueDuplicate",
             field,

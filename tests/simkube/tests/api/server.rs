@@ -164,3 +164,37 @@ async fn only_administrators_reach_the_servers_own_paths() {
         .await
         .expect(403);
 }
+
+#[tokio::test]
+async fn a_restored_cluster_has_older_versions_and_silent_watches() {
+    let Fixture { running, admin } = Fixture::start().await;
+    admin.until(MAPS, "kube-root-ca.crt", |_| true).await;
+    admin.post("/simkube/save", &json!({})).await.expect(200);
+    admin
+        .post(MAPS, &config_map("lost", json!({})))
+        .await
+        .expect(201);
+    let last = running.revision();
+    let path = format!("{MAPS}?watch=true&resourceVersion={last}&timeoutSeconds=1");
+    let mut events = admin.watch(&path).await;
+    admin.post("/simkube/go-back", &json!({})).await.expect(200);
+    admin.get(&format!("{MAPS}/lost")).await.expect(404);
+    let probe = format!("{MAPS}?limit=1&resourceVersion={last}&resourceVersionMatch=NotOlderThan");
+    admin.get(&probe).await.expect(504);
+    assert_eq!(events.next().await, None, "no event tells of it");
+}
+
+#[tokio::test]
+async fn a_data_directory_serves_one_server_at_a_time() {
+    let directory = tempfile::tempdir().unwrap();
+    let options = || Options {
+        data: Some(directory.path().to_owned()),
+        ..Options::default()
+    };
+    let first = Fixture::with(options()).await;
+    let error = simkube::Server::start(options()).await.unwrap_err();
+    let source = std::error::Error::source(&error).unwrap().to_string();
+    assert_eq!(source, "another server is using it");
+    first.running.shutdown().await;
+    Fixture::with(options()).await.running.shutdown().await;
+}

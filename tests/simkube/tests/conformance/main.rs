@@ -1,11 +1,13 @@
 //! Replays the recorded table of requests and compares every answer with what a real Kubernetes API
 //! server said.
 //!
-//! By default the table runs on a simulated server in this process. Two variables change that:
+//! By default the table runs on a simulated server in this process. Variables change that:
 //!
 //! * `SIMKUBE_CONFORMANCE_KUBECONFIG`: run on the server of this kubeconfig instead;
 //! * `SIMKUBE_CONFORMANCE_RECORD=1`: together with the first, write that server's answers into the
-//!   table. A simulated server is refused as a source, and so is an empty server URL.
+//!   table; a simulated server is refused as a source;
+//! * `SIMKUBE_CONFORMANCE_TABLE`: the directory of another table;
+//! * `SIMKUBE_CONFORMANCE_ONLY`: only scenarios whose name contains this text.
 //!
 //! A scenario works in a namespace of its own, `conf-NAME`, which must not exist before.
 
@@ -23,6 +25,8 @@ use normal::Normalizer;
 use table::{Answer, Scenario, Step};
 
 const KUBECONFIG: &str = "SIMKUBE_CONFORMANCE_KUBECONFIG";
+const TABLE: &str = "SIMKUBE_CONFORMANCE_TABLE";
+const ONLY: &str = "SIMKUBE_CONFORMANCE_ONLY";
 const RECORD: &str = "SIMKUBE_CONFORMANCE_RECORD";
 
 /// How long a step may wait for a state that the server reaches by itself.
@@ -30,8 +34,9 @@ const PATIENCE: Duration = Duration::from_secs(15);
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_recorded_answer_is_given() -> Result<()> {
-    let directory = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("data/conformance");
-    let only = std::env::var("SIMKUBE_CONFORMANCE_ONLY").unwrap_or_default();
+    let own = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("data/conformance");
+    let directory = std::env::var(TABLE).map_or(own, PathBuf::from);
+    let only = std::env::var(ONLY).unwrap_or_default();
     let scenarios = table::load(&directory)?;
     let scenarios = scenarios.into_iter().filter(|s| s.name.contains(&only));
     if let Ok(path) = std::env::var(KUBECONFIG) {

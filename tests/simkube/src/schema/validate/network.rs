@@ -1,5 +1,7 @@
 //! Owns the rules of services and ingresses.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Value, json};
 
 use super::{Errors, is_empty, items, text};
@@ -27,15 +29,29 @@ fn service(spec: &Value, errors: &mut Errors) {
     if kind == "ExternalName" && is_empty(&spec["externalName"]) {
         errors.required("spec.externalName", "");
     }
+    let mut names = BTreeSet::new();
     for (index, port) in ports.iter().enumerate() {
         let path = format!("spec.ports[{index}]");
-        if ports.len() > 1 && is_empty(&port["name"]) {
+        let name = text(&port["name"]);
+        if ports.len() > 1 && name.is_empty() {
             errors.required(&format!("{path}.name"), "");
+        } else if !name.is_empty() && !names.insert(name) {
+            errors.duplicate(&format!("{path}.name"), &json!(name));
         }
         errors.port(&format!("{path}.port"), &port["port"]);
         let protocols = ["SCTP", "TCP", "UDP"];
         errors.one_of(&format!("{path}.protocol"), &port["protocol"], &protocols);
         errors.port(&format!("{path}.targetPort"), &port["targetPort"]);
+    }
+    let mut known = BTreeSet::new();
+    for (index, port) in ports.iter().enumerate() {
+        if !known.insert((port["port"].as_i64(), text(&port["protocol"]))) {
+            let shown = format!(
+                "{{\"Name\":\"\",\"Protocol\":{},\"AppProtocol\":null,\"Port\":{},\"TargetPort\":0,\"NodePort\":0}}",
+                port["protocol"], port["port"]
+            );
+            errors.duplicate(&format!("spec.ports[{index}]"), &shown);
+        }
     }
     let types = ["ClusterIP", "ExternalName", "LoadBalancer", "NodePort"];
     errors.one_of("spec.type", &spec["type"], &types);

@@ -8,6 +8,24 @@ use serde_json::{Value, json};
 use super::{Errors, is_empty, items, names, text};
 use crate::schema::quantity;
 
+/// The sources of volumes in the order in which the server looks at them.
+const VOLUME_TYPES: [&str; 14] = [
+    "emptyDir",
+    "hostPath",
+    "secret",
+    "nfs",
+    "iscsi",
+    "persistentVolumeClaim",
+    "downwardAPI",
+    "fc",
+    "configMap",
+    "projected",
+    "csi",
+    "ephemeral",
+    "image",
+    "gitRepo",
+];
+
 /// Which restart policies the owner of a pod spec allows.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Restart {
@@ -27,6 +45,11 @@ pub(super) fn spec(spec: &Value, path: &str, restart: Restart, errors: &mut Erro
         label(&field, name, errors);
         if !volumes.insert(name) {
             errors.duplicate(&field, &json!(name));
+        }
+        let given = VOLUME_TYPES.iter().filter(|ty| !volume[**ty].is_null());
+        for ty in given.skip(1) {
+            let detail = "may not specify more than 1 volume type";
+            errors.forbidden(&format!("{path}.volumes[{index}].{ty}"), detail);
         }
     }
     let mut known = BTreeSet::new();
