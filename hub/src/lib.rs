@@ -7,6 +7,8 @@ pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod content;
+mod engine;
+mod grpc;
 pub mod found;
 pub mod git;
 pub mod http;

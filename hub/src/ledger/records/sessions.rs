@@ -1,5 +1,6 @@
 //! Records about deliveries: what proves one, and which clusters recover.
 
+use capstan_proto::Digest;
 use serde::{Deserialize, Serialize};
 
 use super::Record;
@@ -30,6 +31,8 @@ impl Record for ReceiptKey {
 pub struct Recovering {
     /// Since when, in milliseconds since 1970.
     pub since_unix_ms: i64,
+    /// The digest of the snapshot that it claimed then: when Git says that again, there is nothing to be unsure of.
+    pub claimed: Digest,
 }
 
 impl Record for Recovering {

@@ -1,0 +1,527 @@
+//! The engine: one owner of all that the hub knows, one loop, one closed list of events.
+//!
+//! What happens comes in as an [`Event`]; [`State::handle`] changes what is known and answers with effects; the loop in
+//! [`run`](run::run) carries them out. Long work runs beside the loop and comes back as an event. Everything is a level:
+//! a wake-up carries nothing, a pass looks at everything, and what changed meanwhile makes one more pass.
+//!
+//! Deliberately absent: deciding who gets what, what may be pruned, and what a session may say. That is the core's.
+
+pub(crate) mod cluster;
+pub(crate) mod effect;
+pub(crate) mod event;
+mod memory;
+pub(crate) mod numbers;
+pub(crate) mod out;
+pub(crate) mod pass;
+pub(crate) mod picture;
+pub(crate) mod receipt;
+pub(crate) mod restore;
+pub(crate) mod run;
+pub(crate) mod shelf;
+mod show;
+pub(crate) mod source;
+mod spokes;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use capstan_hub_core::desired::{Approval, Budget, Desired, Prune, RemovalLog, Running, Wanted};
+use capstan_hub_core::inventory::Inventory;
+use capstan_hub_core::problem::Problem;
+use capstan_hub_core::session::{Aim, Event as Happened};
+use capstan_hub_core::spec::{SourceState, Tree, Trees};
+use capstan_proto::delta::Header;
+use capstan_proto::delta::sender::Target;
+use capstan_proto::{ClusterName, Moment, Number, SourceName, Triple};
+use tokio::sync::oneshot;
+
+use cluster::{Cluster, Member};
+use effect::Effect;
+use event::{Event, Polled};
+use memory::{Remembered, Which};
+use numbers::Numbers;
+use pass::{Input, Memory, Outcome};
+use picture::SourceView;
+use receipt::Receipts;
+use source::Archive;
+
+use crate::metrics::Metrics;
+
+/// A pass runs at least this often, whatever happens or does not: approvals end, and removals leave the window.
+const PASS_EVERY_MS: u64 = 60_000;
+
+/// What the engine was made with.
+#[derive(Debug)]
+pub(crate) struct Setting {
+    /// How much may be removed without asking.
+    pub(crate) budget: Budget,
+    /// The sources' pasts.
+    pub(crate) archives: Arc<BTreeMap<SourceName, Archive>>,
+    /// Makes receipts.
+    pub(crate) receipts: Receipts,
+    /// Counts.
+    pub(crate) metrics: Metrics,
+    /// When the hub started.
+    pub(crate) started_at: Moment,
+}
+
+/// Everything that the hub knows.
+#[derive(Debug)]
+pub(crate) struct State {
+    setting: Setting,
+    sources: Vec<SourceView>,
+    trees: BTreeMap<SourceName, Option<Arc<Tree>>>,
+    memory: Memory,
+    /// `None` until the first pass.
+    desired: Option<Arc<Desired>>,
+    problems: Arc<Vec<Problem>>,
+    clusters: BTreeMap<ClusterName, Cluster>,
+    numbers: Numbers,
+    log: RemovalLog,
+    approvals: Vec<Approval>,
+    passing: Passing,
+    passed_at: Moment,
+    picture: u64,
+    stale_picture: bool,
+    broken: Option<String>,
+    stopping: bool,
+}
+
+/// Whether a pass runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Passing {
+    /// No, and none is due.
+    Idle,
+    /// Yes, and nothing happened since that it should have seen.
+    Running,
+    /// Yes, and another one is due.
+    Outdated,
+}
+
+impl State {
+    /// What is known after a start: what ledger and store remember.
+    pub(crate) fn new(
+        setting: Setting,
+        sources: Vec<SourceView>,
+        restored: restore::Restored,
+    ) -> Self {
+        let restore::Restored {
+            clusters,
+            numbers,
+            log,
+            approvals,
+        } = restored;
+        let trees = sources
+            .iter()
+            .map(|source| (source.name.clone(), None))
+            .collect();
+        Self {
+            setting,
+            sources,
+            trees,
+            memory: Memory::default(),
+            desired: None,
+            problems: Arc::default(),
+            clusters,
+            numbers,
+            log,
+            approvals,
+            passing: Passing::Idle,
+            passed_at: Moment::default(),
+            picture: 0,
+            stale_picture: true,
+            broken: None,
+            stopping: false,
+        }
+    }
+
+    /// Takes what happened.
+    pub(crate) fn handle(&mut self, event: Event, now: Moment) -> Vec<Effect> {
+        let mut effects = Vec::new();
+        self.stale_picture |= !matches!(
+            event,
+            Event::Tick | Event::Readable { .. } | Event::Reserved { .. } | Event::Shelved(_)
+        );
+        match event {
+            Event::Polled { source, answer } => self.polled(&source, answer, now, &mut effects),
+            Event::Passed(outcome) => self.passed(*outcome, now, &mut effects),
+            Event::Opened(opening) => self.session_opened(*opening, now, &mut effects),
+            Event::Said {
+                cluster,
+                session,
+                said,
+            } => {
+                self.spoke_said((&cluster, session), said, now, &mut effects);
+            }
+            Event::Closed { cluster, session } => self.session_closed(&cluster, session, now),
+            Event::Enrolled {
+                cluster,
+                registration,
+            } => {
+                let known = self.clusters.entry(cluster).or_default();
+                let banned = known.member.take().and_then(|member| member.banned);
+                known.member = Some(Member::new(&registration, banned));
+                self.pass_is_due(now, &mut effects);
+            }
+            Event::Standing { cluster, banned } => self.standing(&cluster, banned, &mut effects),
+            Event::Approved(approval) => {
+                self.approvals.push(*approval);
+                self.pass_is_due(now, &mut effects);
+            }
+            Event::Confirmed { cluster, reply } => {
+                let changed = self.confirmed(cluster.as_ref(), now, &mut effects);
+                answer(reply, changed);
+            }
+            Event::Readable { cluster, reply } => {
+                let known = self.clusters.get(&cluster);
+                answer(reply, known.map(Cluster::readable).unwrap_or_default());
+            }
+            Event::Reserved {
+                first,
+                end,
+                incarnation,
+            } => {
+                self.numbers.refill(incarnation, first, end);
+                self.renumber(now, &mut effects);
+            }
+            Event::Recorded { cluster, session } => {
+                self.recorded((&cluster, session), now, &mut effects);
+            }
+            Event::LedgerFailed(reason) => self.broken = Some(reason),
+            Event::Shelved(_) => {}
+            Event::Tick => self.ticked(now, &mut effects),
+            Event::Stop(reply) => {
+                self.stop(&mut effects);
+                answer(reply, ());
+            }
+        }
+        effects
+    }
+
+    // === sources ===
+
+    fn polled(
+        &mut self,
+        name: &SourceName,
+        answer: Polled,
+        now: Moment,
+        effects: &mut Vec<Effect>,
+    ) {
+        let Some(source) = self.sources.iter_mut().find(|source| source.name == *name) else {
+            return;
+        };
+        match answer {
+            Polled::Head { commit, tree, at } => {
+                tracing::info!(source = %name, revision = commit.revision.short(), summary = commit.summary, "read a commit");
+                source.commit = Some(*commit);
+                if at.is_some() {
+                    source.polled_at = at;
+                    source.failing = None;
+                }
+                self.trees.insert(name.clone(), Some(tree));
+                self.pass_is_due(now, effects);
+            }
+            Polled::Same { at } => {
+                if source.failing.take().is_some() {
+                    tracing::info!(source = %name, "the source answers again");
+                }
+                source.polled_at = Some(at);
+            }
+            Polled::Failed { at, message } => {
+                let since = match &source.failing {
+                    Some((since, _)) => *since,
+                    None => {
+                        tracing::warn!(source = %name, reason = message, "a source cannot be followed");
+                        at
+                    }
+                };
+                source.failing = Some((since, message));
+            }
+        }
+    }
+
+    // === passes ===
+
+    fn pass_is_due(&mut self, now: Moment, effects: &mut Vec<Effect>) {
+        // Before any source was read there is nothing to say.
+        if self.stopping || self.trees.values().all(Option::is_none) {
+            return;
+        }
+        match self.passing {
+            Passing::Idle => {
+                self.passing = Passing::Running;
+                effects.push(Effect::Pass(Box::new(self.input(now))));
+            }
+            Passing::Running | Passing::Outdated => self.passing = Passing::Outdated,
+        }
+    }
+
+    fn input(&self, now: Moment) -> Input {
+        let state = |tree: &Option<Arc<Tree>>| match tree {
+            Some(tree) => SourceState::Read(Arc::clone(tree)),
+            None => SourceState::Unread,
+        };
+        let sources = self
+            .trees
+            .iter()
+            .map(|(name, tree)| (name.clone(), state(tree)))
+            .collect();
+        let members = self
+            .clusters
+            .iter()
+            .filter(|(_, cluster)| cluster.member.is_some());
+        let given = self
+            .clusters
+            .iter()
+            .map(|(name, cluster)| (name.clone(), cluster.given()));
+        Input {
+            trees: Trees { sources },
+            archives: Arc::clone(&self.setting.archives),
+            memory: self.memory.clone(),
+            inventory: Inventory {
+                enrolled: members.map(|(name, _)| name.clone()).collect(),
+            },
+            running: Running {
+                clusters: given.collect(),
+                log: self.log.clone(),
+                approvals: self.approvals.clone(),
+                budget: self.setting.budget,
+                now,
+            },
+        }
+    }
+
+    fn passed(&mut self, outcome: Outcome, now: Moment, effects: &mut Vec<Effect>) {
+        let again = self.passing == Passing::Outdated;
+        self.passing = Passing::Idle;
+        let Outcome {
+            memory,
+            mut desired,
+            problems,
+            took,
+        } = outcome;
+        self.setting.metrics.resolves.inc();
+        let took_ms = i64::try_from(took.as_millis()).unwrap_or(i64::MAX);
+        self.setting.metrics.resolve_ms.set(took_ms);
+        let parsed = memory.rendered.work().parsed as u64;
+        self.setting.metrics.directories_parsed.inc_by(parsed);
+        self.memory = memory;
+        self.problems = Arc::new(problems);
+        self.passed_at = now;
+        let content = std::mem::take(&mut desired.content);
+        if !content.is_empty() {
+            effects.push(Effect::Shelve(content));
+        }
+        self.desired = Some(Arc::new(desired));
+        if self.hand_out(now, effects) {
+            self.log_removals(now, effects);
+        }
+        if again {
+            self.pass_is_due(now, effects);
+        }
+    }
+
+    /// Numbers what changed and aims the sessions at it; says whether there were numbers for it.
+    fn hand_out(&mut self, now: Moment, effects: &mut Vec<Effect>) -> bool {
+        let Some(desired) = self.desired.clone() else {
+            return true;
+        };
+        let changed = |name: &ClusterName, wanted: &Wanted| {
+            let given = self
+                .clusters
+                .get(name)
+                .and_then(|cluster| cluster.given.as_ref());
+            wanted.target().is_some_and(|target| {
+                given.is_none_or(|given| given.triple.digest != target.digest)
+            })
+        };
+        let any = desired
+            .clusters
+            .iter()
+            .any(|(name, wanted)| changed(name, wanted));
+        let number = if any { self.number(effects) } else { None };
+        if any && number.is_none() {
+            return false;
+        }
+        for (name, wanted) in &desired.clusters {
+            self.give(name, wanted, number, effects);
+            self.aim(name, now, effects);
+        }
+        true
+    }
+
+    fn number(&mut self, effects: &mut Vec<Effect>) -> Option<Number> {
+        let number = self.numbers.take();
+        if self.numbers.ask() {
+            effects.push(Effect::Reserve);
+        }
+        number
+    }
+
+    /// Notes what a cluster is given from now on.
+    fn give(
+        &mut self,
+        name: &ClusterName,
+        wanted: &Wanted,
+        number: Option<Number>,
+        effects: &mut Vec<Effect>,
+    ) {
+        let Wanted::Snapshot(target) = wanted else {
+            return;
+        };
+        let cluster = self.clusters.entry(name.clone()).or_default();
+        let same = cluster
+            .given
+            .as_ref()
+            .filter(|given| given.triple.digest == target.digest);
+        // What was confirmed while the pass ran stays confirmed.
+        let known = cluster.given.as_ref().is_some_and(|given| given.certain);
+        let triple = match (same, number) {
+            (Some(given), _) => given.triple,
+            (None, Some(number)) => Triple {
+                number,
+                digest: target.digest,
+            },
+            (None, None) => return,
+        };
+        let given = Remembered {
+            triple,
+            snapshot: Arc::clone(&target.snapshot),
+            owners: target.owners.clone(),
+            stamps: target.stamps.clone(),
+            certain: known || target.prune == Prune::Permitted,
+        };
+        if cluster.given.as_ref() != Some(&given) {
+            cluster.given = Some(given.clone());
+            cluster.forgotten = false;
+            effects.push(Effect::Remember(Which::Given, name.clone(), given));
+        }
+    }
+
+    /// Tells a cluster's session, if there is one, what the cluster should run.
+    fn aim(&mut self, name: &ClusterName, now: Moment, effects: &mut Vec<Effect>) {
+        let aim = self.aim_of(name);
+        self.tell(name, Happened::Aim(aim), now, effects);
+    }
+
+    /// What a cluster should run, as its session understands it.
+    fn aim_of(&self, name: &ClusterName) -> Aim {
+        let Some(desired) = &self.desired else {
+            return Aim::NoOpinion("the hub has not read Git yet".to_owned());
+        };
+        let given = self
+            .clusters
+            .get(name)
+            .and_then(|cluster| cluster.given.as_ref());
+        match (desired.clusters.get(name), given) {
+            (Some(Wanted::Snapshot(target)), Some(given)) => {
+                let header = Header {
+                    follows: None,
+                    full: false,
+                    required_features: required_features(),
+                    approvals: target.approvals.clone(),
+                    stamps: target.stamps.clone(),
+                };
+                let snapshot = Arc::clone(&given.snapshot);
+                let triple = given.triple;
+                Aim::Target(
+                    Target {
+                        triple,
+                        snapshot,
+                        header,
+                    },
+                    target.prune.clone(),
+                )
+            }
+            (Some(Wanted::NoOpinion { reason }), _) => Aim::NoOpinion(reason.clone()),
+            (Some(Wanted::Snapshot(_)), None) => {
+                Aim::NoOpinion("the hub waits for a number of its ledger".to_owned())
+            }
+            (None, _) => {
+                Aim::NoOpinion("the hub has not decided about this cluster yet".to_owned())
+            }
+        }
+    }
+
+    fn log_removals(&mut self, now: Moment, effects: &mut Vec<Effect>) {
+        let Some(desired) = &self.desired else {
+            return;
+        };
+        let new: Vec<_> = desired
+            .removals
+            .iter()
+            .filter(|removal| !self.log.entries.contains(removal))
+            .cloned()
+            .collect();
+        let begin = now.minus_ms(self.setting.budget.window_ms).unix_ms();
+        self.log
+            .entries
+            .retain(|removal| removal.at_unix_ms >= begin);
+        self.approvals
+            .retain(|approval| approval.expires_unix_ms > now.unix_ms());
+        if !new.is_empty() {
+            self.log.entries.extend(new.iter().cloned());
+            effects.push(Effect::LogRemovals(new));
+        }
+    }
+
+    /// New numbers came: what waited for them is handed out, and what is numbered too low gets higher ones.
+    fn renumber(&mut self, now: Moment, effects: &mut Vec<Effect>) {
+        let incarnation = self.numbers.incarnation();
+        let old = |cluster: &Cluster| {
+            cluster
+                .given
+                .as_ref()
+                .is_some_and(|given| given.triple.number.incarnation < incarnation)
+        };
+        let low: BTreeSet<ClusterName> = self
+            .clusters
+            .iter()
+            .filter(|(_, cluster)| {
+                cluster.recovering.is_some() && cluster.live.is_some() || old(cluster)
+            })
+            .map(|(name, _)| name.clone())
+            .collect();
+        if !low.is_empty()
+            && let Some(number) = self.number(effects)
+        {
+            for name in &low {
+                let cluster = self.clusters.entry(name.clone()).or_default();
+                if let Some(given) = &mut cluster.given {
+                    given.triple.number = number;
+                    effects.push(Effect::Remember(Which::Given, name.clone(), given.clone()));
+                }
+                self.aim(name, now, effects);
+            }
+        }
+        self.pass_is_due(now, effects);
+    }
+
+    // === time ===
+
+    fn ticked(&mut self, now: Moment, effects: &mut Vec<Effect>) {
+        self.expire(now, effects);
+        self.stale_picture |= self.silence_shows(now);
+        if now.since_ms(self.passed_at) >= PASS_EVERY_MS {
+            self.pass_is_due(now, effects);
+        }
+    }
+}
+
+/// Answers a question; nobody may wait for it any more.
+fn answer<T>(reply: oneshot::Sender<T>, value: T) {
+    if reply.send(value).is_err() {
+        tracing::debug!("a question was not waited for");
+    }
+}
+
+/// What an agent must know for any snapshot of this version.
+fn required_features() -> BTreeSet<String> {
+    capstan_proto::feature::KNOWN
+        .iter()
+        .map(|feature| (*feature).to_owned())
+        .collect()
+}
+
+#[cfg(test)]
+mod tests;

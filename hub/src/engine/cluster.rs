@@ -1,0 +1,166 @@
+//! What the engine knows of one cluster, and its session.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+
+use capstan_hub_core::desired::{Given, Last};
+use capstan_hub_core::rollup::Observed;
+use capstan_hub_core::session::{self, Opened, Session, Standing};
+use capstan_proto::state::{BundleState, states_digest};
+use capstan_proto::{BundleName, Digest, Moment, Snapshot, Triple};
+
+use super::event::SessionId;
+use super::memory::Remembered;
+use super::out::Outbox;
+use crate::ca::{ClusterId, Identity, Serial};
+use crate::ledger::records::Registration;
+use crate::tls::ConnectionId;
+
+/// Openings that are remembered to tell a moved agent from a copied one: A-B-A-B needs four.
+const OPENINGS_MAX: usize = 8;
+
+/// A cluster's membership.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Member {
+    /// Its id.
+    pub(crate) id: ClusterId,
+    /// UID of its `kube-system` namespace.
+    pub(crate) uid: String,
+    /// The certificate in use.
+    pub(crate) serial: Serial,
+    /// When that ends.
+    pub(crate) expires_at: Moment,
+    /// Why it is banned.
+    pub(crate) banned: Option<String>,
+    /// Why it is quarantined.
+    pub(crate) quarantined: Option<String>,
+}
+
+impl Member {
+    /// What the ledger says.
+    pub(crate) fn new(registration: &Registration, banned: Option<String>) -> Self {
+        Self {
+            id: registration.id,
+            uid: registration.cluster_uid.clone(),
+            serial: registration.current.serial,
+            expires_at: Moment::from_unix_ms(registration.current.not_after_unix_ms),
+            banned,
+            quarantined: registration.quarantine.as_ref().map(|q| q.reason.clone()),
+        }
+    }
+
+    /// Its standing at a moment.
+    pub(crate) fn standing(&self, now: Moment) -> Standing {
+        match (&self.banned, &self.quarantined) {
+            (Some(_), _) => Standing::Banned,
+            (None, Some(_)) => Standing::Quarantined,
+            (None, None) if now >= self.expires_at => Standing::NeedsToken,
+            (None, None) => Standing::Enrolled,
+        }
+    }
+}
+
+/// An open session.
+#[derive(Debug)]
+pub(crate) struct Live {
+    /// Which one.
+    pub(crate) id: SessionId,
+    /// The state machine.
+    pub(crate) session: Session,
+    /// Where what is said goes.
+    pub(crate) outbox: Outbox,
+    /// The certificate shown.
+    pub(crate) identity: Identity,
+    /// The connection.
+    pub(crate) connection: ConnectionId,
+    /// Snapshots that were aimed at in this session and may still be answered: the outstanding and the latest.
+    pub(crate) aimed: BTreeMap<Triple, Remembered>,
+    /// Whether every bundle state was asked for and did not come yet.
+    pub(crate) report_wanted: bool,
+    /// Whether something is being recorded that must be durable before anything else is said.
+    pub(crate) recording: bool,
+    /// What is said after that.
+    pub(crate) pending: VecDeque<session::Effect>,
+}
+
+/// What is known of a cluster.
+#[derive(Debug, Default)]
+pub(crate) struct Cluster {
+    /// Its membership; `None` when it never enrolled.
+    pub(crate) member: Option<Member>,
+    /// What it was last given.
+    pub(crate) given: Option<Remembered>,
+    /// Whether it was given something of which nobody knows what.
+    pub(crate) forgotten: bool,
+    /// What it holds, as far as is known.
+    pub(crate) held: Option<Remembered>,
+    /// Its session.
+    pub(crate) live: Option<Live>,
+    /// What is shown of it.
+    pub(crate) observed: Observed,
+    /// The states as queries read them, made anew after a report.
+    pub(crate) shown: Option<Arc<BTreeMap<BundleName, BundleState>>>,
+    /// What it says of itself.
+    pub(crate) facts: Arc<BTreeMap<String, String>>,
+    /// Sessions opened with its identity, the oldest first.
+    pub(crate) openings: VecDeque<Opened>,
+    /// In recovery: the digest that it claimed when that began.
+    pub(crate) recovering: Option<Digest>,
+    /// How often somebody asked for a refresh.
+    pub(crate) refresh_wanted: u64,
+    /// Up to which of these it caught up.
+    pub(crate) refresh_done: u64,
+}
+
+impl Cluster {
+    /// What it was given, as decisions see it.
+    pub(crate) fn given(&self) -> Given {
+        match (&self.given, self.forgotten) {
+            (Some(given), _) => Given::Known(Last {
+                snapshot: Arc::clone(&given.snapshot),
+                owners: given.owners.clone(),
+                certain: given.certain,
+            }),
+            (None, true) => Given::Unknown,
+            (None, false) => Given::Nothing,
+        }
+    }
+
+    /// The entries of a snapshot that the cluster says it holds, where they are known.
+    pub(crate) fn entries(&self, triple: Triple) -> Option<&Remembered> {
+        let aimed = self.live.iter().flat_map(|live| live.aimed.values());
+        [&self.held, &self.given]
+            .into_iter()
+            .flatten()
+            .chain(aimed)
+            .find(|known| known.triple.digest == triple.digest)
+    }
+
+    /// Notes an opening; old ones are forgotten.
+    pub(crate) fn opened(&mut self, opened: Opened) {
+        if self.openings.len() == OPENINGS_MAX {
+            self.openings.pop_front();
+        }
+        self.openings.push_back(opened);
+    }
+
+    /// Digest of the bundle states that are known.
+    pub(crate) fn states(&self) -> Option<Digest> {
+        let states = &self.observed.states;
+        (!states.is_empty()).then(|| states_digest(states.values()))
+    }
+
+    /// The snapshots whose content the cluster may read.
+    pub(crate) fn readable(&self) -> Vec<Arc<Snapshot>> {
+        let Some(live) = &self.live else {
+            return Vec::new();
+        };
+        live.session.readable().cloned().collect()
+    }
+
+    /// The states, shared with queries.
+    pub(crate) fn shown(&mut self) -> Arc<BTreeMap<BundleName, BundleState>> {
+        let states = &self.observed.states;
+        Arc::clone(self.shown.get_or_insert_with(|| Arc::new(states.clone())))
+    }
+}

@@ -1,0 +1,47 @@
+//! What the engine wants done: values, carried out by the loop and by nobody else.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use capstan_hub_core::desired::Removal;
+use capstan_proto::{ClusterName, Digest, Moment, Number};
+
+use super::event::SessionId;
+use super::memory::{Remembered, Which};
+use super::pass::Input;
+use super::picture::Picture;
+use super::spokes::Changes;
+use crate::ca::ClusterId;
+use crate::tls::ConnectionId;
+
+/// What to do.
+#[derive(Debug)]
+pub(crate) enum Effect {
+    /// Run a pass beside the loop.
+    Pass(Box<Input>),
+    /// Show readers what is known now.
+    Show(Box<Picture>),
+    /// Let this content be read, and bring it to the disk.
+    Shelve(BTreeMap<Digest, Arc<[u8]>>),
+    /// Keep a snapshot over a restart.
+    Remember(Which, ClusterName, Remembered),
+    /// Keep the time at which a cluster was last heard, and its agent's version.
+    RememberSeen(ClusterName, Moment, String),
+    /// Keep bundle states, and forget those that are gone.
+    RememberStates(ClusterName, Changes),
+    /// Reserve the next block of generations.
+    Reserve,
+    /// Reserve generations above this number.
+    Raise(Number),
+    /// Record that a cluster is in recovery, with the digest that it claimed, or is not any more; the session that this
+    /// comes from waits for it.
+    Recovering(ClusterName, Option<Digest>, Option<SessionId>),
+    /// Record why a cluster is quarantined.
+    Quarantine(ClusterName, String),
+    /// Record removals that nobody had to approve.
+    LogRemovals(Vec<Removal>),
+    /// Close a connection, soon: what was put into its outbox goes first.
+    CloseConnection(ConnectionId),
+    /// Close all connections of a cluster, soon.
+    CloseCluster(ClusterId),
+}

@@ -1,0 +1,195 @@
+//! Everything that can happen to the engine: one closed list.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use capstan_hub_core::desired::Approval;
+use capstan_hub_core::session::Hello;
+use capstan_hub_core::spec::Tree;
+use capstan_proto::delta::receiver::Reason;
+use capstan_proto::state::BundleState;
+use capstan_proto::{BundleName, ClusterName, Digest, Moment, Snapshot, SourceName, Triple};
+use tokio::sync::oneshot;
+
+use super::out::Outbox;
+use super::pass::Outcome;
+use crate::ca::Identity;
+use crate::git::Commit;
+use crate::ledger::records::Registration;
+use crate::tls::ConnectionId;
+
+/// Names a session; a newer one has a larger id: the revision of its owner's record in the ledger.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct SessionId(pub(crate) u64);
+
+/// What happens.
+#[derive(Debug)]
+pub(crate) enum Event {
+    /// A source was asked, or its copy on disk read.
+    Polled {
+        /// Which one.
+        source: SourceName,
+        /// What came of it.
+        answer: Polled,
+    },
+    /// A pass from files to snapshots ended.
+    Passed(Box<Outcome>),
+    /// A spoke said Hello.
+    Opened(Box<Opening>),
+    /// A spoke said something else.
+    Said {
+        /// Which cluster.
+        cluster: ClusterName,
+        /// In which session.
+        session: SessionId,
+        /// What.
+        said: Said,
+    },
+    /// A session's stream ended.
+    Closed {
+        /// Which cluster.
+        cluster: ClusterName,
+        /// Which session.
+        session: SessionId,
+    },
+    /// A cluster enrolled, or has another certificate.
+    Enrolled {
+        /// Which one.
+        cluster: ClusterName,
+        /// Its record.
+        registration: Box<Registration>,
+    },
+    /// A cluster was banned (with the reason), or its ban taken back.
+    Standing {
+        /// Which one.
+        cluster: ClusterName,
+        /// Why it is banned; `None` when it is not any more.
+        banned: Option<String>,
+    },
+    /// A person approved a removal set.
+    Approved(Box<Approval>),
+    /// A person confirmed what clusters run.
+    Confirmed {
+        /// One, or all.
+        cluster: Option<ClusterName>,
+        /// The clusters that this changed something for.
+        reply: oneshot::Sender<Vec<ClusterName>>,
+    },
+    /// Somebody wants a cluster's content: which snapshots may it read?
+    Readable {
+        /// The cluster.
+        cluster: ClusterName,
+        /// The snapshots.
+        reply: oneshot::Sender<Vec<Arc<Snapshot>>>,
+    },
+    /// A block of generations was reserved: these, up to but without the end.
+    Reserved {
+        /// The first one.
+        first: u64,
+        /// The one after the last one.
+        end: u64,
+        /// In which incarnation.
+        incarnation: capstan_proto::Incarnation,
+    },
+    /// What a session said is durable; it goes on.
+    Recorded {
+        /// Which cluster.
+        cluster: ClusterName,
+        /// Which session.
+        session: SessionId,
+    },
+    /// The ledger refused something; in words.
+    LedgerFailed(String),
+    /// Content reached the disk.
+    Shelved(BTreeSet<Digest>),
+    /// A second went by.
+    Tick,
+    /// The hub stops: sessions are told.
+    Stop(oneshot::Sender<()>),
+}
+
+/// What came of asking a source.
+#[derive(Debug)]
+pub(crate) enum Polled {
+    /// Its head, and the files there.
+    Head {
+        /// The commit.
+        commit: Box<Commit>,
+        /// The files.
+        tree: Arc<Tree>,
+        /// When the source answered; `None` when only the copy on disk was read.
+        at: Option<Moment>,
+    },
+    /// Its head is the one that was read last.
+    Same {
+        /// When the source answered.
+        at: Moment,
+    },
+    /// It cannot be followed now; what was read before stays.
+    Failed {
+        /// When.
+        at: Moment,
+        /// Why, and what to do.
+        message: String,
+    },
+}
+
+/// A session that begins.
+#[derive(Debug)]
+pub(crate) struct Opening {
+    /// Which cluster.
+    pub(crate) cluster: ClusterName,
+    /// Its registration, as it now is.
+    pub(crate) registration: Registration,
+    /// The certificate shown.
+    pub(crate) identity: Identity,
+    /// The connection that it came over.
+    pub(crate) connection: ConnectionId,
+    /// The session.
+    pub(crate) session: SessionId,
+    /// Random per agent process.
+    pub(crate) instance: [u8; 16],
+    /// UID of the `kube-system` namespace.
+    pub(crate) cluster_uid: String,
+    /// What the spoke said.
+    pub(crate) hello: Hello,
+    /// What the cluster says of itself.
+    pub(crate) facts: BTreeMap<String, String>,
+    /// Where answers go.
+    pub(crate) outbox: Outbox,
+}
+
+/// What a spoke says after Hello.
+#[derive(Debug)]
+pub(crate) enum Said {
+    /// It stored a snapshot.
+    Accept(Triple),
+    /// It keeps what it has.
+    Refuse {
+        /// What it refused.
+        snapshot: Triple,
+        /// Why.
+        reason: Reason,
+        /// In words.
+        detail: String,
+    },
+    /// How its bundles are.
+    Report {
+        /// Whether this is everything.
+        full: bool,
+        /// States that changed.
+        states: Vec<BundleState>,
+        /// Bundles that are gone.
+        gone: Vec<BundleName>,
+        /// Digest over all states after this report.
+        digest: Option<Digest>,
+    },
+    /// What the cluster says of itself.
+    Facts(BTreeMap<String, String>),
+    /// It is there.
+    Heartbeat,
+    /// It caught up with a refresh.
+    RefreshDone(u64),
+    /// It broke the protocol; in words.
+    Nonsense(String),
+}

@@ -1,0 +1,68 @@
+//! Generations, taken from blocks that the ledger reserved: a restart leaves a gap and gives no number twice.
+
+use capstan_proto::{Generation, Incarnation, Number};
+
+/// Generations in one block. A pass that changes anything takes one, so a block lasts for a thousand commits, and one
+/// ledger write is shared by as many.
+pub(crate) const BLOCK: u64 = 1_024;
+
+/// The numbers that may be given.
+#[derive(Clone, Debug)]
+pub(crate) struct Numbers {
+    incarnation: Incarnation,
+    next: u64,
+    end: u64,
+    asked: bool,
+}
+
+impl Numbers {
+    /// The numbers `first..end` of an incarnation.
+    pub(crate) const fn new(incarnation: Incarnation, first: u64, end: u64) -> Self {
+        Self {
+            incarnation,
+            next: first,
+            end,
+            asked: false,
+        }
+    }
+
+    /// The incarnation.
+    pub(crate) const fn incarnation(&self) -> Incarnation {
+        self.incarnation
+    }
+
+    /// The highest number that was ever reserved.
+    pub(crate) const fn reserved(&self) -> Number {
+        self.number(self.end.saturating_sub(1))
+    }
+
+    /// The next number; `None` when the block is used up and the next one is not there yet.
+    pub(crate) fn take(&mut self) -> Option<Number> {
+        if self.next >= self.end {
+            return None;
+        }
+        let number = self.number(self.next);
+        self.next += 1;
+        Some(number)
+    }
+
+    /// Whether it is time to ask for another block; says yes once until one came.
+    pub(crate) fn ask(&mut self) -> bool {
+        let low = self.end - self.next <= BLOCK / 2;
+        let ask = low && !self.asked;
+        self.asked |= ask;
+        ask
+    }
+
+    /// Another block was reserved. What is left of the one before becomes a gap.
+    pub(crate) const fn refill(&mut self, incarnation: Incarnation, first: u64, end: u64) {
+        *self = Self::new(incarnation, first, end);
+    }
+
+    const fn number(&self, generation: u64) -> Number {
+        Number {
+            incarnation: self.incarnation,
+            generation: Generation(generation),
+        }
+    }
+}

@@ -1,0 +1,185 @@
+//! What a hub knows after a start: the ledger's facts, and what the store still remembers.
+//!
+//! What the store lost is unknown, never empty.
+
+use std::collections::BTreeMap;
+
+use capstan_hub_core::desired::{Approval, RemovalLog, RemovalSet};
+use capstan_proto::{ClusterName, Digest, Moment};
+
+use super::cluster::{Cluster, Member};
+use super::memory::{self, Recalled, Which};
+use super::numbers::{BLOCK, Numbers};
+use super::receipt::Receipts;
+use crate::ca::ClusterId;
+use crate::content::{Content, ContentError};
+use crate::ledger::records::{self, Listed, RecordError, Records, keys};
+use crate::store::{Store, StoreError};
+
+/// What is known after a start.
+#[derive(Debug)]
+pub(crate) struct Restored {
+    /// Every enrolled cluster.
+    pub(crate) clusters: BTreeMap<ClusterName, Cluster>,
+    /// A new block of numbers.
+    pub(crate) numbers: Numbers,
+    /// Removals that nobody had to approve.
+    pub(crate) log: RemovalLog,
+    /// Approved removal sets.
+    pub(crate) approvals: Vec<Approval>,
+}
+
+/// Why a hub cannot start on what it finds.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum RestoreError {
+    /// The ledger fails.
+    #[error("cannot read what the ledger says")]
+    Ledger(#[from] RecordError),
+    /// The ledger lacks what `hub init` writes.
+    #[error(
+        "the ledger has no {what} (is it another fleet's, or was `hub init` interrupted? begin anew in another directory)"
+    )]
+    Incomplete {
+        /// What is missing.
+        what: &'static str,
+    },
+    /// The store cannot be read.
+    #[error("cannot read what the store remembers")]
+    Store(#[from] StoreError),
+    /// The list of an approved removal set cannot be read.
+    #[error("cannot read the list of an approved removal set")]
+    Content(#[from] ContentError),
+}
+
+/// Reads everything, and reserves the first numbers.
+pub(crate) async fn restore(
+    records: &Records,
+    store: &Store,
+    content: &Content,
+) -> Result<Restored, RestoreError> {
+    let incarnation = records
+        .get(&keys::incarnation())
+        .await?
+        .ok_or(RestoreError::Incomplete {
+            what: "incarnation",
+        })?
+        .value
+        .incarnation;
+    let first = records.reserve_generations(BLOCK).await?;
+    Ok(Restored {
+        clusters: clusters(records, store).await?,
+        numbers: Numbers::new(incarnation, first, first + BLOCK),
+        log: removal_log(records).await?,
+        approvals: approvals(records, content).await?,
+    })
+}
+
+/// The key with which receipts are made.
+pub(crate) async fn receipts(records: &Records) -> Result<Receipts, RestoreError> {
+    let missing = RestoreError::Incomplete {
+        what: "key for receipts",
+    };
+    let Some(record) = records.get(&keys::receipts()).await? else {
+        return Err(missing);
+    };
+    let key = Digest::parse(&record.value.key).map_err(|_| missing)?;
+    Ok(Receipts::new(key.as_bytes()))
+}
+
+async fn clusters(
+    records: &Records,
+    store: &Store,
+) -> Result<BTreeMap<ClusterName, Cluster>, RestoreError> {
+    let bans = bans(records).await?;
+    let (marks, _) = records.list(&keys::all_recovering()).await?;
+    let recovering: BTreeMap<String, Digest> = marks
+        .into_iter()
+        .map(|mark| (mark.name, mark.value.claimed))
+        .collect();
+    let heard = memory::recall_heard(store)?;
+    let (registrations, _) = records.list(&keys::registrations()).await?;
+    let mut clusters = BTreeMap::new();
+    for Listed {
+        name,
+        value: registration,
+        ..
+    } in registrations
+    {
+        let Ok(name) = ClusterName::try_new(name) else {
+            return Err(RestoreError::Incomplete {
+                what: "usable name of a cluster",
+            });
+        };
+        let mut cluster = Cluster {
+            member: Some(Member::new(
+                &registration,
+                bans.get(&registration.id).cloned(),
+            )),
+            recovering: recovering.get(name.as_str()).copied(),
+            ..Cluster::default()
+        };
+        match memory::recall(store, Which::Given, &name)? {
+            Recalled::Whole(given) => cluster.given = Some(given),
+            // An enrolled cluster without a record was given something of which nobody knows what.
+            Recalled::Nothing | Recalled::Broken => cluster.forgotten = true,
+        }
+        if let Recalled::Whole(held) = memory::recall(store, Which::Held, &name)? {
+            cluster.held = Some(held);
+        }
+        if let Some(seen) = heard.seen.get(&name) {
+            cluster.observed.heard_at = Some(Moment::from_unix_ms(seen.at_unix_ms));
+            cluster.observed.agent_version.clone_from(&seen.agent);
+        }
+        cluster.observed.states = heard.states.get(&name).cloned().unwrap_or_default();
+        clusters.insert(name, cluster);
+    }
+    Ok(clusters)
+}
+
+async fn bans(records: &Records) -> Result<BTreeMap<ClusterId, String>, RestoreError> {
+    let (bans, _) = records.list(&keys::bans()).await?;
+    let id = |ban: Listed<records::Ban>| {
+        let id = uuid::Uuid::parse_str(&ban.name).ok().map(ClusterId);
+        id.map(|id| (id, ban.value.reason))
+            .ok_or(RestoreError::Incomplete { what: "usable ban" })
+    };
+    bans.into_iter().map(id).collect()
+}
+
+async fn removal_log(records: &Records) -> Result<RemovalLog, RestoreError> {
+    let (batches, _) = records.list(&keys::removal_log()).await?;
+    let entries = batches
+        .into_iter()
+        .flat_map(|batch| batch.value.entries)
+        .collect();
+    Ok(RemovalLog { entries })
+}
+
+/// Approvals with their sets. One whose list is lost covers nothing, and is asked for again.
+async fn approvals(records: &Records, content: &Content) -> Result<Vec<Approval>, RestoreError> {
+    let (listed, _) = records.list(&keys::approvals()).await?;
+    let mut approvals = Vec::new();
+    for Listed {
+        name,
+        value: approval,
+        ..
+    } in listed
+    {
+        let bytes = content.get(approval.content)?;
+        let set = bytes.and_then(|bytes| serde_json::from_slice::<RemovalSet>(&bytes).ok());
+        let Some(set) = set.filter(|set| set.digest().to_string() == name) else {
+            tracing::warn!(
+                set = name,
+                "the list of an approved removal set is lost; it must be approved again"
+            );
+            continue;
+        };
+        approvals.push(Approval {
+            set,
+            approver: approval.approver,
+            reason: approval.reason,
+            expires_unix_ms: approval.expires_unix_ms,
+        });
+    }
+    Ok(approvals)
+}

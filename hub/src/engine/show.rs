@@ -1,0 +1,186 @@
+//! Making pictures of what is known.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use capstan_hub_core::problem::{Code, Problem};
+use capstan_hub_core::rollup::{Observed, rollup};
+use capstan_hub_core::session::{Standing, connection};
+use capstan_proto::{ClusterName, Moment};
+
+use super::State;
+use super::cluster::Cluster;
+use super::effect::Effect;
+use super::picture::{ClusterView, Phase, Picture};
+
+impl State {
+    /// Whether readers have an old picture.
+    pub(crate) const fn is_stale(&self) -> bool {
+        self.stale_picture
+    }
+
+    /// A new picture, when the one that readers have is stale.
+    pub(crate) fn picture(&mut self, now: Moment) -> Option<Effect> {
+        if !std::mem::take(&mut self.stale_picture) {
+            return None;
+        }
+        self.picture += 1;
+        self.observe(now);
+        let observed: BTreeMap<ClusterName, Observed> = self
+            .clusters
+            .iter()
+            .map(|(name, cluster)| (name.clone(), cluster.observed.clone()))
+            .collect();
+        let desired = self.desired.clone().unwrap_or_default();
+        let decisions = Arc::clone(&self.memory.decisions);
+        let fleet = rollup(&decisions, &desired, &observed, now);
+        let problems = self.all_problems();
+        let metrics = &self.setting.metrics;
+        let count = |number: usize| i64::try_from(number).unwrap_or(i64::MAX);
+        metrics.clusters.set(count(fleet.clusters.len()));
+        metrics.problems.set(count(problems.len()));
+        metrics.held.set(count(desired.holds.len()));
+        Some(Effect::Show(Box::new(Picture {
+            number: self.picture,
+            started_at: self.setting.started_at,
+            phase: self.phase(),
+            spec: self.memory.spec.clone(),
+            decisions,
+            desired,
+            problems,
+            fleet,
+            sources: self.sources.clone(),
+            clusters: self.views(),
+            broken: self.broken.clone(),
+        })))
+    }
+
+    fn phase(&self) -> Phase {
+        let recovering = self
+            .clusters
+            .values()
+            .filter(|cluster| cluster.recovering.is_some())
+            .count();
+        match (&self.desired, recovering) {
+            (None, _) => Phase::Starting,
+            (Some(_), 0) => Phase::Serving,
+            (Some(_), count) => Phase::Recovering(count),
+        }
+    }
+
+    /// Brings what is observed of every cluster up to date.
+    fn observe(&mut self, now: Moment) {
+        for cluster in self.clusters.values_mut() {
+            let stamps = cluster
+                .held
+                .as_ref()
+                .map(|held| held.stamps.clone())
+                .unwrap_or_default();
+            let observed = &mut cluster.observed;
+            observed.standing = standing(cluster.member.as_ref(), now);
+            observed.open = cluster.live.is_some();
+            observed.held_stamps = stamps;
+            observed.session = match &cluster.live {
+                Some(live) => live.session.status(),
+                None => capstan_hub_core::session::Status {
+                    held: cluster.held.as_ref().map(|held| held.triple),
+                    target: cluster.given.as_ref().map(|given| given.triple),
+                    recovering: cluster.recovering.is_some(),
+                    ..Default::default()
+                },
+            };
+        }
+    }
+
+    fn views(&mut self) -> BTreeMap<ClusterName, ClusterView> {
+        let view = |cluster: &mut Cluster| ClusterView {
+            facts: Arc::clone(&cluster.facts),
+            states: cluster.shown(),
+            wanted: cluster.given.as_ref().map(|given| given.triple),
+            held: cluster.observed.session.held,
+            certificate_expires_at: cluster.member.as_ref().map(|member| member.expires_at),
+            reason: reason(cluster),
+            session: cluster.observed.session.clone(),
+        };
+        self.clusters
+            .iter_mut()
+            .map(|(name, cluster)| (name.clone(), view(cluster)))
+            .collect()
+    }
+
+    /// Problems of files, and of clusters.
+    fn all_problems(&self) -> Arc<Vec<Problem>> {
+        let of_clusters: Vec<Problem> = self
+            .clusters
+            .iter()
+            .flat_map(|(name, cluster)| session_problems(name, cluster))
+            .collect();
+        if of_clusters.is_empty() {
+            return Arc::clone(&self.problems);
+        }
+        let mut all = of_clusters;
+        all.extend(self.problems.iter().cloned());
+        all.sort();
+        Arc::new(all)
+    }
+
+    /// Whether time alone changed how a cluster stands.
+    pub(super) fn silence_shows(&self, now: Moment) -> bool {
+        let shown = |cluster: &Cluster| {
+            let Observed {
+                standing,
+                open,
+                heard_at,
+                ..
+            } = &cluster.observed;
+            (*standing, *open, *heard_at)
+        };
+        self.clusters.values().any(|cluster| {
+            let (was, open, heard_at) = shown(cluster);
+            let second_ago = now.minus_ms(1_500);
+            let is = standing(cluster.member.as_ref(), now);
+            connection(was, open, heard_at, second_ago) != connection(is, open, heard_at, now)
+        })
+    }
+}
+
+fn standing(member: Option<&super::Member>, now: Moment) -> Standing {
+    member.map_or(Standing::NotEnrolled, |member| member.standing(now))
+}
+
+fn reason(cluster: &Cluster) -> String {
+    let Some(member) = &cluster.member else {
+        return String::new();
+    };
+    match (&member.banned, &member.quarantined) {
+        (Some(reason), _) | (None, Some(reason)) => reason.clone(),
+        (None, None) => String::new(),
+    }
+}
+
+/// What is wrong between the hub and one spoke.
+fn session_problems(name: &ClusterName, cluster: &Cluster) -> Vec<Problem> {
+    let status = &cluster.observed.session;
+    let mut problems = Vec::new();
+    if let Some(claim) = &status.unknown_claim {
+        let message =
+            format!("it says that it holds snapshot {claim}, which this hub never gave it");
+        problems.push(Problem::of_cluster(name, Code::UnknownClaim, message).hint(
+            "its certificate or its cache may have been copied or altered; it gets the whole \
+                 list, and nothing is pruned",
+        ));
+    }
+    if let Some((snapshot, detail)) = &status.refused {
+        let message = format!("it refused snapshot {snapshot}: {detail}");
+        problems.push(Problem::of_cluster(name, Code::SnapshotRefused, message));
+    }
+    if !status.upgrade_needed.is_empty() {
+        let missing: Vec<&str> = status.upgrade_needed.iter().map(String::as_str).collect();
+        let message = format!("its agent lacks {}", missing.join(", "));
+        problems.push(
+            Problem::of_cluster(name, Code::UpgradeNeeded, message)
+                .hint("install a newer agent with `spoke bootstrap`"),
+        );
+    }
+    problems
+}

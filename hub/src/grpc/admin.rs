@@ -1,0 +1,466 @@
+//! `Admin`: the little that operators may change; every call is written down before its answer.
+
+use std::fmt::Debug;
+
+use capstan_hub_core::desired::Hold;
+use capstan_proto::wire::admin_server::Admin;
+use capstan_proto::wire::{self, Recorded};
+use capstan_proto::{ClusterName, SourceName};
+use tokio::sync::oneshot;
+use tonic::transport::server::UdsConnectInfo;
+use tonic::{Request, Response, Status};
+
+use super::{Shared, query, status};
+use crate::audit::Entry;
+use crate::ca::enrolment::NewToken;
+use crate::clock;
+use crate::engine::event::Event;
+use crate::ledger::records::{self, RecordError, TokenRight, Update, keys};
+
+/// A token's life unless asked otherwise: long enough to paste a line, too short to be found in a history.
+const TOKEN_TTL_S: u32 = 15 * 60;
+
+/// Digits of a digest that name it, at least: 32 bits, among the few that are held.
+const DIGEST_DIGITS_MIN: usize = 8;
+
+/// Bytes of a reason.
+const REASON_BYTES_MAX: usize = 1024;
+
+/// How a caller is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Door {
+    /// By the socket: the system says who it is, and its file's permissions say who may.
+    Socket,
+    /// Not at all.
+    Tcp,
+}
+
+/// The service.
+#[derive(Debug)]
+pub(crate) struct Service {
+    shared: Shared,
+    door: Door,
+}
+
+/// Who calls, for the audit log.
+#[derive(Clone, Debug)]
+struct Caller {
+    who: String,
+    from: String,
+}
+
+/// What is written down of a call.
+struct Call<'a> {
+    caller: Caller,
+    name: &'static str,
+    subject: &'a str,
+    reason: &'a str,
+}
+
+type Answer<T> = Result<Response<T>, Status>;
+
+impl Service {
+    /// For callers over TCP: every call is refused in words.
+    pub(crate) const fn over_tcp(shared: Shared) -> Self {
+        Self {
+            shared,
+            door: Door::Tcp,
+        }
+    }
+
+    /// For callers over the socket.
+    pub(crate) const fn over_socket(shared: Shared) -> Self {
+        Self {
+            shared,
+            door: Door::Socket,
+        }
+    }
+
+    fn caller<T>(&self, request: &Request<T>) -> Result<Caller, Status> {
+        if self.door == Door::Tcp {
+            return Err(status::denied(
+                "changes are taken over the hub's Unix socket only, because TCP does not say who \
+                 calls (use --hub unix:PATH, or the hub's hub.yaml)",
+            ));
+        }
+        let credentials = request
+            .extensions()
+            .get::<UdsConnectInfo>()
+            .and_then(|info| info.peer_cred);
+        let Some(credentials) = credentials else {
+            return Ok(Caller {
+                who: "unknown".to_owned(),
+                from: "unix socket".to_owned(),
+            });
+        };
+        let from = match credentials.pid() {
+            Some(pid) => format!("unix socket, process {pid}"),
+            None => "unix socket".to_owned(),
+        };
+        Ok(Caller {
+            who: format!("uid {}", credentials.uid()),
+            from,
+        })
+    }
+
+    /// Writes a call and its outcome down, and answers.
+    fn written<T: Debug>(&self, call: &Call<'_>, outcome: Result<T, Status>) -> Answer<T> {
+        let words = match &outcome {
+            Ok(_) => "done".to_owned(),
+            Err(status) => format!("refused: {}", status.message()),
+        };
+        let entry = Entry {
+            at: clock::now().to_string(),
+            who: &call.caller.who,
+            from: &call.caller.from,
+            call: call.name,
+            subject: call.subject,
+            reason: call.reason,
+            outcome: &words,
+        };
+        self.shared
+            .audit
+            .record(&entry)
+            .map_err(|error| status::failed(&error))?;
+        tracing::info!(
+            who = call.caller.who,
+            call = call.name,
+            subject = call.subject,
+            outcome = words,
+            "an operator's call"
+        );
+        outcome.map(Response::new)
+    }
+
+    async fn send(&self, event: Event) -> Result<(), Status> {
+        self.shared
+            .events
+            .send(event)
+            .await
+            .map_err(|_| status::stopping())
+    }
+
+    async fn make_token(
+        &self,
+        request: &wire::CreateTokenRequest,
+        by: String,
+    ) -> Result<wire::Token, Status> {
+        let cluster = name(&request.cluster)?;
+        let ttl_s = if request.ttl_seconds == 0 {
+            TOKEN_TTL_S
+        } else {
+            request.ttl_seconds
+        };
+        let ttl_ms = u64::from(ttl_s) * 1000;
+        let right = if request.re_enrol {
+            TokenRight::ReEnrol
+        } else {
+            TokenRight::Enrol
+        };
+        let now = clock::now();
+        let new = NewToken {
+            cluster: cluster.clone(),
+            right,
+            ttl_ms,
+            by,
+        };
+        let enrolment = &self.shared.enrolment;
+        let token = enrolment
+            .create_token(new, rand::random(), now)
+            .await
+            .map_err(|error| status::token(&error))?;
+        let declared = self
+            .shared
+            .pictures
+            .borrow()
+            .decisions
+            .clusters
+            .contains_key(&cluster);
+        Ok(wire::Token {
+            token: token.to_string(),
+            cluster: cluster.to_string(),
+            expires_at_ms: now.plus_ms(ttl_ms).unix_ms(),
+            hub: self.shared.advertise.to_string(),
+            ca_pin: enrolment.authority().pin().to_string(),
+            declared,
+        })
+    }
+
+    async fn change_ban(
+        &self,
+        cluster: &str,
+        ban: Option<(&str, &str)>,
+    ) -> Result<Recorded, Status> {
+        let cluster = name(cluster)?;
+        let enrolment = &self.shared.enrolment;
+        let (what, banned) = match ban {
+            Some((by, reason)) => {
+                let ban = enrolment.ban(&cluster, by, reason, clock::now()).await;
+                ban.map_err(|error| status::ban(&error))?;
+                (
+                    format!("cluster {cluster} is banned"),
+                    Some(reason.to_owned()),
+                )
+            }
+            None => {
+                let unban = enrolment.unban(&cluster).await;
+                unban.map_err(|error| status::ban(&error))?;
+                (format!("cluster {cluster} is not banned any more"), None)
+            }
+        };
+        self.send(Event::Standing {
+            cluster: cluster.clone(),
+            banned,
+        })
+        .await?;
+        Ok(Recorded {
+            what,
+            clusters: vec![cluster.to_string()],
+        })
+    }
+
+    /// The held removal that a digest, or the beginning of one, names.
+    fn held(&self, digest: &str) -> Result<Hold, Status> {
+        let digest = digest.trim().to_ascii_lowercase();
+        if digest.len() < DIGEST_DIGITS_MIN {
+            return Err(status::invalid(format!(
+                "give {DIGEST_DIGITS_MIN} or more digits of the digest"
+            )));
+        }
+        let picture = self.shared.pictures.borrow();
+        let holds = &picture.desired.holds;
+        let mut found = holds
+            .iter()
+            .filter(|hold| hold.digest.to_string().starts_with(&digest));
+        match (found.next(), found.next()) {
+            (Some(hold), None) => Ok(hold.clone()),
+            (Some(_), Some(_)) => Err(status::invalid("more than one held removal begins so")),
+            (None, _) => Err(status::not_found(format!(
+                "no removal with digest {digest} is held now (`hub status` shows what is; a set that \
+                 grew has another digest)"
+            ))),
+        }
+    }
+
+    async fn approved(&self, request: &wire::ApproveRequest, by: &str) -> Result<Recorded, Status> {
+        let hold = self.held(&request.digest)?;
+        let now = clock::now();
+        let expires = now.plus_ms(capstan_hub_core::limits::APPROVAL_MS);
+        let list = serde_json::to_vec(&hold.set).map_err(|error| status::failed(&error))?;
+        let content = std::sync::Arc::clone(&self.shared.content);
+        let written = tokio::task::spawn_blocking(move || content.put(&list)).await;
+        let written = written.map_err(|error| status::failed(&error))?;
+        let record = records::Approval {
+            content: written.map_err(|error| status::failed(&error))?,
+            approver: by.to_owned(),
+            reason: request.reason.clone(),
+            given_unix_ms: now.unix_ms(),
+            expires_unix_ms: expires.unix_ms(),
+        };
+        self.keep(&hold, &record)
+            .await
+            .map_err(|error| status::failed(&error))?;
+        let (objects, clusters) = (hold.set.objects(), hold.set.clusters());
+        let clusters: Vec<String> = clusters.map(ToString::to_string).collect();
+        let what = format!(
+            "approved the removal of {objects} objects from {} until {expires}",
+            clusters.join(", ")
+        );
+        let approval = capstan_hub_core::desired::Approval {
+            set: hold.set,
+            approver: record.approver,
+            reason: record.reason,
+            expires_unix_ms: record.expires_unix_ms,
+        };
+        self.send(Event::Approved(Box::new(approval))).await?;
+        Ok(Recorded { what, clusters })
+    }
+
+    async fn keep(&self, hold: &Hold, record: &records::Approval) -> Result<(), RecordError> {
+        let records = self.shared.enrolment.records();
+        records
+            .update(&keys::approval(hold.digest), |_| {
+                Update::Put(record.clone())
+            })
+            .await?;
+        Ok(())
+    }
+
+    fn wake(&self, source: &str) -> Result<wire::Refreshed, Status> {
+        let all = query::sources(&self.shared.pictures.borrow());
+        let chosen: Vec<SourceName> = match source {
+            "" => all,
+            text => all
+                .into_iter()
+                .filter(|name| name.as_str() == text)
+                .collect(),
+        };
+        if chosen.is_empty() {
+            let known: Vec<&str> = self.shared.wakers.keys().map(SourceName::as_str).collect();
+            let text = format!(
+                "there is no source `{source}` (there are: {})",
+                known.join(", ")
+            );
+            return Err(status::not_found(text));
+        }
+        for name in &chosen {
+            if let Some(waker) = self.shared.wakers.get(name) {
+                waker.notify_one();
+            }
+        }
+        Ok(wire::Refreshed {
+            sources: chosen.iter().map(ToString::to_string).collect(),
+        })
+    }
+
+    async fn recovered(&self, request: &wire::RecoverRequest) -> Result<Recorded, Status> {
+        if !request.confirm {
+            return Err(status::invalid("recovery ends only with --confirm"));
+        }
+        let cluster = match request.cluster.as_str() {
+            "" => None,
+            text => Some(name(text)?),
+        };
+        let (reply, answer) = oneshot::channel();
+        self.send(Event::Confirmed { cluster, reply }).await?;
+        let changed = answer.await.map_err(|_| status::stopping())?;
+        if changed.is_empty() {
+            return Err(status::precondition("no such cluster is in recovery"));
+        }
+        let clusters: Vec<String> = changed.iter().map(ToString::to_string).collect();
+        Ok(Recorded {
+            what: format!("confirmed: {}", clusters.join(", ")),
+            clusters,
+        })
+    }
+}
+
+fn name(text: &str) -> Result<ClusterName, Status> {
+    ClusterName::try_new(text).map_err(|error| status::invalid(error.to_string()))
+}
+
+fn reason(text: &str) -> Result<(), Status> {
+    match text.trim() {
+        "" => Err(status::invalid(
+            "give a reason (--reason); it stands in the audit log",
+        )),
+        text if text.len() > REASON_BYTES_MAX => Err(status::invalid(format!(
+            "the reason is longer than {REASON_BYTES_MAX} bytes"
+        ))),
+        _ => Ok(()),
+    }
+}
+
+#[tonic::async_trait]
+impl Admin for Service {
+    async fn create_token(
+        &self,
+        request: Request<wire::CreateTokenRequest>,
+    ) -> Answer<wire::Token> {
+        let caller = self.caller(&request)?;
+        let request = request.into_inner();
+        let outcome = self.make_token(&request, caller.who.clone()).await;
+        let subject = request.cluster.as_str();
+        self.written(
+            &Call {
+                caller,
+                name: "CreateToken",
+                subject,
+                reason: "",
+            },
+            outcome,
+        )
+    }
+
+    async fn ban(&self, request: Request<wire::BanRequest>) -> Answer<Recorded> {
+        let caller = self.caller(&request)?;
+        let wire::BanRequest {
+            cluster,
+            reason: why,
+        } = request.into_inner();
+        let outcome = match reason(&why) {
+            Ok(()) => self.change_ban(&cluster, Some((&caller.who, &why))).await,
+            Err(status) => Err(status),
+        };
+        self.written(
+            &Call {
+                caller,
+                name: "Ban",
+                subject: &cluster,
+                reason: &why,
+            },
+            outcome,
+        )
+    }
+
+    async fn unban(&self, request: Request<wire::UnbanRequest>) -> Answer<Recorded> {
+        let caller = self.caller(&request)?;
+        let wire::UnbanRequest {
+            cluster,
+            reason: why,
+        } = request.into_inner();
+        let outcome = match reason(&why) {
+            Ok(()) => self.change_ban(&cluster, None).await,
+            Err(status) => Err(status),
+        };
+        self.written(
+            &Call {
+                caller,
+                name: "Unban",
+                subject: &cluster,
+                reason: &why,
+            },
+            outcome,
+        )
+    }
+
+    async fn approve(&self, request: Request<wire::ApproveRequest>) -> Answer<Recorded> {
+        let caller = self.caller(&request)?;
+        let request = request.into_inner();
+        let outcome = match reason(&request.reason) {
+            Ok(()) => self.approved(&request, &caller.who).await,
+            Err(status) => Err(status),
+        };
+        let (subject, why) = (request.digest.as_str(), request.reason.as_str());
+        self.written(
+            &Call {
+                caller,
+                name: "Approve",
+                subject,
+                reason: why,
+            },
+            outcome,
+        )
+    }
+
+    async fn refresh(&self, request: Request<wire::RefreshRequest>) -> Answer<wire::Refreshed> {
+        let caller = self.caller(&request)?;
+        let source = request.into_inner().source;
+        let outcome = self.wake(&source);
+        self.written(
+            &Call {
+                caller,
+                name: "Refresh",
+                subject: &source,
+                reason: "",
+            },
+            outcome,
+        )
+    }
+
+    async fn recover(&self, request: Request<wire::RecoverRequest>) -> Answer<Recorded> {
+        let caller = self.caller(&request)?;
+        let request = request.into_inner();
+        let outcome = self.recovered(&request).await;
+        let (subject, why) = (request.cluster.as_str(), request.reason.as_str());
+        self.written(
+            &Call {
+                caller,
+                name: "Recover",
+                subject,
+                reason: why,
+            },
+            outcome,
+        )
+    }
+}

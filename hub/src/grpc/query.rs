@@ -1,0 +1,323 @@
+//! `Query`: what operators ask, answered from the engine's latest picture.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use capstan_hub_core::explain::{Question, explain};
+use capstan_hub_core::problem::Problem;
+use capstan_proto::wire::query_server::Query;
+use capstan_proto::wire::{self, Changed};
+use capstan_proto::{BundleName, ClusterName, PlacementName, SourceName};
+use tokio_stream::StreamExt as _;
+use tokio_stream::wrappers::WatchStream;
+use tonic::{Request, Response, Status};
+
+use super::{Shared, status, view};
+use crate::engine::picture::Picture;
+
+/// Entries in one page at most: 1,000 clusters with labels and facts are about 2 MiB.
+const PAGE_MAX: usize = 1_000;
+
+/// The service.
+#[derive(Debug)]
+pub(crate) struct Service {
+    shared: Shared,
+}
+
+type Answer<T> = Result<Response<T>, Status>;
+
+/// One page: its entries, the next page's token, and how many entries there are in all.
+type Paged<T> = (Vec<T>, String, u32);
+
+impl Service {
+    pub(crate) const fn new(shared: Shared) -> Self {
+        Self { shared }
+    }
+
+    fn picture(&self) -> Arc<Picture> {
+        Arc::clone(&self.shared.pictures.borrow())
+    }
+}
+
+/// Cuts a page out of entries that are sorted by their keys; the token is the key of the last entry before.
+fn page<K: AsRef<str>, V, T>(
+    entries: impl ExactSizeIterator<Item = (K, V)>,
+    page: Option<wire::Page>,
+    make: impl Fn(V) -> T,
+) -> Paged<T> {
+    let wire::Page {
+        page_size,
+        page_token,
+    } = page.unwrap_or_default();
+    let size = match page_size as usize {
+        0 => PAGE_MAX,
+        size => size.min(PAGE_MAX),
+    };
+    let total = u32::try_from(entries.len()).unwrap_or(u32::MAX);
+    let after = |key: &str| page_token.is_empty() || key > page_token.as_str();
+    let mut rest = entries.filter(|(key, _)| after(key.as_ref())).peekable();
+    let (mut items, mut last) = (Vec::new(), String::new());
+    while items.len() < size
+        && let Some((key, value)) = rest.next()
+    {
+        last = key.as_ref().to_owned();
+        items.push(make(value));
+    }
+    let next = if rest.peek().is_some() {
+        last
+    } else {
+        String::new()
+    };
+    (items, next, total)
+}
+
+/// Entries by the text of their names: names with dots sort differently as texts than as pairs.
+fn by_text<'a, K: ToString, V>(map: &'a BTreeMap<K, V>) -> BTreeMap<String, (&'a K, &'a V)> {
+    map.iter()
+        .map(|(key, value)| (key.to_string(), (key, value)))
+        .collect()
+}
+
+/// The only one of `all` with this short name, or the one with this full name.
+fn find<'a, N: ToString + 'a>(
+    kind: &str,
+    text: &str,
+    all: impl Iterator<Item = &'a N>,
+) -> Result<&'a N, Status> {
+    let short = |name: &N| {
+        let full = name.to_string();
+        full == text || full.split_once('.').is_some_and(|(_, short)| short == text)
+    };
+    let mut found = all.filter(|name| short(name));
+    match (found.next(), found.next()) {
+        (Some(one), None) => Ok(one),
+        (Some(one), Some(other)) => Err(status::invalid(format!(
+            "`{text}` is {} and {} (give the source too)",
+            one.to_string(),
+            other.to_string()
+        ))),
+        (None, _) => Err(status::not_found(format!(
+            "there is no {kind} `{text}` (`hub get {kind}s` lists them)"
+        ))),
+    }
+}
+
+fn cluster_name(text: &str) -> Result<ClusterName, Status> {
+    ClusterName::try_new(text).map_err(|error| status::invalid(error.to_string()))
+}
+
+/// Errors first, then by place; unique for every problem.
+fn problem_key(problem: &Problem) -> String {
+    let at = problem.at.as_ref();
+    format!(
+        "{}|{}|{}|{:08}|{:08}|{problem}|{:?}",
+        u8::from(problem.severity == capstan_hub_core::problem::Severity::Warning),
+        at.map(|at| at.source.to_string()).unwrap_or_default(),
+        at.map(|at| at.path.to_string()).unwrap_or_default(),
+        at.map_or(0, |at| at.line),
+        at.map_or(0, |at| at.column),
+        (&problem.cluster, &problem.bundle),
+    )
+}
+
+#[tonic::async_trait]
+impl Query for Service {
+    type WatchStream =
+        std::pin::Pin<Box<dyn tokio_stream::Stream<Item = Result<Changed, Status>> + Send>>;
+
+    async fn get_fleet(&self, _: Request<wire::GetFleetRequest>) -> Answer<wire::Fleet> {
+        let id = self.shared.enrolment.authority().fleet().to_string();
+        Ok(Response::new(view::fleet(&self.picture(), id)))
+    }
+
+    async fn list_clusters(
+        &self,
+        request: Request<wire::ListClustersRequest>,
+    ) -> Answer<wire::ListClustersResponse> {
+        let picture = self.picture();
+        let all = by_text(&picture.fleet.clusters);
+        let (clusters, next_page_token, total) = page(
+            all.into_iter(),
+            request.into_inner().page,
+            |(name, summary)| view::cluster(&picture, name, summary, false),
+        );
+        Ok(Response::new(wire::ListClustersResponse {
+            clusters,
+            next_page_token,
+            total,
+        }))
+    }
+
+    async fn get_cluster(
+        &self,
+        request: Request<wire::GetClusterRequest>,
+    ) -> Answer<wire::Cluster> {
+        let picture = self.picture();
+        let name = cluster_name(&request.get_ref().name)?;
+        let Some(summary) = picture.fleet.clusters.get(&name) else {
+            let text = format!(
+                "no cluster `{name}` is declared or enrolled (`hub get clusters` lists them)"
+            );
+            return Err(status::not_found(text));
+        };
+        Ok(Response::new(view::cluster(&picture, &name, summary, true)))
+    }
+
+    async fn list_bundles(
+        &self,
+        request: Request<wire::ListBundlesRequest>,
+    ) -> Answer<wire::ListBundlesResponse> {
+        let picture = self.picture();
+        let bundles = view::bundles(&picture);
+        let (bundles, next_page_token, total) = page(
+            by_text(&bundles).into_iter(),
+            request.into_inner().page,
+            |(name, summary)| view::bundle(&picture, name, summary, false),
+        );
+        Ok(Response::new(wire::ListBundlesResponse {
+            bundles,
+            next_page_token,
+            total,
+        }))
+    }
+
+    async fn get_bundle(&self, request: Request<wire::GetBundleRequest>) -> Answer<wire::Bundle> {
+        let picture = self.picture();
+        let bundles = view::bundles(&picture);
+        let name: &BundleName = find("bundle", &request.get_ref().name, bundles.keys())?;
+        Ok(Response::new(view::bundle(
+            &picture,
+            name,
+            &bundles[name],
+            true,
+        )))
+    }
+
+    async fn list_placements(
+        &self,
+        request: Request<wire::ListPlacementsRequest>,
+    ) -> Answer<wire::ListPlacementsResponse> {
+        let picture = self.picture();
+        let all = by_text(&picture.decisions.placements);
+        let (placements, next_page_token, total) = page(
+            all.into_iter(),
+            request.into_inner().page,
+            |(name, decision)| view::placement(&picture, name, decision, false),
+        );
+        Ok(Response::new(wire::ListPlacementsResponse {
+            placements,
+            next_page_token,
+            total,
+        }))
+    }
+
+    async fn get_placement(
+        &self,
+        request: Request<wire::GetPlacementRequest>,
+    ) -> Answer<wire::Placement> {
+        let picture = self.picture();
+        let all = &picture.decisions.placements;
+        let name: &PlacementName = find("placement", &request.get_ref().name, all.keys())?;
+        Ok(Response::new(view::placement(
+            &picture, name, &all[name], true,
+        )))
+    }
+
+    async fn list_problems(
+        &self,
+        request: Request<wire::ListProblemsRequest>,
+    ) -> Answer<wire::ListProblemsResponse> {
+        let picture = self.picture();
+        let wire::ListProblemsRequest {
+            page: wanted,
+            cluster,
+        } = request.into_inner();
+        let of = |problem: &&Problem| {
+            cluster.is_empty()
+                || problem
+                    .cluster
+                    .as_ref()
+                    .is_some_and(|name| name.as_str() == cluster)
+        };
+        let sorted: BTreeMap<String, &Problem> = picture
+            .problems
+            .iter()
+            .filter(of)
+            .map(|problem| (problem_key(problem), problem))
+            .collect();
+        let (problems, next_page_token, total) = page(sorted.into_iter(), wanted, view::problem);
+        Ok(Response::new(wire::ListProblemsResponse {
+            problems,
+            next_page_token,
+            total,
+        }))
+    }
+
+    async fn list_drift(
+        &self,
+        request: Request<wire::ListDriftRequest>,
+    ) -> Answer<wire::ListDriftResponse> {
+        let picture = self.picture();
+        let wire::ListDriftRequest {
+            page: wanted,
+            cluster,
+        } = request.into_inner();
+        let mut sorted = BTreeMap::new();
+        for (name, seen) in &picture.clusters {
+            if !cluster.is_empty() && name.as_str() != cluster {
+                continue;
+            }
+            for (bundle, state) in seen.states.iter() {
+                for drift in &state.drifts {
+                    // The newest first.
+                    let age = i64::MAX - drift.seen_at.unix_ms();
+                    let key = format!("{age:020}|{name}|{bundle}|{}", drift.object);
+                    sorted.insert(key, (name, bundle, drift));
+                }
+            }
+        }
+        let (drifts, next_page_token, total) =
+            page(sorted.into_iter(), wanted, |(name, bundle, drift)| {
+                view::drift(name, bundle, drift)
+            });
+        Ok(Response::new(wire::ListDriftResponse {
+            drifts,
+            next_page_token,
+            total,
+        }))
+    }
+
+    async fn explain(&self, request: Request<wire::ExplainRequest>) -> Answer<wire::Explanation> {
+        let picture = self.picture();
+        let wire::ExplainRequest { cluster, bundle } = request.into_inner();
+        let cluster = cluster_name(&cluster)?;
+        let bundles = view::bundles(&picture);
+        let bundle = find("bundle", &bundle, bundles.keys())?.clone();
+        let question = Question { cluster, bundle };
+        let explanation = explain(&picture.decisions, &picture.desired, &question);
+        Ok(Response::new(view::explanation(&picture, &explanation)))
+    }
+
+    async fn watch(&self, _: Request<wire::WatchRequest>) -> Answer<Self::WatchStream> {
+        let changes = WatchStream::new(self.shared.pictures.clone()).map(|picture| {
+            Ok(Changed {
+                picture: picture.number,
+            })
+        });
+        let stop = self.shared.stop.clone();
+        let until = futures::StreamExt::take_until(changes, stop.cancelled_owned());
+        Ok(Response::new(Box::pin(until)))
+    }
+}
+
+/// The names of the configured sources.
+pub(super) fn sources(picture: &Picture) -> Vec<SourceName> {
+    picture
+        .sources
+        .iter()
+        .map(|source| source.name.clone())
+        .collect()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,65 @@
+use std::collections::BTreeMap;
+
+use capstan_proto::wire::Page;
+
+use super::{find, page};
+
+fn names() -> BTreeMap<String, u32> {
+    (0..7).map(|n| (format!("c-{n}"), n)).collect()
+}
+
+#[test]
+fn pages_together_give_every_entry_once_and_in_order() {
+    let (mut all, mut page_token) = (Vec::new(), String::new());
+    loop {
+        let wanted = Some(Page {
+            page_size: 3,
+            page_token,
+        });
+        let (items, next, total) = page(names().into_iter(), wanted, |n| n);
+        assert_eq!(total, 7);
+        all.extend(items);
+        if next.is_empty() {
+            break;
+        }
+        page_token = next;
+    }
+    assert_eq!(all, (0..7).collect::<Vec<_>>());
+}
+
+#[test]
+fn an_entry_that_appears_between_pages_does_not_shift_the_others() {
+    let first = page(
+        names().into_iter(),
+        Some(Page {
+            page_size: 3,
+            page_token: String::new(),
+        }),
+        |n| n,
+    );
+    let mut more = names();
+    more.insert("a-0".to_owned(), 99);
+    let second = page(
+        more.into_iter(),
+        Some(Page {
+            page_size: 9,
+            page_token: first.1,
+        }),
+        |n| n,
+    );
+    assert_eq!(second.0, [3, 4, 5, 6]);
+}
+
+#[test]
+fn a_short_name_is_enough_where_one_source_has_it() {
+    let names = ["a.web", "b.web", "a.db"].map(str::to_owned);
+    assert_eq!(find("bundle", "db", names.iter()).unwrap(), "a.db");
+    assert_eq!(find("bundle", "b.web", names.iter()).unwrap(), "b.web");
+    assert!(
+        find("bundle", "web", names.iter())
+            .unwrap_err()
+            .message()
+            .contains("a.web and b.web")
+    );
+    assert!(find("bundle", "x", names.iter()).is_err());
+}

@@ -1,0 +1,544 @@
+//! From the engine's picture to the operators' messages, one function a message.
+
+use std::collections::BTreeMap;
+
+use capstan_hub_core::desired::Hold;
+use capstan_hub_core::explain::{Answer, Explanation};
+use capstan_hub_core::placement::{PlacementDecision, Rejection};
+use capstan_hub_core::problem;
+use capstan_hub_core::report;
+use capstan_hub_core::rollup::{BundleOnCluster, BundleSummary, ClusterSummary};
+use capstan_hub_core::session::Connection;
+use capstan_proto::convert::key_to_wire;
+use capstan_proto::convert::state::drift_to_wire;
+use capstan_proto::drift::Drift;
+use capstan_proto::state::BundleState;
+use capstan_proto::{BundleName, ClusterName, Health, Moment, PlacementName, Sync, wire};
+
+use crate::engine::picture::{ClusterView, Phase, Picture, SourceView};
+
+/// Objects of a held removal that are listed; the rest is counted.
+const EXAMPLES_MAX: usize = 10;
+
+fn count(number: usize) -> u32 {
+    u32::try_from(number).unwrap_or(u32::MAX)
+}
+
+fn ms(moment: Option<Moment>) -> i64 {
+    moment.map_or(0, Moment::unix_ms)
+}
+
+fn text(value: Option<impl ToString>) -> String {
+    value.map(|value| value.to_string()).unwrap_or_default()
+}
+
+fn counts<K: ToString>(counts: &BTreeMap<K, usize>) -> BTreeMap<String, u32> {
+    counts
+        .iter()
+        .map(|(key, number)| (key.to_string(), count(*number)))
+        .collect()
+}
+
+/// The fleet at a glance.
+pub(super) fn fleet(picture: &Picture, fleet_id: String) -> wire::Fleet {
+    let (state, state_reason) = state(picture);
+    let fleet = &picture.fleet;
+    let drifts = picture
+        .clusters
+        .values()
+        .flat_map(|view| view.states.values());
+    let open = drifts
+        .flat_map(|state| &state.drifts)
+        .filter(|drift| drift.settled_at.is_none())
+        .count();
+    let warnings = picture
+        .problems
+        .iter()
+        .filter(|problem| problem.severity == problem::Severity::Warning)
+        .count();
+    wire::Fleet {
+        fleet_id,
+        hub_version: env!("CARGO_PKG_VERSION").to_owned(),
+        started_at_ms: picture.started_at.unix_ms(),
+        state,
+        state_reason,
+        sources: picture.sources.iter().map(source).collect(),
+        connections: counts(&fleet.counts.connections),
+        syncs: counts(&fleet.counts.syncs),
+        healths: counts(&fleet.counts.healths),
+        clusters: count(fleet.clusters.len()),
+        bundles: count(fleet.bundles.len()),
+        placements: count(fleet.placements.len()),
+        errors: count(picture.problems.len() - warnings),
+        warnings: count(warnings),
+        open_drifts: count(open),
+        held: picture.desired.holds.iter().map(held).collect(),
+        picture: picture.number,
+        clusters_ready: count(
+            fleet
+                .clusters
+                .iter()
+                .filter(|(name, summary)| ready(picture, name, summary))
+                .count(),
+        ),
+        text: report::status(fleet),
+    }
+}
+
+fn state(picture: &Picture) -> (String, String) {
+    let (word, reason) = match (&picture.broken, &picture.phase) {
+        (Some(reason), _) => ("Failing", format!("{reason} (restart the hub)")),
+        (None, Phase::Starting) => (
+            "Starting",
+            "Git was not read yet; clusters keep what they have".to_owned(),
+        ),
+        (None, Phase::Recovering(clusters)) => (
+            "Recovering",
+            format!(
+                "{clusters} cluster(s) hold what this hub's ledger does not know of; nothing is \
+                 pruned there until `hub recover --confirm`"
+            ),
+        ),
+        (None, Phase::Serving) => ("Serving", String::new()),
+    };
+    (word.to_owned(), reason)
+}
+
+/// Whether a cluster is heard, holds what it should, and all of it is Synced and Healthy.
+fn ready(picture: &Picture, name: &ClusterName, summary: &ClusterSummary) -> bool {
+    let view = picture.clusters.get(name);
+    let same = view.is_some_and(|view| {
+        let (wanted, held) = (view.wanted.map(|t| t.digest), view.held.map(|t| t.digest));
+        wanted.is_some() && wanted == held
+    });
+    same && summary.connection == Connection::Connected
+        && summary.sync == Sync::Synced
+        && summary.health == Health::Healthy
+}
+
+fn source(source: &SourceView) -> wire::Source {
+    let commit = source.commit.as_ref();
+    let (since, message) = match &source.failing {
+        Some((since, message)) => (Some(*since), message.clone()),
+        None => (None, String::new()),
+    };
+    let state = match (commit, since) {
+        (_, Some(_)) => "Failing",
+        (None, None) => "Starting",
+        (Some(_), None) => "Following",
+    };
+    wire::Source {
+        name: source.name.to_string(),
+        url: source.url.clone(),
+        branch: source.branch.clone(),
+        revision: text(commit.map(|commit| &commit.revision)),
+        summary: text(commit.map(|commit| &commit.summary)),
+        author: text(commit.map(|commit| &commit.author)),
+        committed_at_ms: ms(commit.map(|commit| commit.time)),
+        polled_at_ms: ms(source.polled_at),
+        state: state.to_owned(),
+        failing_since_ms: ms(since),
+        message,
+        hint: String::new(),
+    }
+}
+
+fn held(hold: &Hold) -> wire::HeldRemoval {
+    let why: Vec<String> = hold.why.iter().map(ToString::to_string).collect();
+    let clusters: Vec<&ClusterName> = hold.set.clusters().collect();
+    let objects = clusters.iter().flat_map(|cluster| {
+        let objects = hold.set.of_cluster(cluster).into_iter().flatten();
+        objects.map(move |(object, _)| format!("{cluster}: {object}"))
+    });
+    wire::HeldRemoval {
+        digest: hold.digest.to_string(),
+        cluster: match clusters.as_slice() {
+            [one] => one.to_string(),
+            _ => String::new(),
+        },
+        placement: text(hold.placement.as_ref()),
+        why: why.join("; "),
+        objects: count(hold.set.objects()),
+        examples: objects.take(EXAMPLES_MAX).collect(),
+        command: hold.command(),
+    }
+}
+
+/// One cluster; its bundles too, where `whole`.
+pub(super) fn cluster(
+    picture: &Picture,
+    name: &ClusterName,
+    summary: &ClusterSummary,
+    whole: bool,
+) -> wire::Cluster {
+    let nothing = ClusterView::default();
+    let view = picture.clusters.get(name).unwrap_or(&nothing);
+    let in_sync = view.wanted.is_some()
+        && view.wanted.map(|wanted| wanted.digest) == view.held.map(|held| held.digest);
+    let with = |accept: fn(&BundleOnCluster) -> bool| {
+        count(
+            summary
+                .bundles
+                .values()
+                .filter(|bundle| accept(bundle))
+                .count(),
+        )
+    };
+    let states = summary
+        .bundles
+        .iter()
+        .filter(|_| whole)
+        .map(|(bundle, state)| bundle_on_cluster(picture, (name, bundle), state));
+    let decision = picture.decisions.clusters.get(name);
+    let wanted = picture
+        .desired
+        .clusters
+        .get(name)
+        .and_then(|wanted| wanted.target());
+    wire::Cluster {
+        name: name.to_string(),
+        labels: summary.labels.clone(),
+        declared: decision.is_some(),
+        mode: String::new(),
+        connection: summary.connection.to_string(),
+        connection_reason: view.reason.clone(),
+        seen_at_ms: ms(summary.heard_at),
+        agent_version: summary.agent_version.clone(),
+        facts: BTreeMap::clone(&view.facts),
+        sync: summary.sync.to_string(),
+        health: summary.health.to_string(),
+        bundles: count(summary.bundles.len()),
+        bundles_synced: with(|bundle| bundle.sync == Sync::Synced),
+        bundles_healthy: with(|bundle| bundle.health == Health::Healthy),
+        objects: count(
+            summary
+                .bundles
+                .values()
+                .map(|bundle| bundle.objects.all)
+                .sum(),
+        ),
+        wanted: text(view.wanted),
+        accepted: text(view.held),
+        in_sync,
+        flags: flags(summary, view),
+        certificate_expires_at_ms: ms(view.certificate_expires_at),
+        taints: Vec::new(),
+        bundle_states: states.collect(),
+        revisions: wanted
+            .map(|target| &target.stamps)
+            .into_iter()
+            .flatten()
+            .map(|(source, revision)| (source.to_string(), revision.to_string()))
+            .collect(),
+    }
+}
+
+fn flags(summary: &ClusterSummary, view: &ClusterView) -> Vec<wire::Flag> {
+    let flag = |name: &str, message: String| wire::Flag {
+        name: name.to_owned(),
+        message,
+    };
+    let mut flags: Vec<wire::Flag> = summary
+        .flags
+        .iter()
+        .map(|name| flag(&name.to_string(), String::new()))
+        .collect();
+    if !summary.message.is_empty() {
+        flags.push(flag(&summary.reason, summary.message.clone()));
+    }
+    if let Some(reason) = &view.session.prune_withheld {
+        flags.push(flag("NotPruned", reason.clone()));
+    }
+    flags
+}
+
+fn bundle_on_cluster(
+    picture: &Picture,
+    (cluster, bundle): (&ClusterName, &BundleName),
+    state: &BundleOnCluster,
+) -> wire::BundleOnCluster {
+    let reported = picture
+        .clusters
+        .get(cluster)
+        .and_then(|view| view.states.get(bundle));
+    let placed = picture
+        .decisions
+        .clusters
+        .get(cluster)
+        .and_then(|decision| decision.bundles.get(bundle));
+    wire::BundleOnCluster {
+        cluster: cluster.to_string(),
+        bundle: bundle.to_string(),
+        placement: text(state.placement.as_ref()),
+        sync: state.sync.to_string(),
+        health: state.health.to_string(),
+        reason: state.reason.clone(),
+        message: state.message.clone(),
+        objects: count(state.objects.all),
+        objects_synced: count(state.objects.synced),
+        objects_healthy: count(state.objects.healthy),
+        attention: reported.map(attention).unwrap_or_default(),
+        revision: text(state.revision.as_ref()),
+        seen_at_ms: ms(state.seen_at),
+        shadowed: placed
+            .map(|placed| placed.shadowed.iter().map(ToString::to_string).collect())
+            .unwrap_or_default(),
+    }
+}
+
+fn attention(state: &BundleState) -> Vec<wire::ObjectStatus> {
+    let one = |object: &capstan_proto::state::ObjectState| wire::ObjectStatus {
+        object: Some(key_to_wire(&object.object)),
+        sync: object.sync.to_string(),
+        health: object.health.to_string(),
+        reason: object.reason.clone(),
+        message: object.message.clone(),
+    };
+    state.attention.iter().map(one).collect()
+}
+
+/// Every bundle that is declared or placed, with what is known of it.
+pub(super) fn bundles(picture: &Picture) -> BTreeMap<BundleName, BundleSummary> {
+    let declared = picture.decisions.bundles.keys();
+    let mut all: BTreeMap<BundleName, BundleSummary> = declared
+        .map(|name| {
+            (
+                name.clone(),
+                BundleSummary {
+                    declared: true,
+                    ..BundleSummary::default()
+                },
+            )
+        })
+        .collect();
+    all.extend(picture.fleet.bundles.clone());
+    all
+}
+
+/// One bundle; its clusters too, where `whole`.
+pub(super) fn bundle(
+    picture: &Picture,
+    name: &BundleName,
+    summary: &BundleSummary,
+    whole: bool,
+) -> wire::Bundle {
+    let document = picture
+        .spec
+        .as_ref()
+        .and_then(|spec| spec.bundles.get(name));
+    let on = |cluster: &ClusterName| {
+        let summary = picture.fleet.clusters.get(cluster)?;
+        Some((cluster.clone(), summary.bundles.get(name)?))
+    };
+    let states: Vec<_> = summary.clusters.iter().filter_map(on).collect();
+    let worst_sync = states
+        .iter()
+        .map(|(_, state)| state.sync)
+        .max_by_key(|sync| sync.severity());
+    let worst_health = states
+        .iter()
+        .map(|(_, state)| state.health)
+        .max_by_key(|health| health.severity());
+    let problems = picture
+        .problems
+        .iter()
+        .filter(|p| p.bundle.as_ref() == Some(name))
+        .count();
+    let synced = states
+        .iter()
+        .filter(|(_, state)| state.sync == Sync::Synced)
+        .count();
+    let healthy = states
+        .iter()
+        .filter(|(_, state)| state.health == Health::Healthy)
+        .count();
+    let detail = states
+        .iter()
+        .filter(|_| whole)
+        .map(|(cluster, state)| bundle_on_cluster(picture, (cluster, name), state));
+    wire::Bundle {
+        name: name.to_string(),
+        source: name.source().to_string(),
+        path: document
+            .map(|document| document.spec.path.clone())
+            .unwrap_or_default(),
+        clusters: count(summary.clusters.len()),
+        clusters_synced: count(synced),
+        clusters_healthy: count(healthy),
+        sync: text(worst_sync),
+        health: text(worst_health),
+        problems: count(problems),
+        depends_on: document
+            .map(|document| {
+                document
+                    .spec
+                    .depends_on
+                    .iter()
+                    .map(|r| r.name.to_string())
+                    .collect()
+            })
+            .unwrap_or_default(),
+        declared_at: text(document.map(|document| &document.at)),
+        bundle_states: detail.collect(),
+    }
+}
+
+/// One placement; its choices too, where `whole`.
+pub(super) fn placement(
+    picture: &Picture,
+    name: &PlacementName,
+    decision: &PlacementDecision,
+    whole: bool,
+) -> wire::Placement {
+    let hold = picture
+        .desired
+        .holds
+        .iter()
+        .find(|hold| hold.placement.as_ref() == Some(name));
+    let problems = picture
+        .problems
+        .iter()
+        .filter(|problem| {
+            problem
+                .at
+                .as_ref()
+                .is_some_and(|at| at.source == decision.at.source && at.path == decision.at.path)
+        })
+        .count();
+    wire::Placement {
+        name: name.to_string(),
+        priority: i32::try_from(decision.priority).unwrap_or(i32::MAX),
+        suspended: decision.suspended,
+        bundles: decision
+            .bundles
+            .iter()
+            .map(|bundle| bundle.name.to_string())
+            .collect(),
+        eligible: count(decision.selected.len()),
+        selected: count(decision.selected.len()),
+        problems: count(problems),
+        declared_at: decision.at.to_string(),
+        held: hold.map(held),
+        choices: if whole { choices(decision) } else { Vec::new() },
+    }
+}
+
+fn choices(decision: &PlacementDecision) -> Vec<wire::Choice> {
+    let selected = decision
+        .selected
+        .iter()
+        .map(|(cluster, because)| wire::Choice {
+            cluster: cluster.to_string(),
+            selected: true,
+            reason: "Matched".to_owned(),
+            detail: format!("{} ({})", because.because, because.term),
+        });
+    let rejected = decision.rejected.iter().map(|(cluster, rejection)| {
+        let (reason, detail) = match rejection {
+            Rejection::NotMatched(misses) => {
+                let misses: Vec<String> = misses
+                    .iter()
+                    .map(|miss| format!("{} ({})", miss.because, miss.term))
+                    .collect();
+                ("NotMatched", misses.join("; "))
+            }
+            Rejection::Excepted { except, .. } => {
+                ("Excepted", format!("{} ({})", except.because, except.term))
+            }
+        };
+        wire::Choice {
+            cluster: cluster.to_string(),
+            selected: false,
+            reason: reason.to_owned(),
+            detail,
+        }
+    });
+    selected.chain(rejected).collect()
+}
+
+/// One problem.
+pub(super) fn problem(problem: &problem::Problem) -> wire::Problem {
+    let at = problem.at.as_ref();
+    wire::Problem {
+        code: problem.code.to_string(),
+        severity: problem.severity.to_string(),
+        source: text(at.map(|at| &at.source)),
+        path: text(at.map(|at| &at.path)),
+        line: at.map_or(0, |at| at.line),
+        column: at.map_or(0, |at| at.column),
+        cluster: text(problem.cluster.as_ref()),
+        bundle: text(problem.bundle.as_ref()),
+        message: problem.message.clone(),
+        hint: problem.hint.clone().unwrap_or_default(),
+    }
+}
+
+/// One drift.
+pub(super) fn drift(cluster: &ClusterName, bundle: &BundleName, drift: &Drift) -> wire::DriftSeen {
+    let wire::Drift {
+        object,
+        fields,
+        manager,
+        operation,
+        times,
+        ..
+    } = drift_to_wire(drift);
+    wire::DriftSeen {
+        cluster: cluster.to_string(),
+        bundle: bundle.to_string(),
+        object,
+        fields,
+        manager,
+        operation,
+        changed_at_ms: drift.changed_at.unix_ms(),
+        seen_at_ms: drift.seen_at.unix_ms(),
+        outcome: drift.outcome.to_string(),
+        settled_at_ms: ms(drift.settled_at),
+        times,
+    }
+}
+
+/// Why a bundle is, or is not, on a cluster.
+pub(super) fn explanation(picture: &Picture, explanation: &Explanation) -> wire::Explanation {
+    let question = &explanation.question;
+    let summary = picture.fleet.clusters.get(&question.cluster);
+    let state = summary.and_then(|summary| summary.bundles.get(&question.bundle));
+    let decision = picture.decisions.clusters.get(&question.cluster);
+    let placed = decision.and_then(|decision| decision.bundles.get(&question.bundle));
+    let variables = placed
+        .into_iter()
+        .flat_map(|placed| placed.variables.iter());
+    let answer = match explanation.answer {
+        Answer::Placed => "Placed",
+        Answer::Kept => "Kept",
+        Answer::NotPlaced => "NotPlaced",
+        Answer::NotDeclared => "NotDeclared",
+    };
+    wire::Explanation {
+        cluster: question.cluster.to_string(),
+        bundle: question.bundle.to_string(),
+        placed: matches!(explanation.answer, Answer::Placed | Answer::Kept),
+        summary: explanation
+            .steps
+            .last()
+            .map(|step| step.text.clone())
+            .unwrap_or_default(),
+        reasons: explanation
+            .steps
+            .iter()
+            .map(|step| wire::Reason {
+                at: text(step.at.as_ref()),
+                message: step.text.clone(),
+            })
+            .collect(),
+        state: state
+            .map(|state| bundle_on_cluster(picture, (&question.cluster, &question.bundle), state)),
+        variables: variables
+            .filter_map(|(name, value)| {
+                Some((name.clone(), value.as_ref().ok()?.to_value().to_string()))
+            })
+            .collect(),
+        answer: answer.to_owned(),
+        text: report::explain(explanation),
+    }
+}

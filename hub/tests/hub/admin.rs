@@ -1,0 +1,167 @@
+//! Operators' calls: removals, refusals, pages, lists.
+
+use capstan_proto::wire;
+
+use crate::support::{Heard, Spoke, World, cluster, config_map, everywhere};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_removal_beyond_the_budget_waits_for_its_approval() {
+    let world = World::running(&[
+        ("clusters.yaml", Some(&cluster("one"))),
+        ("web.yaml", Some(&everywhere("web"))),
+        ("db.yaml", Some(&everywhere("db"))),
+        ("apps/web/a.yaml", Some(&config_map("a", "1"))),
+        (
+            "apps/db/all.yaml",
+            Some(
+                &(0..12)
+                    .map(|n| config_map(&format!("d-{n}"), "1"))
+                    .collect::<String>(),
+            ),
+        ),
+    ])
+    .await;
+    let identity = world.enrol("one").await;
+    let mut spoke = Spoke::connect(&identity, world.server().addresses().spokes).await;
+    spoke.takes_offer().await;
+    let revision = world.repository.commit(&[("db.yaml", None)]);
+    world.follows(&revision).await;
+    let fleet = world.fleet(|fleet| !fleet.held.is_empty()).await;
+    assert_eq!(fleet.held[0].objects, 12);
+    assert!(
+        fleet.held[0].command.starts_with("hub approve "),
+        "{}",
+        fleet.held[0].command
+    );
+    assert_eq!(world.counter("offers_sent").await, 1);
+    let digest = fleet.held[0].digest[..12].to_owned();
+    let reason = "the database moved".to_owned();
+    world
+        .admin()
+        .await
+        .approve(wire::ApproveRequest { digest, reason })
+        .await
+        .unwrap();
+    let offer = spoke.takes_offer().await;
+    assert!(
+        matches!(
+            offer,
+            Heard::Offer {
+                set: 0,
+                removed: 12,
+                ..
+            }
+        ),
+        "{offer:?}"
+    );
+    world.fleet(|fleet| fleet.held.is_empty()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn changes_are_refused_over_tcp_in_words() {
+    let world = World::running(&[("clusters.yaml", Some(&cluster("one")))]).await;
+    let mut admin = wire::admin_client::AdminClient::new(world.tcp().await);
+    let refused = admin
+        .refresh(wire::RefreshRequest::default())
+        .await
+        .unwrap_err();
+    assert_eq!(refused.code(), tonic::Code::PermissionDenied);
+    assert!(
+        refused.message().contains("unix:PATH"),
+        "{}",
+        refused.message()
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn health_readiness_and_metrics_are_served() {
+    let world = World::running(&[("clusters.yaml", Some(&cluster("one")))]).await;
+    assert_eq!(world.page("/healthz").await, (200, "ok\n".to_owned()));
+    assert_eq!(world.page("/readyz").await, (200, "ok\n".to_owned()));
+    assert_eq!(world.page("/nothing").await.0, 404);
+    assert!(world.counter("resolves").await >= 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn explain_says_only_what_was_recorded() {
+    let world = World::running(&[
+        ("clusters.yaml", Some(&cluster("one"))),
+        ("web.yaml", Some(&everywhere("web"))),
+        ("apps/web/a.yaml", Some(&config_map("a", "1"))),
+    ])
+    .await;
+    let ask = |cluster: &str| wire::ExplainRequest {
+        cluster: cluster.to_owned(),
+        bundle: "web".to_owned(),
+    };
+    let answer = world
+        .query()
+        .await
+        .explain(ask("one"))
+        .await
+        .unwrap()
+        .into_inner();
+    assert_eq!(
+        (answer.answer.as_str(), answer.bundle.as_str()),
+        ("Placed", "fleet.web")
+    );
+    assert!(
+        answer
+            .reasons
+            .iter()
+            .any(|reason| reason.at.starts_with("web.yaml:")),
+        "{answer:#?}"
+    );
+    let answer = world
+        .query()
+        .await
+        .explain(ask("two"))
+        .await
+        .unwrap()
+        .into_inner();
+    assert!(!answer.placed);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_watch_says_that_something_changed() {
+    let world = World::running(&[("clusters.yaml", Some(&cluster("one")))]).await;
+    let mut query = world.query().await;
+    let mut changes = query
+        .watch(wire::WatchRequest {})
+        .await
+        .unwrap()
+        .into_inner();
+    let first = changes.message().await.unwrap().unwrap().picture;
+    let more = format!("{}{}", cluster("one"), cluster("two"));
+    world.repository.commit(&[("clusters.yaml", Some(&more))]);
+    world.refresh().await;
+    loop {
+        let picture = changes.message().await.unwrap().unwrap().picture;
+        assert!(picture > first);
+        let all = query
+            .list_clusters(wire::ListClustersRequest::default())
+            .await
+            .unwrap();
+        if all.into_inner().total == 2 {
+            return;
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn reflection_and_health_answer() {
+    use tonic_health::pb::HealthCheckRequest;
+    use tonic_health::pb::health_client::HealthClient;
+    let world = World::running(&[("clusters.yaml", Some(&cluster("one")))]).await;
+    let mut health = HealthClient::new(world.tcp().await);
+    let service = "capstan.v1.Query".to_owned();
+    let answer = health
+        .check(HealthCheckRequest { service })
+        .await
+        .unwrap()
+        .into_inner();
+    assert_eq!(
+        answer.status(),
+        tonic_health::pb::health_check_response::ServingStatus::Serving
+    );
+}

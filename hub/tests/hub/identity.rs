@@ -1,0 +1,116 @@
+//! Tokens, certificates, bans: who may talk, and how it ends.
+
+use capstan_proto::wire;
+
+use crate::support::{Heard, Identity, Spoke, World, cluster, config_map, everywhere};
+
+async fn world() -> World {
+    World::running(&[
+        ("clusters.yaml", Some(&cluster("one"))),
+        ("web.yaml", Some(&everywhere("web"))),
+        ("apps/web/a.yaml", Some(&config_map("a", "1"))),
+    ])
+    .await
+}
+
+fn ban(reason: &str) -> wire::BanRequest {
+    wire::BanRequest {
+        cluster: "one".to_owned(),
+        reason: reason.to_owned(),
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_ban_closes_a_live_stream_within_a_second() {
+    let world = world().await;
+    let hub = world.server().addresses().spokes;
+    let identity = world.enrol("one").await;
+    let mut spoke = Spoke::connect(&identity, hub).await;
+    spoke.takes_offer().await;
+    world.admin().await.ban(ban("lost")).await.unwrap();
+    let banned = tokio::time::Instant::now();
+    assert_eq!(spoke.hear().await, Heard::Close(wire::CloseReason::Banned));
+    assert_eq!(spoke.hear().await, Heard::End);
+    assert!(banned.elapsed() < std::time::Duration::from_secs(1));
+    world
+        .cluster("one", |cluster| cluster.connection == "Banned")
+        .await;
+    let mut spoke = Spoke::again(&identity, hub, spoke.disconnect()).await;
+    assert_eq!(spoke.hear().await, Heard::Close(wire::CloseReason::Banned));
+    let unban = wire::UnbanRequest {
+        cluster: "one".to_owned(),
+        reason: "found".to_owned(),
+    };
+    world.admin().await.unban(unban).await.unwrap();
+    let mut spoke = Spoke::again(&identity, hub, spoke.disconnect()).await;
+    assert!(matches!(spoke.hear().await, Heard::InSync(_)));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_ban_without_a_reason_changes_nothing_and_both_are_in_the_audit_log() {
+    let world = world().await;
+    world.enrol("one").await;
+    let refused = world.admin().await.ban(ban("")).await.unwrap_err();
+    assert!(refused.message().contains("--reason"), "{refused:?}");
+    world.admin().await.ban(ban("lost")).await.unwrap();
+    let log = std::fs::read_to_string(world.data().join("audit.log")).unwrap();
+    let lines: Vec<serde_json::Value> = log
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    let bans: Vec<_> = lines.iter().filter(|line| line["call"] == "Ban").collect();
+    assert_eq!(bans.len(), 2);
+    assert!(bans[0]["outcome"].as_str().unwrap().starts_with("refused"));
+    assert_eq!(
+        (&bans[1]["reason"], &bans[1]["outcome"]),
+        (&"lost".into(), &"done".into())
+    );
+    assert!(bans[1]["who"].as_str().unwrap().starts_with("uid "));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_newest_session_wins() {
+    let world = world().await;
+    let hub = world.server().addresses().spokes;
+    let identity = world.enrol("one").await;
+    let mut old = Spoke::connect(&identity, hub).await;
+    old.takes_offer().await;
+    let mut new = Spoke::connect(&identity, hub).await;
+    new.takes_offer().await;
+    assert_eq!(old.hear().await, Heard::Close(wire::CloseReason::Replaced));
+    world
+        .cluster("one", |cluster| cluster.connection == "Connected")
+        .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_renewed_certificate_retires_the_one_before() {
+    let world = world().await;
+    let hub = world.server().addresses().spokes;
+    let before = world.enrol("one").await;
+    let mut old = Spoke::connect(&before, hub).await;
+    old.takes_offer().await;
+    let after = before.renewed(hub).await;
+    let mut new = Spoke::connect(&after, hub).await;
+    new.takes_offer().await;
+    assert_eq!(old.hear().await, Heard::Close(wire::CloseReason::Retired));
+    let mut old = Spoke::connect(&before, hub).await;
+    assert_eq!(old.hear().await, Heard::Close(wire::CloseReason::Retired));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_used_token_is_refused_in_words() {
+    let world = world().await;
+    let hub = world.server().addresses().spokes;
+    let token = world.token("one").await;
+    Identity::enrol(hub, &world.data(), &token).await.unwrap();
+    let refused = Identity::enrol(hub, &world.data(), &token)
+        .await
+        .unwrap_err();
+    assert_eq!(refused.code(), tonic::Code::PermissionDenied);
+    assert!(
+        refused.message().contains("hub token create"),
+        "{}",
+        refused.message()
+    );
+}

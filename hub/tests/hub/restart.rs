@@ -1,0 +1,131 @@
+//! A hub that comes back: with everything, without what can be rebuilt, before it read Git.
+
+use crate::support::{Heard, Spoke, World, cluster, config_map, everywhere};
+
+async fn world() -> World {
+    World::running(&[
+        ("clusters.yaml", Some(&cluster("one"))),
+        ("web.yaml", Some(&everywhere("web"))),
+        ("apps/web/a.yaml", Some(&config_map("a", "1"))),
+        ("apps/web/b.yaml", Some(&config_map("b", "1"))),
+    ])
+    .await
+}
+
+fn forget(world: &World) {
+    for derived in ["store", "content", "git"] {
+        let path = world.data().join(derived);
+        if path.exists() {
+            std::fs::remove_dir_all(path).unwrap();
+        }
+    }
+}
+
+/// Runs one cluster, restarts the hub (losing what is derived, where asked), and connects again.
+async fn restarted(world: &mut World, lose: bool) {
+    let identity = world.enrol("one").await;
+    let mut spoke = Spoke::connect(&identity, world.server().addresses().spokes).await;
+    spoke.takes_offer().await;
+    let held = spoke.held().unwrap().0;
+    world.stop().await;
+    assert_eq!(
+        spoke.hear().await,
+        Heard::Close(capstan_proto::wire::CloseReason::ShuttingDown)
+    );
+    if lose {
+        forget(world);
+    }
+    world.start().await;
+    world.reads_git().await;
+    let hub = world.server().addresses().spokes;
+    let mut spoke = Spoke::again(&identity, hub, spoke.disconnect()).await;
+    assert_eq!(spoke.hear().await, Heard::InSync(held));
+    assert_eq!(spoke.hear().await, Heard::Permit(held));
+    assert_eq!(world.counter("offers_sent").await, 0);
+    assert_eq!(world.counter("objects_sent").await, 0);
+    assert_eq!(world.counter("in_sync").await, 1);
+    // A change after it moves one object, and is numbered above what the spoke holds.
+    world
+        .repository
+        .commit(&[("apps/web/b.yaml", Some(&config_map("b", "2")))]);
+    world.refresh().await;
+    let offer = spoke.takes_offer().await;
+    let Heard::Offer {
+        triple,
+        full,
+        follows,
+        set,
+        removed,
+    } = offer
+    else {
+        unreachable!("it is an offer");
+    };
+    assert_eq!((full, follows, set, removed), (false, Some(held), 1, 0));
+    assert!(triple.number > held.number);
+    assert_eq!(world.counter("objects_sent").await, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_restart_sends_nothing_to_a_spoke_in_sync() {
+    let mut world = world().await;
+    restarted(&mut world, false).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_restart_without_anything_derived_sends_nothing_to_a_spoke_in_sync() {
+    let mut world = world().await;
+    restarted(&mut world, true).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_broken_document_decides_the_same_after_everything_derived_was_lost() {
+    let mut world = world().await;
+    let broken = everywhere("web").replace("path:", "pth:");
+    let revision = world.repository.commit(&[("web.yaml", Some(&broken))]);
+    world.follows(&revision).await;
+    restarted(&mut world, true).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn broken_content_decides_the_same_after_everything_derived_was_lost() {
+    let mut world = world().await;
+    let identity = world.enrol("one").await;
+    let mut spoke = Spoke::connect(&identity, world.server().addresses().spokes).await;
+    spoke.takes_offer().await;
+    let held = spoke.held().unwrap().0;
+    let revision = world
+        .repository
+        .commit(&[("apps/web/b.yaml", Some("kind: [\n"))]);
+    world.follows(&revision).await;
+    world.fleet(|fleet| fleet.errors > 0).await;
+    world.stop().await;
+    forget(&world);
+    world.start().await;
+    world.reads_git().await;
+    let hub = world.server().addresses().spokes;
+    let mut spoke = Spoke::again(&identity, hub, spoke.disconnect()).await;
+    assert_eq!(spoke.hear().await, Heard::InSync(held));
+    assert_eq!(world.counter("offers_sent").await, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_young_hub_has_no_opinion() {
+    let mut world = world().await;
+    let identity = world.enrol("one").await;
+    let mut spoke = Spoke::connect(&identity, world.server().addresses().spokes).await;
+    spoke.takes_offer().await;
+    let held = spoke.held().unwrap().0;
+    world.stop().await;
+    forget(&world);
+    let away = world.directory.path().join("away");
+    let fleet = world.directory.path().join("fleet");
+    std::fs::rename(&fleet, &away).unwrap();
+    world.start().await;
+    let hub = world.server().addresses().spokes;
+    let mut spoke = Spoke::again(&identity, hub, spoke.disconnect()).await;
+    assert!(matches!(spoke.hear().await, Heard::NoOpinion(_)));
+    std::fs::rename(&away, &fleet).unwrap();
+    world.refresh().await;
+    assert_eq!(spoke.hear().await, Heard::InSync(held));
+    assert_eq!(world.counter("offers_sent").await, 0);
+}
