@@ -1,5 +1,6 @@
 //! The one owner of the agent: one loop, one queue of inputs, every effect executed in order and beside it.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, SystemTime};
 
 use capstan_proto::Moment;
@@ -20,6 +21,9 @@ use crate::shutdown::Shutdown;
 /// How long calls that are under way may take to end when the agent stops; each has its own deadline of 10 s, and
 /// the pod is given 30 s.
 const DRAIN: Duration = Duration::from_secs(5);
+
+/// How far time is moved on when the agent stops: past the core's longest collecting of inventory changes.
+const CLOSING_TICK_MS: u64 = capstan_spoke_core::limits::INVENTORY_BATCH_MS;
 
 /// What comes to the owner.
 #[derive(Debug)]
@@ -62,6 +66,8 @@ pub(super) struct Owner {
     tasks: JoinSet<()>,
     /// The core's time never runs backwards, whatever the clock does.
     told: Moment,
+    /// Only what is durable is still written.
+    closing: bool,
 }
 
 impl Owner {
@@ -79,6 +85,7 @@ impl Owner {
             session: None,
             tasks: JoinSet::new(),
             told: now(),
+            closing: false,
         }
     }
 
@@ -103,10 +110,29 @@ impl Owner {
                 Some(_) = self.tasks.join_next() => {}
             }
         }
-        self.fetcher.cancel();
-        let drain = async { while self.tasks.join_next().await.is_some() {} };
-        if tokio::time::timeout(DRAIN, drain).await.is_err() {
+        if tokio::time::timeout(DRAIN, self.close()).await.is_err() {
             tracing::warn!("calls to the API server did not end in time");
+        }
+    }
+
+    /// Begins nothing new; hears out the calls that are under way, and makes durable what was learnt from them.
+    async fn close(&mut self) {
+        self.closing = true;
+        self.fetcher.cancel();
+        self.watches.set(BTreeMap::new());
+        loop {
+            tokio::select! {
+                biased;
+                Some(input) = self.parts.queue.recv() => self.take(input),
+                ended = self.tasks.join_next() => if ended.is_none() {
+                    // The core collects knowledge for a while before it writes it; that while is over.
+                    self.told = self.told.plus_ms(CLOSING_TICK_MS);
+                    self.handle(Event::Tick);
+                    if self.tasks.is_empty() {
+                        return;
+                    }
+                },
+            }
         }
     }
 
@@ -146,6 +172,10 @@ impl Owner {
     }
 
     fn execute(&mut self, effect: Effect) {
+        let durable = matches!(effect, Effect::WriteInventory { .. } | Effect::Log(_));
+        if self.closing && !durable {
+            return;
+        }
         match effect {
             Effect::Send(message) => self.send(message),
             Effect::FetchContent { digests } => match &self.session {
@@ -204,7 +234,7 @@ impl Owner {
         });
     }
 
-    fn discover(&mut self, kinds: std::collections::BTreeSet<Kind>) {
+    fn discover(&mut self, kinds: BTreeSet<Kind>) {
         let caller = self.caller.clone();
         let inputs = self.parts.inputs.clone();
         self.tasks.spawn(async move {
