@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
 use anyhow::Context as _;
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use tempfile::TempDir;
 use tokio::process::{Child, Command};
 
@@ -41,7 +42,10 @@ impl ApiServer {
         let etcd = etcd(assets, directory.path(), &etcd_url, peer)?;
         write_identity(directory.path())?;
         let server = server(assets, directory.path(), &etcd_url, secure)?;
-        std::fs::write(directory.path().join("kubeconfig"), kubeconfig(secure))?;
+        std::fs::write(
+            directory.path().join("kubeconfig"),
+            kubeconfig(secure, &directory.path().join("ca.pem")),
+        )?;
         let running = Self {
             directory,
             _etcd: etcd,
@@ -57,8 +61,17 @@ impl ApiServer {
                     other => Err(anyhow::anyhow!("{other}")),
                 })
         })
-        .await?;
+        .await
+        .with_context(|| running.log())?;
         Ok(running)
+    }
+
+    /// The last that the server said.
+    fn log(&self) -> String {
+        let path = self.directory.path().join("apiserver.log");
+        let text = std::fs::read_to_string(path).unwrap_or_default();
+        let lines: Vec<_> = text.lines().collect();
+        lines[lines.len().saturating_sub(10)..].join("\n")
     }
 
     /// A kubeconfig with all rights.
@@ -99,7 +112,18 @@ fn server(assets: &Path, directory: &Path, etcd: &str, port: u16) -> anyhow::Res
             "--secure-port",
             &port.to_string(),
         ])
-        .args(["--cert-dir", &file("certificates")])
+        .args([
+            "--tls-cert-file",
+            &file("server.pem"),
+            "--tls-private-key-file",
+            &file("server-key.pem"),
+        ])
+        .args([
+            "--advertise-address",
+            "127.0.0.1",
+            "--endpoint-reconciler-type",
+            "none",
+        ])
         .args([
             "--authorization-mode",
             "RBAC",
@@ -107,7 +131,7 @@ fn server(assets: &Path, directory: &Path, etcd: &str, port: u16) -> anyhow::Res
             &file("tokens.csv"),
         ])
         .args(["--service-account-issuer", "https://kubernetes.default.svc"])
-        .args(["--service-account-key-file", &file("service-account.pem")])
+        .args(["--service-account-key-file", &file("service-account.pub")])
         .args([
             "--service-account-signing-key-file",
             &file("service-account.pem"),
@@ -130,21 +154,34 @@ fn quiet(program: &Path, directory: &Path, log: &str) -> anyhow::Result<Command>
     Ok(command)
 }
 
+/// The key that signs tokens, the administrator's token, and a certificate for loopback.
 fn write_identity(directory: &Path) -> anyhow::Result<()> {
-    let key = rcgen::KeyPair::generate_for(&rcgen::PKCS_ECDSA_P256_SHA256)?;
-    std::fs::write(directory.join("service-account.pem"), key.serialize_pem())?;
-    std::fs::write(
-        directory.join("tokens.csv"),
+    let key = || KeyPair::generate_for(&rcgen::PKCS_ECDSA_P256_SHA256);
+    let write = |name: &str, text: &str| std::fs::write(directory.join(name), text);
+    let signer = key()?;
+    write("service-account.pem", &signer.serialize_pem())?;
+    write("service-account.pub", &signer.public_key_pem())?;
+    write(
+        "tokens.csv",
         "administrator,admin,admin,\"system:masters\"\n",
     )?;
+    let mut root = CertificateParams::new(Vec::new())?;
+    root.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    let issuer = CertifiedIssuer::self_signed(root, key()?)?;
+    write("ca.pem", &issuer.pem())?;
+    let server = key()?;
+    let names = vec!["127.0.0.1".to_owned(), "localhost".to_owned()];
+    let certificate = CertificateParams::new(names)?.signed_by(&server, &issuer)?;
+    write("server.pem", &certificate.pem())?;
+    write("server-key.pem", &server.serialize_pem())?;
     Ok(())
 }
 
-fn kubeconfig(port: u16) -> String {
-    // The server makes its own certificate at its first start, so that no CA is known beforehand.
+fn kubeconfig(port: u16, ca: &Path) -> String {
+    let ca = ca.display();
     format!(
         "apiVersion: v1\nkind: Config\ncurrent-context: real\n\
-         clusters: [{{name: real, cluster: {{server: \"https://127.0.0.1:{port}\", insecure-skip-tls-verify: true}}}}]\n\
+         clusters: [{{name: real, cluster: {{server: \"https://127.0.0.1:{port}\", certificate-authority: \"{ca}\"}}}}]\n\
          contexts: [{{name: real, context: {{cluster: real, user: admin}}}}]\n\
          users: [{{name: admin, user: {{token: administrator}}}}]\n"
     )

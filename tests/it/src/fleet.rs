@@ -275,14 +275,15 @@ impl Fleet {
                 .sources
                 .iter()
                 .all(|source| source.revision == revision);
-            let joined = clusters
-                .iter()
-                .filter(|c| self.clusters.contains_key(&c.name));
-            let waiting: Vec<_> = joined.filter(|c| !is_well(c)).cloned().collect();
+            let well = |name: &&String| clusters.iter().any(|c| c.name == **name && is_well(c));
+            let waiting: Vec<_> = self.clusters.keys().filter(|name| !well(name)).collect();
             if current && waiting.is_empty() {
                 return Ok(());
             }
-            bail!("sources {:?}, waiting for {waiting:#?}", fleet.sources)
+            bail!(
+                "sources {:?}, waiting for {waiting:?}: {clusters:#?}",
+                fleet.sources
+            )
         })
         .await
         .with_context(|| self.logs())

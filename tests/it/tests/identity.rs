@@ -87,11 +87,8 @@ async fn a_ban_ends_the_session_and_the_spoke_goes_on_enforcing() -> anyhow::Res
         .await?;
     wait::until("the cluster is shown as banned", async || {
         let clusters = fleet.cluster_states().await?;
-        if clusters[0].connection == "Banned" {
-            Ok(())
-        } else {
-            Err(clusters)
-        }
+        ensure!(clusters[0].connection == "Banned", "{clusters:?}");
+        Ok(())
     })
     .await?;
     let client = &fleet.cluster("prod")?.client;
