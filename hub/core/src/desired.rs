@@ -20,6 +20,7 @@ use capstan_proto::{
 use serde::{Deserialize, Serialize};
 
 pub use budget::Budget;
+use removal::Group;
 pub use removal::{Hold, RemovalSet, Why};
 pub use resolve::desired;
 

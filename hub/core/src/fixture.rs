@@ -4,8 +4,13 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::sync::Arc;
 
-use capstan_proto::{BundleName, ClusterName, PlacementName, Revision, SourceName};
+use capstan_proto::{BundleName, ClusterName, Revision, SourceName};
 
+use crate::desired::{Approval, Desired, Given, Hold, Running, Wanted, desired};
+use crate::inventory::Inventory;
+use crate::limits;
+use crate::manifest::{Rendered, render};
+use crate::placement::{Decisions, resolve};
 use crate::problem::Problem;
 use crate::spec::{SourceState, Spec, Tree, Trees, load};
 
@@ -24,10 +29,6 @@ pub(crate) fn cluster(name: &str) -> ClusterName {
 
 pub(crate) fn bundle(name: &str) -> BundleName {
     BundleName::try_new(source(), name).unwrap()
-}
-
-pub(crate) fn placement(name: &str) -> PlacementName {
-    PlacementName::try_new(source(), name).unwrap()
 }
 
 /// Files from a text: `== path` begins a file; `@Kind` and `@Kind name` stand for the lines that
@@ -86,4 +87,97 @@ pub(crate) fn good(text: &str) -> Spec {
     let (spec, problems) = load_all(&[text]);
     assert_eq!(problems, [], "the fixture has problems");
     spec
+}
+
+/// A hub without a shell: hands out at once what it decides.
+#[derive(Default)]
+pub(crate) struct Hub {
+    pub(crate) revision: u32,
+    pub(crate) spec: Option<Spec>,
+    pub(crate) decisions: Decisions,
+    pub(crate) rendered: Rendered,
+    pub(crate) running: Running,
+}
+
+impl Hub {
+    /// Reads a commit and hands out what follows from it.
+    pub(crate) fn commit(&mut self, text: &str) -> Desired {
+        self.revision += 1;
+        let trees = trees(self.revision, text);
+        let desired = self.look(&trees);
+        self.hand_out(&desired);
+        desired
+    }
+
+    pub(crate) fn look(&mut self, trees: &Trees) -> Desired {
+        let (spec, _) = load(trees, self.spec.as_ref());
+        self.decisions = resolve(&spec, &Inventory::default(), &self.decisions);
+        self.rendered = render(&spec, trees, &self.decisions, &self.rendered);
+        self.spec = Some(spec);
+        desired(&self.decisions, &self.rendered, &self.running)
+    }
+
+    pub(crate) fn hand_out(&mut self, desired: &Desired) {
+        for (name, wanted) in &desired.clusters {
+            if let Wanted::Snapshot(target) = wanted {
+                self.running
+                    .clusters
+                    .insert(name.clone(), Given::after(target));
+            }
+        }
+        self.running.log.append(desired.removals.iter().cloned());
+    }
+
+    pub(crate) fn approve(&mut self, hold: &Hold) {
+        self.running.approvals.push(Approval {
+            set: hold.set.clone(),
+            approver: "somebody".to_owned(),
+            reason: "because".to_owned(),
+            expires_unix_ms: self.running.now.plus_ms(limits::APPROVAL_MS).unix_ms(),
+        });
+    }
+
+    pub(crate) fn pass_ms(&mut self, ms: u64) {
+        self.running.now = self.running.now.plus_ms(ms);
+    }
+}
+
+/// A file of ConfigMaps.
+pub(crate) fn maps(path: &str, names: &[&str]) -> String {
+    let mut out = format!("== {path}\n");
+    for name in names {
+        writeln!(
+            out,
+            "---\n{{apiVersion: v1, kind: ConfigMap, metadata: {{name: {name}}}}}"
+        )
+        .unwrap();
+    }
+    out
+}
+
+pub(crate) fn clusters(names: &[&str]) -> String {
+    let mut out = "== clusters.yaml\n".to_owned();
+    for name in names {
+        writeln!(
+            out,
+            "@Cluster\nmetadata: {{name: {name}, labels: {{name: {name}}}}}"
+        )
+        .unwrap();
+    }
+    out
+}
+
+pub(crate) const BUNDLES: &str =
+    "== bundles.yaml\n@Bundle web\nspec: {path: w}\n@Bundle db\nspec: {path: d}\n";
+
+/// Clusters a, b and c with web [w1 w2] and db [d1] everywhere.
+pub(crate) fn fleet() -> String {
+    [
+        clusters(&["a", "b", "c"]),
+        BUNDLES.to_owned(),
+        maps("w/w.yaml", &["w1", "w2"]),
+        maps("d/d.yaml", &["d1"]),
+        "== p.yaml\n@Placement web\nspec: {bundles: [web], clusters: [{}]}\n@Placement db\nspec: {bundles: [db], clusters: [{}]}\n".to_owned(),
+    ]
+    .concat()
 }

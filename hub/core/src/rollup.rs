@@ -198,12 +198,16 @@ pub struct Counts {
 }
 
 impl Counts {
-    /// Counts one bundle on one cluster.
-    pub(super) fn add(&mut self, bundle: &BundleOnCluster, connection: Connection) {
+    /// Counts one bundle on one cluster. Without an opinion nothing is wanted, and nothing can
+    /// conform or not.
+    pub(super) fn add(&mut self, bundle: &BundleOnCluster, of: &ClusterSummary) {
         *self.syncs.entry(bundle.sync).or_default() += 1;
         *self.healths.entry(bundle.health).or_default() += 1;
+        if of.wanted.is_none() {
+            return;
+        }
         self.conformance.of += 1;
-        if bundle.sync == Sync::Synced && connection == Connection::Connected {
+        if bundle.sync == Sync::Synced && of.connection == Connection::Connected {
             self.conformance.conforming += 1;
         }
     }

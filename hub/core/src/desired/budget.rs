@@ -2,10 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use capstan_proto::{BundleName, ClusterName, Moment, ObjectKey, PlacementName};
+use capstan_proto::{BundleName, ClusterName, Moment, ObjectKey};
 
 use super::draft::Draft;
-use super::{Given, Removal, RemovalLog, Running, Why};
+use super::{Given, Group, Removal, RemovalLog, Running, Why};
 use crate::limits;
 use crate::placement::Decisions;
 
@@ -59,31 +59,6 @@ pub(super) struct Unit {
     pub(super) group: Group,
     /// Whether the placement gave up the cluster, rather than the object or the bundle.
     pub(super) cluster_lost: bool,
-}
-
-/// Whose removals are counted, held and approved together.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Group {
-    /// Those of one placement.
-    Placement(PlacementName),
-    /// Those of one bundle, where it is not recorded which placement had brought it.
-    Bundle(BundleName),
-}
-
-impl Group {
-    pub(super) fn of(bundle: &BundleName, owner: Option<&PlacementName>) -> Self {
-        owner.map_or_else(
-            || Self::Bundle(bundle.clone()),
-            |owner| Self::Placement(owner.clone()),
-        )
-    }
-
-    pub(super) fn placement(&self) -> Option<&PlacementName> {
-        match self {
-            Self::Placement(placement) => Some(placement),
-            Self::Bundle(_) => None,
-        }
-    }
 }
 
 /// Every unit, by cluster and bundle.
@@ -233,7 +208,7 @@ impl Count<'_> {
                 .recent(self.running)
                 .filter(|removal| removal.cluster == *cluster)
                 .map(|removal| &removal.object)
-                .filter(|object| !self.drafts[cluster].objects.contains_key(*object))
+                .filter(|object| !self.drafts[cluster].objects().contains_key(*object))
                 .collect();
             let had = last.snapshot.objects().keys().chain(before.iter().copied());
             let of = had.collect::<BTreeSet<_>>().len();
@@ -260,7 +235,7 @@ impl Count<'_> {
     fn emptied(&self, held: &mut Held) {
         for (cluster, names) in self.unheld(held) {
             let stays = held.keys().any(|(held, _)| held == cluster);
-            if !stays && self.drafts[cluster].objects.is_empty() {
+            if !stays && self.drafts[cluster].objects().is_empty() {
                 let why = Why::ClusterEmptied {
                     cluster: cluster.clone(),
                 };

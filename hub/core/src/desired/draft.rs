@@ -13,40 +13,163 @@ use crate::placement::{ClusterDecision, Decisions, Placed};
 use crate::spec::Gap;
 
 /// A snapshot in the making.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(super) struct Draft {
-    pub(super) bundles: BTreeMap<BundleName, Digest>,
-    pub(super) objects: BTreeMap<ObjectKey, Entry>,
+    pub(super) entries: Arc<Entries>,
     pub(super) owners: BTreeMap<BundleName, PlacementName>,
     pub(super) kept: BTreeMap<BundleName, Kept>,
-    pub(super) conflicts: Vec<Conflict>,
     /// The instances whose content is needed.
     pub(super) instances: Vec<Arc<Instance>>,
 }
 
-/// The objects that every bundle wants.
-type Claims = BTreeMap<ObjectKey, BTreeMap<BundleName, Digest>>;
+/// The entries of a snapshot. Clusters that run the same share them.
+#[derive(Clone, Debug)]
+pub(super) struct Entries {
+    pub(super) snapshot: Arc<Snapshot>,
+    pub(super) digest: Digest,
+    pub(super) conflicts: Vec<Conflict>,
+}
+
+/// What leaves between two snapshots, by the bundle that has it.
+pub(super) type Leaving = BTreeMap<BundleName, BTreeSet<ObjectKey>>;
+
+/// Work that is the same for many clusters, done once. Keys are addresses of shared values that
+/// outlive the memory, so that equal addresses are one value; they never order anything.
+#[derive(Default)]
+pub(super) struct Memory {
+    entries: BTreeMap<Vec<usize>, Option<Arc<Entries>>>,
+    leaving: BTreeMap<(usize, usize), Arc<Leaving>>,
+    held: BTreeMap<(usize, usize, Vec<BundleName>), Result<Arc<Entries>, usize>>,
+}
+
+/// More objects than a snapshot may have.
+pub(super) type TooMany = usize;
+
+/// One bundle of a draft.
+enum Part {
+    /// As it was rendered.
+    Fresh(Arc<Instance>),
+    /// As it was last given, if it was.
+    Last,
+}
+
+fn address<T>(shared: &Arc<T>) -> usize {
+    Arc::as_ptr(shared).addr()
+}
+
+impl Entries {
+    fn new(
+        bundles: BTreeMap<BundleName, Digest>,
+        objects: BTreeMap<ObjectKey, Entry>,
+        conflicts: Vec<Conflict>,
+    ) -> Result<Arc<Self>, TooMany> {
+        let count = objects.len();
+        let snapshot = Snapshot::try_new(bundles, objects).map_err(|_| count)?;
+        let digest = snapshot.digest();
+        Ok(Arc::new(Self {
+            snapshot: Arc::new(snapshot),
+            digest,
+            conflicts,
+        }))
+    }
+}
 
 impl Draft {
+    pub(super) fn objects(&self) -> &BTreeMap<ObjectKey, Entry> {
+        self.entries.snapshot.objects()
+    }
+
+    pub(super) fn has_bundle(&self, bundle: &BundleName) -> bool {
+        self.entries.snapshot.bundles().contains_key(bundle)
+    }
+
+    /// What the cluster was last given and this draft lacks.
+    pub(super) fn leaving(&self, last: &Last, memory: &mut Memory) -> Arc<Leaving> {
+        let key = (address(&last.snapshot), address(&self.entries));
+        let compare = || {
+            let mut leaving = Leaving::new();
+            for (key, entry) in last.snapshot.objects() {
+                if !self.objects().contains_key(key) {
+                    leaving
+                        .entry(entry.bundle.clone())
+                        .or_default()
+                        .insert(key.clone());
+                }
+            }
+            Arc::new(leaving)
+        };
+        Arc::clone(memory.leaving.entry(key).or_insert_with(compare))
+    }
+
+    /// Puts bundles' objects back that may not be removed yet, each with the set it waits for.
+    pub(super) fn hold(
+        &mut self,
+        held: &BTreeMap<BundleName, Digest>,
+        last: &Last,
+        memory: &mut Memory,
+    ) -> Result<(), TooMany> {
+        let leaving = self.leaving(last, memory);
+        let names: Vec<BundleName> = held.keys().cloned().collect();
+        let key = (address(&self.entries), address(&last.snapshot), names);
+        let merged = memory.held.entry(key).or_insert_with(|| {
+            let mut bundles = self.entries.snapshot.bundles().clone();
+            let mut objects = self.objects().clone();
+            for bundle in held.keys() {
+                if let Some(policy) = last.snapshot.bundles().get(bundle) {
+                    bundles.entry(bundle.clone()).or_insert(*policy);
+                }
+                for key in leaving.get(bundle).into_iter().flatten() {
+                    objects.insert(key.clone(), last.snapshot.objects()[key].clone());
+                }
+            }
+            Entries::new(bundles, objects, self.entries.conflicts.clone())
+        });
+        self.entries = Arc::clone(merged.as_ref().map_err(|count| *count)?);
+        for (bundle, set) in held {
+            if let Some(owner) = last.owners.get(bundle) {
+                self.owners
+                    .entry(bundle.clone())
+                    .or_insert_with(|| owner.clone());
+            }
+            self.kept
+                .entry(bundle.clone())
+                .or_insert(Kept::Held { set: *set });
+        }
+        Ok(())
+    }
+}
+
+/// Drafts clusters.
+pub(super) struct Drafter<'a> {
+    pub(super) decisions: &'a Decisions,
+    pub(super) content: &'a Rendered,
+}
+
+impl Drafter<'_> {
     /// Drafts one cluster. `last` is what it was last given, where that is known.
-    pub(super) fn of(
+    pub(super) fn draft(
+        &self,
         cluster: &ClusterName,
         decision: &ClusterDecision,
-        decisions: &Decisions,
-        content: &Rendered,
         last: Option<&Last>,
-    ) -> Self {
-        let mut draft = Self::default();
-        let mut claims = Claims::new();
+        memory: &mut Memory,
+    ) -> Result<Draft, TooMany> {
+        let mut parts: BTreeMap<&BundleName, Part> = BTreeMap::new();
+        let mut owners = BTreeMap::new();
+        let mut kept = BTreeMap::new();
+        let was_there =
+            |bundle| last.is_some_and(|last| last.snapshot.bundles().contains_key(bundle));
         for (bundle, placed) in &decision.bundles {
-            match wanted(cluster, bundle, placed, content) {
-                Ok(instance) => draft.add(bundle, placed, &instance, &mut claims),
-                Err(kept) => {
-                    if draft.keep(bundle, kept, last, &mut claims) {
-                        draft
-                            .owners
-                            .entry(bundle.clone())
-                            .or_insert(placed.placement.clone());
+            match self.wanted(cluster, bundle, placed) {
+                Ok(instance) => {
+                    owners.insert(bundle.clone(), placed.placement.clone());
+                    parts.insert(bundle, Part::Fresh(instance));
+                }
+                Err(why) => {
+                    kept.insert(bundle.clone(), why);
+                    if was_there(bundle) {
+                        owners.insert(bundle.clone(), placed.placement.clone());
+                        parts.insert(bundle, Part::Last);
                     }
                 }
             }
@@ -56,191 +179,204 @@ impl Draft {
             .flat_map(|last| last.snapshot.bundles().keys())
         {
             if !decision.bundles.contains_key(bundle)
-                && let Some(kept) = unasked(bundle, decisions, last)
+                && let Some(why) = self.unasked(bundle, last)
             {
-                draft.keep(bundle, kept, last, &mut claims);
+                kept.insert(bundle.clone(), why);
+                parts.insert(bundle, Part::Last);
             }
         }
-        draft.settle(claims, last);
-        draft
+        for (bundle, _) in parts.iter().filter(|(_, part)| matches!(part, Part::Last)) {
+            if let Some(owner) = last.and_then(|last| last.owners.get(*bundle)) {
+                owners.insert((*bundle).clone(), owner.clone());
+            }
+        }
+        let entries = entries(&parts, last, memory)?;
+        let instances = parts.into_values().filter_map(|part| match part {
+            Part::Fresh(instance) => Some(instance),
+            Part::Last => None,
+        });
+        Ok(Draft {
+            entries,
+            owners,
+            kept,
+            instances: instances.collect(),
+        })
     }
 
-    fn add(
-        &mut self,
+    /// The instance of a placed bundle, or why what is there stays as it is.
+    fn wanted(
+        &self,
+        cluster: &ClusterName,
         bundle: &BundleName,
         placed: &Placed,
-        instance: &Arc<Instance>,
-        claims: &mut Claims,
-    ) {
-        let Some(policy) = instance.policy else {
-            return;
-        };
-        self.bundles.insert(bundle.clone(), policy);
-        self.owners.insert(bundle.clone(), placed.placement.clone());
-        for (key, digest) in &instance.objects {
-            claims
-                .entry(key.clone())
-                .or_default()
-                .insert(bundle.clone(), *digest);
+    ) -> Result<Arc<Instance>, Kept> {
+        if placed.suspended {
+            return Err(Kept::Suspended {
+                placement: placed.placement.clone(),
+            });
         }
-        self.instances.push(Arc::clone(instance));
+        if !placed.declared {
+            return Err(Kept::NotDeclared {
+                named_at: placed.named_at.clone(),
+            });
+        }
+        match self.content.get(cluster, bundle) {
+            Some(Ok(instance)) => Ok(Arc::clone(instance)),
+            Some(Err(problems)) => {
+                let problem = problems
+                    .first()
+                    .map(ToString::to_string)
+                    .unwrap_or_default();
+                Err(Kept::NotRendered { problem })
+            }
+            None => Err(Kept::NotRendered {
+                problem: "it was not rendered yet".to_owned(),
+            }),
+        }
     }
 
-    /// Leaves a bundle as it was last given; whether it was there.
-    fn keep(
-        &mut self,
-        bundle: &BundleName,
-        kept: Kept,
-        last: Option<&Last>,
-        claims: &mut Claims,
-    ) -> bool {
-        self.kept.insert(bundle.clone(), kept);
-        let Some(last) = last else { return false };
-        let Some(policy) = last.snapshot.bundles().get(bundle) else {
-            return false;
-        };
-        self.bundles.insert(bundle.clone(), *policy);
-        if let Some(owner) = last.owners.get(bundle) {
-            self.owners.insert(bundle.clone(), owner.clone());
-        }
-        let own = last
-            .snapshot
-            .objects()
-            .iter()
-            .filter(|(_, entry)| entry.bundle == *bundle);
-        for (key, entry) in own {
-            claims
-                .entry(key.clone())
-                .or_default()
-                .insert(bundle.clone(), entry.digest);
-        }
-        true
-    }
-
-    /// Gives every object to one bundle: to the one that has it today, else to the lower name.
-    fn settle(&mut self, claims: Claims, last: Option<&Last>) {
-        for (key, claimants) in claims {
-            let today = last.and_then(|last| last.snapshot.objects().get(&key));
-            let holder = today
-                .map(|entry| &entry.bundle)
-                .filter(|bundle| claimants.contains_key(*bundle))
-                .or_else(|| claimants.keys().next());
-            let Some(holder) = holder.cloned() else {
-                continue;
+    /// Why a bundle that nothing asks for stays: its source is not fully known, or its placement is
+    /// suspended or names what is not declared.
+    fn unasked(&self, bundle: &BundleName, last: Option<&Last>) -> Option<Kept> {
+        let source = bundle.source();
+        if let Some(gap) = self
+            .decisions
+            .gaps
+            .get(source)
+            .and_then(|gaps| gaps.first())
+        {
+            let why = match gap {
+                Gap::Broken(at) => format!("{at} is broken, and no good version of it is known"),
+                Gap::Unread => "it was not read since the hub started".to_owned(),
             };
-            for loser in claimants.keys().filter(|bundle| **bundle != holder) {
-                let (object, holder, loser) = (key.clone(), holder.clone(), loser.clone());
-                self.conflicts.push(Conflict {
-                    object,
-                    holder,
-                    loser,
-                });
-            }
-            let digest = claimants[&holder];
-            self.objects.insert(
-                key,
-                Entry {
-                    bundle: holder,
-                    digest,
-                },
-            );
+            return Some(Kept::SourceUnknown {
+                source: source.clone(),
+                why,
+            });
         }
-    }
-
-    /// Puts objects back that may not be removed yet, with their bundle where it left too.
-    pub(super) fn hold(
-        &mut self,
-        bundle: &BundleName,
-        objects: &BTreeSet<ObjectKey>,
-        last: &Last,
-        set: Digest,
-    ) {
-        let Some(policy) = last.snapshot.bundles().get(bundle) else {
-            return;
-        };
-        self.bundles.entry(bundle.clone()).or_insert(*policy);
-        if let Some(owner) = last.owners.get(bundle) {
-            self.owners
-                .entry(bundle.clone())
-                .or_insert_with(|| owner.clone());
+        let owner = last?.owners.get(bundle)?;
+        let decision = self.decisions.placements.get(owner)?;
+        if decision.suspended {
+            return Some(Kept::Suspended {
+                placement: owner.clone(),
+            });
         }
-        self.kept
-            .entry(bundle.clone())
-            .or_insert(Kept::Held { set });
-        for key in objects {
-            if let Some(entry) = last.snapshot.objects().get(key) {
-                self.objects.insert(key.clone(), entry.clone());
-            }
-        }
-    }
-
-    /// The snapshot, or how many objects are too many.
-    pub(super) fn snapshot(&self) -> Result<Snapshot, usize> {
-        Snapshot::try_new(self.bundles.clone(), self.objects.clone())
-            .map_err(|_| self.objects.len())
-    }
-}
-
-/// The instance of a placed bundle, or why what is there stays as it is.
-fn wanted(
-    cluster: &ClusterName,
-    bundle: &BundleName,
-    placed: &Placed,
-    content: &Rendered,
-) -> Result<Arc<Instance>, Kept> {
-    if placed.suspended {
-        return Err(Kept::Suspended {
-            placement: placed.placement.clone(),
-        });
-    }
-    if !placed.declared {
-        return Err(Kept::NotDeclared {
-            named_at: placed.named_at.clone(),
-        });
-    }
-    match content.get(cluster, bundle) {
-        Some(Ok(instance)) => Ok(Arc::clone(instance)),
-        Some(Err(problems)) => {
-            let problem = problems
-                .first()
-                .map(ToString::to_string)
-                .unwrap_or_default();
-            Err(Kept::NotRendered { problem })
-        }
-        None => Err(Kept::NotRendered {
-            problem: "it was not rendered yet".to_owned(),
-        }),
-    }
-}
-
-/// Why a bundle that nothing asks for stays: its source is not fully known, or its placement is
-/// suspended or names what is not declared.
-fn unasked(bundle: &BundleName, decisions: &Decisions, last: Option<&Last>) -> Option<Kept> {
-    let source = bundle.source();
-    if let Some(gap) = decisions.gaps.get(source).and_then(|gaps| gaps.first()) {
-        let why = match gap {
-            Gap::Broken(at) => format!("{at} is broken, and no good version of it is known"),
-            Gap::Unread => "it was not read since the hub started".to_owned(),
-        };
-        return Some(Kept::SourceUnknown {
-            source: source.clone(),
-            why,
-        });
-    }
-    let owner = last?.owners.get(bundle)?;
-    let decision = decisions.placements.get(owner)?;
-    if decision.suspended {
-        return Some(Kept::Suspended {
+        let declared = &self.decisions.bundles;
+        let unknown = decision
+            .bundles
+            .iter()
+            .find(|b| !declared.contains_key(&b.name))?;
+        Some(Kept::NamesUnknown {
             placement: owner.clone(),
-        });
+            bundle: unknown.name.clone(),
+            named_at: unknown.at.clone(),
+        })
     }
-    let unknown = decision
-        .bundles
+}
+
+/// The entries of all parts. Where everything is fresh and nothing is claimed twice, they depend
+/// on the instances alone, and clusters share them.
+fn entries(
+    parts: &BTreeMap<&BundleName, Part>,
+    last: Option<&Last>,
+    memory: &mut Memory,
+) -> Result<Arc<Entries>, TooMany> {
+    let fresh: Option<Vec<usize>> = parts
+        .values()
+        .map(|part| match part {
+            Part::Fresh(instance) => Some(address(instance)),
+            Part::Last => None,
+        })
+        .collect();
+    let Some(key) = fresh else {
+        return build(parts, last);
+    };
+    match memory.entries.get(&key) {
+        Some(Some(entries)) => return Ok(Arc::clone(entries)),
+        // Two bundles claim one object: who has it today counts.
+        Some(None) => return build(parts, last),
+        None => {}
+    }
+    let built = build(parts, last)?;
+    let shared = built.conflicts.is_empty().then(|| Arc::clone(&built));
+    memory.entries.insert(key, shared);
+    Ok(built)
+}
+
+fn build(
+    parts: &BTreeMap<&BundleName, Part>,
+    last: Option<&Last>,
+) -> Result<Arc<Entries>, TooMany> {
+    let mut bundles = BTreeMap::new();
+    let mut claims: BTreeMap<&ObjectKey, Vec<(&BundleName, Digest)>> = BTreeMap::new();
+    for (bundle, part) in parts {
+        match part {
+            Part::Fresh(instance) => {
+                let Some(policy) = instance.policy else {
+                    continue;
+                };
+                bundles.insert((*bundle).clone(), policy);
+                for (key, digest) in &instance.objects {
+                    claims.entry(key).or_default().push((bundle, *digest));
+                }
+            }
+            Part::Last => {
+                let Some(last) = last else { continue };
+                let Some(policy) = last.snapshot.bundles().get(*bundle) else {
+                    continue;
+                };
+                bundles.insert((*bundle).clone(), *policy);
+                let own = last
+                    .snapshot
+                    .objects()
+                    .iter()
+                    .filter(|(_, e)| e.bundle == **bundle);
+                for (key, entry) in own {
+                    claims.entry(key).or_default().push((bundle, entry.digest));
+                }
+            }
+        }
+    }
+    let mut conflicts = Vec::new();
+    let mut objects = BTreeMap::new();
+    for (key, claimants) in claims {
+        let (holder, digest) = holder(key, &claimants, last);
+        for (loser, _) in claimants.iter().filter(|(bundle, _)| **bundle != *holder) {
+            let (object, holder, loser) = (key.clone(), holder.clone(), (*loser).clone());
+            conflicts.push(Conflict {
+                object,
+                holder,
+                loser,
+            });
+        }
+        objects.insert(
+            key.clone(),
+            Entry {
+                bundle: holder.clone(),
+                digest,
+            },
+        );
+    }
+    Entries::new(bundles, objects, conflicts)
+}
+
+/// Who gets an object: the bundle that has it today, else the one with the lower name, which is
+/// the first.
+fn holder<'a>(
+    key: &ObjectKey,
+    claimants: &[(&'a BundleName, Digest)],
+    last: Option<&Last>,
+) -> (&'a BundleName, Digest) {
+    let first = claimants[0];
+    if claimants.len() == 1 {
+        return first;
+    }
+    let today = last
+        .and_then(|last| last.snapshot.objects().get(key))
+        .map(|entry| &entry.bundle);
+    claimants
         .iter()
-        .find(|b| !decisions.bundles.contains_key(&b.name))?;
-    Some(Kept::NamesUnknown {
-        placement: owner.clone(),
-        bundle: unknown.name.clone(),
-        named_at: unknown.at.clone(),
-    })
+        .find(|(bundle, _)| Some(*bundle) == today)
+        .copied()
+        .unwrap_or(first)
 }

@@ -237,6 +237,33 @@ pub struct Hold {
     pub placement: Option<PlacementName>,
 }
 
+/// Whose removals are counted, held and approved together.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Group {
+    /// Those of one placement.
+    Placement(PlacementName),
+    /// Those of one bundle, where it is not recorded which placement had brought it.
+    Bundle(BundleName),
+}
+
+impl Group {
+    /// The group of a bundle's removals.
+    pub(super) fn of(bundle: &BundleName, owner: Option<&PlacementName>) -> Self {
+        owner.map_or_else(
+            || Self::Bundle(bundle.clone()),
+            |owner| Self::Placement(owner.clone()),
+        )
+    }
+
+    /// The placement, where it is one's.
+    pub(super) fn placement(&self) -> Option<&PlacementName> {
+        match self {
+            Self::Placement(placement) => Some(placement),
+            Self::Bundle(_) => None,
+        }
+    }
+}
+
 impl Hold {
     /// What waits, and why, in one sentence.
     #[must_use]

@@ -3,11 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use capstan_proto::{BundleName, ClusterName, Moment, ObjectKey, delta};
+use capstan_proto::{BundleName, ClusterName, Digest, Moment, ObjectKey, delta};
 
-use super::budget::{Count, Group, Held, Unit, Units};
-use super::draft::Draft;
-use super::{Approval, Conflict, Desired, Given, Hold, Last, Prune, Removal, RemovalSet, Running};
+use super::budget::{Count, Held, Unit, Units};
+use super::draft::{Draft, Drafter, Memory};
+use super::{
+    Approval, Conflict, Desired, Given, Group, Hold, Last, Prune, Removal, RemovalSet, Running,
+};
 use super::{Target, Wanted};
 use crate::manifest::Rendered;
 use crate::placement::Decisions;
@@ -17,19 +19,9 @@ use crate::spec::Gap;
 /// What every cluster should run: what was decided, minus what may not be removed yet.
 #[must_use]
 pub fn desired(decisions: &Decisions, content: &Rendered, running: &Running) -> Desired {
-    let mut drafts = BTreeMap::new();
+    let mut memory = Memory::default();
     let mut desired = Desired::default();
-    for (cluster, decision) in &decisions.clusters {
-        let given = running.clusters.get(cluster).unwrap_or(&Given::Nothing);
-        if let Some(reason) = too_young(decisions, given) {
-            desired
-                .clusters
-                .insert(cluster.clone(), Wanted::NoOpinion { reason });
-            continue;
-        }
-        let draft = Draft::of(cluster, decision, decisions, content, known(given));
-        drafts.insert(cluster.clone(), draft);
-    }
+    let mut drafts = drafts(decisions, content, running, &mut memory, &mut desired);
     for cluster in decisions.undeclared.iter().chain(running.clusters.keys()) {
         if !decisions.clusters.contains_key(cluster) {
             let reason = no_opinion(decisions);
@@ -38,7 +30,7 @@ pub fn desired(decisions: &Decisions, content: &Rendered, running: &Running) -> 
                 .insert(cluster.clone(), Wanted::NoOpinion { reason });
         }
     }
-    let units = units(&drafts, decisions, running);
+    let units = units(&drafts, decisions, running, &mut memory);
     let held = Count {
         units: &units,
         running,
@@ -46,20 +38,62 @@ pub fn desired(decisions: &Decisions, content: &Rendered, running: &Running) -> 
         drafts: &drafts,
     }
     .held();
-    desired.holds = holds(&units, &held);
-    for hold in &desired.holds {
-        apply_hold(hold, &units, &held, running, &mut drafts);
-        desired.problems.push(held_problem(hold, decisions));
-    }
+    let holds = holds(&units, &held);
     desired.removals = removals(&units, &held, running);
+    desired.problems.extend(
+        desired
+            .holds
+            .iter()
+            .map(|hold| held_problem(hold, decisions)),
+    );
     desired.problems.extend(conflicts(&drafts, content));
-    for (cluster, draft) in drafts {
-        let finish = Finish { decisions, running };
-        let wanted = finish.cluster(&cluster, draft, &mut desired);
-        desired.clusters.insert(cluster, wanted);
+    for (cluster, held) in held_bundles(&units, &held, &holds) {
+        let Some(last) = running.clusters.get(cluster).and_then(known) else {
+            continue;
+        };
+        let Some(draft) = drafts.get_mut(cluster) else {
+            continue;
+        };
+        if let Err(count) = draft.hold(&held, last, &mut memory) {
+            let wanted = too_large(cluster, count, &mut desired.problems);
+            desired.clusters.insert(cluster.clone(), wanted);
+            drafts.remove(cluster);
+        }
     }
+    desired.holds = holds.into_values().collect();
+    finish(drafts, decisions, running, &mut desired);
     desired.problems.sort();
     desired
+}
+
+fn drafts(
+    decisions: &Decisions,
+    content: &Rendered,
+    running: &Running,
+    memory: &mut Memory,
+    desired: &mut Desired,
+) -> BTreeMap<ClusterName, Draft> {
+    let drafter = Drafter { decisions, content };
+    let mut drafts = BTreeMap::new();
+    for (cluster, decision) in &decisions.clusters {
+        let given = running.clusters.get(cluster).unwrap_or(&Given::Nothing);
+        if let Some(reason) = too_young(decisions, given) {
+            desired
+                .clusters
+                .insert(cluster.clone(), Wanted::NoOpinion { reason });
+            continue;
+        }
+        match drafter.draft(cluster, decision, known(given), memory) {
+            Ok(draft) => {
+                drafts.insert(cluster.clone(), draft);
+            }
+            Err(count) => {
+                let wanted = too_large(cluster, count, &mut desired.problems);
+                desired.clusters.insert(cluster.clone(), wanted);
+            }
+        }
+    }
+    drafts
 }
 
 fn known(given: &Given) -> Option<&Last> {
@@ -93,32 +127,27 @@ fn no_opinion(decisions: &Decisions) -> String {
 }
 
 /// What would leave and is not approved.
-fn units(drafts: &BTreeMap<ClusterName, Draft>, decisions: &Decisions, running: &Running) -> Units {
+fn units(
+    drafts: &BTreeMap<ClusterName, Draft>,
+    decisions: &Decisions,
+    running: &Running,
+    memory: &mut Memory,
+) -> Units {
     let mut units = Units::new();
     for (cluster, draft) in drafts {
         let Some(last) = running.clusters.get(cluster).and_then(known) else {
             continue;
         };
-        let mut leaving: BTreeMap<&BundleName, BTreeSet<ObjectKey>> = BTreeMap::new();
-        for (key, entry) in last.snapshot.objects() {
-            if !draft.objects.contains_key(key) {
-                leaving
-                    .entry(&entry.bundle)
-                    .or_default()
-                    .insert(key.clone());
-            }
-        }
-        for (bundle, objects) in leaving {
+        for (bundle, objects) in draft.leaving(last, memory).iter() {
             let owner = last.owners.get(bundle);
             let selects = owner.is_some_and(|owner| {
                 let decision = decisions.placements.get(owner);
                 decision.is_some_and(|decision| decision.selected.contains_key(cluster))
             });
-            let cluster_lost = !selects && !draft.bundles.contains_key(bundle);
             let unit = Unit {
-                objects,
+                objects: objects.clone(),
                 group: Group::of(bundle, owner),
-                cluster_lost,
+                cluster_lost: !selects && !draft.has_bundle(bundle),
             };
             if !valid(running).any(|approval| covers(approval, cluster, &unit)) {
                 units.insert((cluster.clone(), bundle.clone()), unit);
@@ -143,7 +172,7 @@ fn covers(approval: &Approval, cluster: &ClusterName, unit: &Unit) -> bool {
 }
 
 /// One hold a group: what is counted together is approved together.
-fn holds(units: &Units, held: &Held) -> Vec<Hold> {
+fn holds(units: &Units, held: &Held) -> BTreeMap<Group, Hold> {
     let mut groups: BTreeMap<&Group, (RemovalSet, BTreeSet<super::Why>)> = BTreeMap::new();
     for (name, why) in held {
         let unit = &units[name];
@@ -153,35 +182,37 @@ fn holds(units: &Units, held: &Held) -> Vec<Hold> {
         }
         reasons.extend(why.iter().cloned());
     }
-    let hold = |(group, (set, why)): (&Group, (RemovalSet, BTreeSet<super::Why>))| Hold {
-        digest: set.digest(),
-        set,
-        why,
-        placement: group.placement().cloned(),
+    let hold = |(group, (set, why)): (&Group, (RemovalSet, BTreeSet<super::Why>))| {
+        let placement = group.placement().cloned();
+        (
+            group.clone(),
+            Hold {
+                digest: set.digest(),
+                set,
+                why,
+                placement,
+            },
+        )
     };
     groups.into_iter().map(hold).collect()
 }
 
-fn apply_hold(
-    hold: &Hold,
+/// What is put back, by cluster and bundle, with the set it waits for.
+fn held_bundles<'a>(
     units: &Units,
-    held: &Held,
-    running: &Running,
-    drafts: &mut BTreeMap<ClusterName, Draft>,
-) {
+    held: &'a Held,
+    holds: &BTreeMap<Group, Hold>,
+) -> BTreeMap<&'a ClusterName, BTreeMap<BundleName, Digest>> {
+    let mut bundles: BTreeMap<&ClusterName, BTreeMap<BundleName, Digest>> = BTreeMap::new();
     for name in held.keys() {
         let (cluster, bundle) = name;
-        let unit = &units[name];
-        let last = running.clusters.get(cluster).and_then(known);
-        let own = hold.set.of_cluster(cluster).is_some_and(|objects| {
-            unit.objects
-                .iter()
-                .all(|object| objects.get(object) == Some(bundle))
-        });
-        if let (true, Some(last), Some(draft)) = (own, last, drafts.get_mut(cluster)) {
-            draft.hold(bundle, &unit.objects, last, hold.digest);
-        }
+        let set = holds[&units[name].group].digest;
+        bundles
+            .entry(cluster)
+            .or_default()
+            .insert(bundle.clone(), set);
     }
+    bundles
 }
 
 fn held_problem(hold: &Hold, decisions: &Decisions) -> Problem {
@@ -236,7 +267,7 @@ fn removals(units: &Units, held: &Held, running: &Running) -> Vec<Removal> {
 fn conflicts(drafts: &BTreeMap<ClusterName, Draft>, content: &Rendered) -> Vec<Problem> {
     let mut clusters: BTreeMap<&Conflict, Vec<&ClusterName>> = BTreeMap::new();
     for (cluster, draft) in drafts {
-        for conflict in &draft.conflicts {
+        for conflict in &draft.entries.conflicts {
             clusters.entry(conflict).or_default().push(cluster);
         }
     }
@@ -267,59 +298,50 @@ fn conflicts(drafts: &BTreeMap<ClusterName, Draft>, content: &Rendered) -> Vec<P
     clusters.into_iter().map(problem).collect()
 }
 
-struct Finish<'a> {
-    decisions: &'a Decisions,
-    running: &'a Running,
-}
-
-impl Finish<'_> {
-    fn cluster(&self, cluster: &ClusterName, draft: Draft, desired: &mut Desired) -> Wanted {
-        let given = self
-            .running
-            .clusters
-            .get(cluster)
-            .unwrap_or(&Given::Nothing);
-        let snapshot = match draft.snapshot() {
-            Ok(snapshot) => Arc::new(snapshot),
-            Err(count) => return too_large(cluster, count, desired),
-        };
-        // An unchanged snapshot is the same one: nothing downstream has to compare it.
-        let snapshot = match known(given) {
-            Some(last) if last.snapshot == snapshot => Arc::clone(&last.snapshot),
-            _ => snapshot,
-        };
-        for instance in &draft.instances {
-            for (digest, bytes) in &instance.bytes {
+/// Turns drafts into targets, and collects the content they need.
+fn finish(
+    drafts: BTreeMap<ClusterName, Draft>,
+    decisions: &Decisions,
+    running: &Running,
+    desired: &mut Desired,
+) {
+    // Thousands of clusters share instances: each is looked at once.
+    let mut seen = BTreeSet::new();
+    for (cluster, draft) in drafts {
+        for instance in draft.instances {
+            if seen.insert(Arc::as_ptr(&instance).addr()) {
+                let bytes = instance.bytes.iter();
                 desired
                     .content
-                    .entry(*digest)
-                    .or_insert_with(|| Arc::clone(bytes));
+                    .extend(bytes.map(|(digest, bytes)| (*digest, Arc::clone(bytes))));
             }
         }
-        Wanted::Snapshot(Target {
-            digest: snapshot.digest(),
-            snapshot,
+        let given = running.clusters.get(&cluster).unwrap_or(&Given::Nothing);
+        let target = Target {
+            digest: draft.entries.digest,
+            snapshot: Arc::clone(&draft.entries.snapshot),
             owners: draft.owners,
             prune: prune(given),
-            approvals: self.approvals(cluster),
-            stamps: self.decisions.revisions.clone(),
+            approvals: approvals(&cluster, running),
+            stamps: decisions.revisions.clone(),
             kept: draft.kept,
-            conflicts: draft.conflicts,
-        })
-    }
-
-    /// The approvals of this cluster's part of a set, whether it is carried out yet or not.
-    fn approvals(&self, cluster: &ClusterName) -> Vec<delta::Approval> {
-        let of_cluster = |approval: &Approval| {
-            Some(delta::Approval {
-                removal_set: approval.set.cluster_digest(cluster)?,
-                approver: approval.approver.clone(),
-                expires_at: Moment::from_unix_ms(approval.expires_unix_ms),
-            })
+            conflicts: draft.entries.conflicts.clone(),
         };
-        let sorted: BTreeSet<_> = valid(self.running).filter_map(of_cluster).collect();
-        sorted.into_iter().collect()
+        desired.clusters.insert(cluster, Wanted::Snapshot(target));
     }
+}
+
+/// The approvals of a cluster's part of a set, whether it is carried out yet or not.
+fn approvals(cluster: &ClusterName, running: &Running) -> Vec<delta::Approval> {
+    let of_cluster = |approval: &Approval| {
+        Some(delta::Approval {
+            removal_set: approval.set.cluster_digest(cluster)?,
+            approver: approval.approver.clone(),
+            expires_at: Moment::from_unix_ms(approval.expires_unix_ms),
+        })
+    };
+    let sorted: BTreeSet<_> = valid(running).filter_map(of_cluster).collect();
+    sorted.into_iter().collect()
 }
 
 fn prune(given: &Given) -> Prune {
@@ -335,10 +357,10 @@ fn prune(given: &Given) -> Prune {
 }
 
 /// More objects than a snapshot may have: what is there stays.
-fn too_large(cluster: &ClusterName, count: usize, desired: &mut Desired) -> Wanted {
+fn too_large(cluster: &ClusterName, count: usize, problems: &mut Vec<Problem>) -> Wanted {
     let max = capstan_proto::limits::SNAPSHOT_OBJECTS_MAX;
     let reason = format!("{count} objects are more than the {max} a cluster may have");
-    desired.problems.push(
+    problems.push(
         Problem::of_cluster(cluster, Code::SnapshotTooLarge, reason.clone())
             .hint("place fewer bundles on it"),
     );

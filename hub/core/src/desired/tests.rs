@@ -4,68 +4,12 @@ use std::fmt::Write as _;
 use expect_test::{Expect, expect};
 use proptest::prelude::*;
 
-use super::{Approval, Budget, Desired, Given, Hold, Prune, Running, Wanted, desired};
-use crate::fixture::{cluster, trees};
-use crate::inventory::Inventory;
+use super::{Budget, Desired, Given, Prune, Wanted};
+use crate::fixture::{BUNDLES, Hub, cluster, clusters, fleet, maps};
 use crate::limits;
-use crate::manifest::{Rendered, render};
-use crate::placement::{Decisions, resolve};
-use crate::spec::{Spec, Trees, load};
+use crate::placement::Decisions;
 
 const HOUR_MS: u64 = 3_600_000;
-
-/// A hub without a shell: hands out at once what it decides.
-#[derive(Default)]
-struct Hub {
-    revision: u32,
-    spec: Option<Spec>,
-    decisions: Decisions,
-    rendered: Rendered,
-    running: Running,
-}
-
-impl Hub {
-    /// Reads a commit and hands out what follows from it.
-    fn commit(&mut self, text: &str) -> Desired {
-        self.revision += 1;
-        let trees = trees(self.revision, text);
-        let desired = self.look(&trees);
-        self.hand_out(&desired);
-        desired
-    }
-
-    fn look(&mut self, trees: &Trees) -> Desired {
-        let (spec, _) = load(trees, self.spec.as_ref());
-        self.decisions = resolve(&spec, &Inventory::default(), &self.decisions);
-        self.rendered = render(&spec, trees, &self.decisions, &self.rendered);
-        self.spec = Some(spec);
-        desired(&self.decisions, &self.rendered, &self.running)
-    }
-
-    fn hand_out(&mut self, desired: &Desired) {
-        for (name, wanted) in &desired.clusters {
-            if let Wanted::Snapshot(target) = wanted {
-                self.running
-                    .clusters
-                    .insert(name.clone(), Given::after(target));
-            }
-        }
-        self.running.log.append(desired.removals.iter().cloned());
-    }
-
-    fn approve(&mut self, hold: &Hold) {
-        self.running.approvals.push(Approval {
-            set: hold.set.clone(),
-            approver: "somebody".to_owned(),
-            reason: "because".to_owned(),
-            expires_unix_ms: self.running.now.plus_ms(limits::APPROVAL_MS).unix_ms(),
-        });
-    }
-
-    fn pass_ms(&mut self, ms: u64) {
-        self.running.now = self.running.now.plus_ms(ms);
-    }
-}
 
 /// What every cluster would run: bundles with the names of their objects, what is kept, holds.
 fn show(desired: &Desired) -> String {
@@ -113,46 +57,6 @@ fn check(commits: &[&str], expected: Expect) {
         last = hub.commit(text);
     }
     expected.assert_eq(&show(&last));
-}
-
-/// A file of ConfigMaps.
-fn maps(path: &str, names: &[&str]) -> String {
-    let mut out = format!("== {path}\n");
-    for name in names {
-        writeln!(
-            out,
-            "---\n{{apiVersion: v1, kind: ConfigMap, metadata: {{name: {name}}}}}"
-        )
-        .unwrap();
-    }
-    out
-}
-
-fn clusters(names: &[&str]) -> String {
-    let mut out = "== clusters.yaml\n".to_owned();
-    for name in names {
-        writeln!(
-            out,
-            "@Cluster\nmetadata: {{name: {name}, labels: {{name: {name}}}}}"
-        )
-        .unwrap();
-    }
-    out
-}
-
-const BUNDLES: &str =
-    "== bundles.yaml\n@Bundle web\nspec: {path: w}\n@Bundle db\nspec: {path: d}\n";
-
-/// Clusters a, b and c with web [w1 w2] and db [d1] everywhere.
-fn fleet() -> String {
-    [
-        clusters(&["a", "b", "c"]),
-        BUNDLES.to_owned(),
-        maps("w/w.yaml", &["w1", "w2"]),
-        maps("d/d.yaml", &["d1"]),
-        "== p.yaml\n@Placement web\nspec: {bundles: [web], clusters: [{}]}\n@Placement db\nspec: {bundles: [db], clusters: [{}]}\n".to_owned(),
-    ]
-    .concat()
 }
 
 #[test]

@@ -80,9 +80,14 @@ not a manifest
 @Cluster b
 ",
         expect![[r#"
-            a/web fails: 1 problems
-            b/web fails: 1 problems
-            w/sub/a.yaml:9:86: error[E0103]: the value of `x` must be a string, not true (write it in quotes)
+            a/web ConfigMap other/two: {"apiVersion":"v1","kind":"ConfigMap","metadata":{"labels":{"capstan.dev/bundle":"main.web","x":"z"},"name":"two","namespace":"other"}}
+            a/web ConfigMap shop/one: {"apiVersion":"v1","kind":"ConfigMap","metadata":{"labels":{"capstan.dev/bundle":"main.web"},"name":"one","namespace":"shop"}}
+            a/web ServiceAccount shop/four: {"apiVersion":"v1","kind":"ServiceAccount","metadata":{"labels":{"capstan.dev/bundle":"main.web"},"name":"four","namespace":"shop"}}
+            a/web ClusterRole.rbac.authorization.k8s.io three: {"apiVersion":"rbac.authorization.k8s.io/v1","kind":"ClusterRole","metadata":{"labels":{"capstan.dev/bundle":"main.web"},"name":"three"},"rules":[]}
+            b/web ConfigMap other/two: {"apiVersion":"v1","kind":"ConfigMap","metadata":{"labels":{"capstan.dev/bundle":"main.web","x":"z"},"name":"two","namespace":"other"}}
+            b/web ConfigMap shop/one: {"apiVersion":"v1","kind":"ConfigMap","metadata":{"labels":{"capstan.dev/bundle":"main.web"},"name":"one","namespace":"shop"}}
+            b/web ServiceAccount shop/four: {"apiVersion":"v1","kind":"ServiceAccount","metadata":{"labels":{"capstan.dev/bundle":"main.web"},"name":"four","namespace":"shop"}}
+            b/web ClusterRole.rbac.authorization.k8s.io three: {"apiVersion":"rbac.authorization.k8s.io/v1","kind":"ClusterRole","metadata":{"labels":{"capstan.dev/bundle":"main.web"},"name":"three"},"rules":[]}
         "#]],
     );
 }

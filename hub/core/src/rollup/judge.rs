@@ -3,7 +3,7 @@
 //! The first thing that applies gives the word. What cannot be heard is Unknown, whatever it said
 //! last; what was judged against an older snapshot is on its way, not Synced.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use capstan_proto::state::BundleState;
 use capstan_proto::{BundleName, ClusterName, Health, Sync};
@@ -21,6 +21,8 @@ pub(super) struct Case<'a> {
     pub(super) observed: &'a Observed,
     pub(super) target: Option<&'a Target>,
     pub(super) placed: Option<&'a Placed>,
+    /// How many objects each bundle of the target has.
+    pub(super) declared: &'a BTreeMap<&'a BundleName, usize>,
 }
 
 /// A word with its reason and sentence.
@@ -51,7 +53,7 @@ impl Case<'_> {
             health,
             reason,
             message,
-            flags: self.flags(),
+            flags: self.flags(state.is_some()),
             objects: self.objects(state),
             snapshot: state.map(|state| state.snapshot),
             revision: state.and_then(|state| self.revision(state)),
@@ -89,7 +91,13 @@ impl Case<'_> {
             } else {
                 "NotRendered"
             };
-            let message = format!("what is there stays: {kept}");
+            let there = target.snapshot.bundles().contains_key(self.bundle);
+            let stays = if there {
+                "what is there stays"
+            } else {
+                "nothing of it is there"
+            };
+            let message = format!("{stays}: {kept}");
             return Some(Verdict {
                 sync: Sync::Failed,
                 reason,
@@ -221,7 +229,7 @@ impl Case<'_> {
             .cloned()
     }
 
-    fn flags(&self) -> BTreeSet<Flag> {
+    fn flags(&self, reported: bool) -> BTreeSet<Flag> {
         let mut flags = BTreeSet::new();
         let mut set = |flag, holds: bool| {
             if holds {
@@ -237,7 +245,10 @@ impl Case<'_> {
                 .is_some_and(|placed| !placed.shadowed.is_empty()),
         );
         set(Flag::Recovering, self.observed.session.recovering);
-        set(Flag::Stale, self.connection != Connection::Connected);
+        set(
+            Flag::Stale,
+            reported && self.connection != Connection::Connected,
+        );
         flags
     }
 
@@ -250,13 +261,9 @@ impl Case<'_> {
                 healthy: number(state.objects_healthy),
             };
         }
-        let objects = self.target.map(|target| target.snapshot.objects());
-        let own = objects
-            .into_iter()
-            .flatten()
-            .filter(|(_, e)| e.bundle == *self.bundle);
+        let all = self.declared.get(self.bundle).copied().unwrap_or_default();
         Objects {
-            all: own.count(),
+            all,
             ..Objects::default()
         }
     }

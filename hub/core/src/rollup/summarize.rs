@@ -100,16 +100,16 @@ fn count(fleet: &mut Fleet, name: &ClusterName, summary: &ClusterSummary) {
     *fleet.counts.connections.entry(connection).or_default() += 1;
     let mut placements = BTreeSet::new();
     for (bundle, on_cluster) in &summary.bundles {
-        fleet.counts.add(on_cluster, connection);
+        fleet.counts.add(on_cluster, summary);
         let of_bundle = fleet.bundles.entry(bundle.clone()).or_default();
-        of_bundle.counts.add(on_cluster, connection);
+        of_bundle.counts.add(on_cluster, summary);
         *of_bundle.counts.connections.entry(connection).or_default() += 1;
         of_bundle.clusters.insert(name.clone());
         if let Some(placement) = &on_cluster.placement {
             of_bundle.placements.insert(placement.clone());
             placements.insert(placement);
             if let Some(of_placement) = fleet.placements.get_mut(placement) {
-                of_placement.counts.add(on_cluster, connection);
+                of_placement.counts.add(on_cluster, summary);
             }
         }
     }
@@ -185,6 +185,14 @@ impl OfCluster<'_> {
         if target.is_none() {
             names.extend(self.observed.states.keys());
         }
+        let unreported = names
+            .iter()
+            .any(|name| !self.observed.states.contains_key(*name));
+        let declared = if unreported {
+            objects_of(target)
+        } else {
+            BTreeMap::new()
+        };
         let judge = |bundle: &BundleName| {
             let case = Case {
                 cluster: self.name,
@@ -251,6 +259,18 @@ impl OfCluster<'_> {
             .map(|(flag, _)| flag)
             .collect()
     }
+}
+
+/// How many objects each bundle of a target has.
+fn objects_of(target: Option<&Target>) -> BTreeMap<&BundleName, usize> {
+    let mut counts = BTreeMap::new();
+    for entry in target
+        .into_iter()
+        .flat_map(|target| target.snapshot.objects().values())
+    {
+        *counts.entry(&entry.bundle).or_default() += 1;
+    }
+    counts
 }
 
 fn health(
