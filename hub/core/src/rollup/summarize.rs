@@ -203,6 +203,7 @@ impl OfCluster<'_> {
                 placed: self
                     .decision
                     .and_then(|decision| decision.bundles.get(bundle)),
+                declared: &declared,
             };
             (bundle.clone(), case.judge())
         };
