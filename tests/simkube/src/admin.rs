@@ -1,5 +1,5 @@
 //! Owns the server's own paths under `/simkube/`: request counts, faults, dropped watches,
-//! compaction. Only members of `system:masters`, and who RBAC allows the path, may use them.
+//! compaction, going back in time. Only members of `system:masters`, and who RBAC allows the path, may use them.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -11,6 +11,7 @@ use crate::faults::Fault;
 use crate::http::reply::Reply;
 use crate::path::Target;
 use crate::status::{ApiError, Result};
+use crate::world::World;
 
 const PREFIX: &str = "/simkube/";
 
@@ -68,6 +69,16 @@ pub(crate) fn answer_path(app: &Arc<App>, target: &Target, bytes: &[u8]) -> Resu
             app.faults.drop_watches(target.query.get("resource"));
             done()
         }
+        ("post", "save") => {
+            app.shared.with(World::save);
+            done()
+        }
+        ("post", "go-back") => match app.shared.with(World::go_back) {
+            true => done(),
+            false => Err(ApiError::bad_request(
+                "nothing was saved; POST /simkube/save comes first",
+            )),
+        },
         ("post", "compact") => {
             app.shared.with(|world| world.store.compact());
             done()

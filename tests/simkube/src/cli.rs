@@ -56,7 +56,7 @@ struct Arguments {
     #[arg(long, default_value = "100ms", value_parser = duration, value_name = "TIME")]
     termination_delay: Duration,
     /// How many changes per kind a watch can resume from.
-    #[arg(long, default_value_t = 4096, value_name = "COUNT")]
+    #[arg(long, default_value_t = 1024, value_name = "COUNT")]
     history: usize,
     /// Leave workloads alone: no pods, no readiness.
     #[arg(long)]

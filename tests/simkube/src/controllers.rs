@@ -19,6 +19,7 @@ use crate::world::{DEFINITIONS, NAMESPACES, World};
 use crate::write;
 
 mod aggregation;
+mod budgets;
 mod daemon_sets;
 mod definitions;
 mod deployments;
@@ -27,11 +28,12 @@ mod jobs;
 mod namespaces;
 mod pods;
 mod replica_sets;
+mod services;
 mod stateful_sets;
 mod volumes;
 
 /// Objects looked at before others get the lock.
-const BATCH: usize = 32;
+const BATCH: usize = 8;
 /// Events live for an hour, as on the real server.
 const EVENT_LIFETIME: Duration = Duration::from_secs(3600);
 
@@ -134,6 +136,9 @@ fn collect_changes(world: &mut World, memory: &mut Memory) {
     let touched = world.store.take_touched();
     for (resource, object) in &touched.removed {
         memory.forget(object::uid(object));
+        if resource == services::SERVICES && world.options.workloads {
+            services::forget(world, object);
+        }
         memory
             .queue
             .extend(world.store.dependents(object::uid(object)));
@@ -167,6 +172,10 @@ fn interested(world: &World, resource: &str, object: &Value) -> Vec<Reference> {
     {
         references.push((NAMESPACES.to_owned(), Key::new("", namespace)));
     }
+    if resource == "pods" {
+        references.extend(services::of_pod(world, object));
+        references.extend(budgets::of_pod(world, object));
+    }
     if resource == aggregation::ROLES {
         references.extend(aggregation::aggregated(world));
     }
@@ -196,7 +205,14 @@ fn reconcile(world: &mut World, memory: &mut Memory, reference: &Reference) -> A
             volumes::reconcile(world, resource, &object)
         }
         "pods" if workloads => return pods::reconcile(world, memory, &object),
-        "replicasets.apps" if workloads => replica_sets::reconcile(world, &object),
+        "replicasets.apps" | "replicationcontrollers" if workloads => {
+            replica_sets::reconcile(world, resource, &object);
+        }
+        services::SERVICES if workloads => services::reconcile(world, &object),
+        "ingresses.networking.k8s.io" if workloads => {
+            services::balance(world, resource, &object);
+        }
+        budgets::BUDGETS if workloads => budgets::reconcile(world, &object),
         "deployments.apps" if workloads => return deployments::reconcile(world, &object),
         "statefulsets.apps" if workloads => stateful_sets::reconcile(world, &object),
         "daemonsets.apps" if workloads => daemon_sets::reconcile(world, &object),

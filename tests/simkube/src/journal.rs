@@ -36,6 +36,19 @@ struct OwnedLine {
     object: Option<Value>,
 }
 
+/// Takes a data directory for this process until the file is closed.
+pub(crate) fn lock(directory: &Path) -> io::Result<File> {
+    fs::create_dir_all(directory)?;
+    let file = File::create(directory.join("lock"))?;
+    file.try_lock().map_err(|error| match error {
+        fs::TryLockError::Error(error) => error,
+        fs::TryLockError::WouldBlock => {
+            io::Error::new(io::ErrorKind::WouldBlock, "another server is using it")
+        }
+    })?;
+    Ok(file)
+}
+
 /// An open journal.
 #[derive(Debug)]
 pub(crate) struct Journal {

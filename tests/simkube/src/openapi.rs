@@ -11,13 +11,15 @@ use crate::discovery;
 use crate::http::reply::Reply;
 use crate::kinds::{Kinds, Resource, Version};
 
+mod v2;
+
 /// Answers a path below `/openapi`.
 pub(crate) fn answer(kinds: &Kinds, path: &[&str], headers: &HeaderMap) -> Reply {
     match path {
         ["v3"] => Reply::json(200, &index(kinds)),
         ["v3", "api", version] => document(kinds, "", version, headers),
         ["v3", "apis", group, version] => document(kinds, group, version, headers),
-        // Version 2 is only read where version 3 is missing.
+        ["v2"] => v2::answer(headers),
         _ => Reply::unknown_path(),
     }
 }

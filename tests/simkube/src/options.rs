@@ -20,7 +20,7 @@ pub struct Options {
     pub crd_delay: Duration,
     /// How long a pod takes to go away after its deletion. Default 20 ms.
     pub termination_delay: Duration,
-    /// How many changes per kind a watch can resume from; older ones are 410. Default 4096.
+    /// How many changes per kind a watch can resume from; older ones are 410. Default 1024.
     pub history: usize,
     /// How often a watch that asked for bookmarks gets one. Default one minute.
     pub bookmark_interval: Duration,
@@ -38,7 +38,7 @@ impl Default for Options {
             ready_delay: Duration::from_millis(100),
             crd_delay: Duration::from_millis(20),
             termination_delay: Duration::from_millis(20),
-            history: 4096,
+            history: 1024,
             bookmark_interval: Duration::from_secs(60),
             workloads: true,
         }

@@ -1,5 +1,6 @@
 //! Owns a server's life: start, what a caller may ask of it, shutdown.
 
+use std::fs::File;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -11,7 +12,7 @@ use tokio::task::JoinHandle;
 use crate::app::App;
 use crate::faults::{Fault, Faults};
 use crate::identity::{Identity, IdentityError};
-use crate::journal::Journal;
+use crate::journal::{self, Journal};
 use crate::kubeconfig::{self, Credential};
 use crate::options::Options;
 use crate::requests::Requests;
@@ -65,16 +66,7 @@ impl Server {
             source,
         })?;
         let options = Arc::new(options);
-        let identity = Identity::open(options.data.as_deref())?;
-        let mut store = Store::new(options.history);
-        if let Some(directory) = &options.data {
-            let damaged = |source| StartError::Data {
-                path: directory.display().to_string(),
-                source,
-            };
-            let journal = Journal::open(directory, &mut store).map_err(damaged)?;
-            store.attach(journal);
-        }
+        let (lock, store, identity) = load(&options)?;
         let mut world = World::new(store, Arc::clone(&options), identity.ca_pem().to_owned());
         bootstrap::run(&mut world);
         let (stop, stopped) = watch::channel(false);
@@ -92,6 +84,7 @@ impl Server {
             tokio::spawn(controllers::run(Arc::clone(&app))),
         ];
         Ok(Running {
+            _lock: lock,
             app,
             address,
             stop,
@@ -100,10 +93,29 @@ impl Server {
     }
 }
 
+/// What a data directory keeps, or the beginnings of a server without one.
+fn load(options: &Options) -> Result<(Option<File>, Store, Identity), StartError> {
+    let mut store = Store::new(options.history);
+    let Some(directory) = &options.data else {
+        return Ok((None, store, Identity::open(None)?));
+    };
+    let damaged = |source| StartError::Data {
+        path: directory.display().to_string(),
+        source,
+    };
+    let lock = journal::lock(directory).map_err(damaged)?;
+    let identity = Identity::open(Some(directory))?;
+    let journal = Journal::open(directory, &mut store).map_err(damaged)?;
+    store.attach(journal);
+    Ok((Some(lock), store, identity))
+}
+
 /// A running server. It goes on until [`Running::shutdown`]; dropping this stops it, too, but
 /// does not wait for the end.
 #[derive(Debug)]
 pub struct Running {
+    /// Held until the end; the data directory is ours alone.
+    _lock: Option<File>,
     app: Arc<App>,
     address: SocketAddr,
     stop: watch::Sender<bool>,
@@ -183,6 +195,18 @@ impl Running {
     /// Forgets the history: watches and pages of older resource versions get 410 from now on.
     pub fn compact(&self) {
         self.app.shared.with(|world| world.store.compact());
+    }
+
+    /// Keeps a copy of all objects for [`Running::go_back`].
+    pub fn save(&self) {
+        self.app.shared.with(World::save);
+    }
+
+    /// Goes back to what [`Running::save`] kept, resource versions and all, as when etcd is
+    /// restored from a backup: running watches go on and hear nothing. False when nothing was
+    /// kept.
+    pub fn go_back(&self) -> bool {
+        self.app.shared.with(World::go_back)
     }
 
     /// Closes every connection and waits until nothing runs any more.

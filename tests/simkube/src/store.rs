@@ -84,6 +84,13 @@ impl Collection {
 /// An object by resource (`deployments.apps`) and key.
 pub(crate) type Reference = (String, Key);
 
+/// Everything as it was at one revision.
+#[derive(Debug, Clone)]
+pub(crate) struct Saved {
+    revision: u64,
+    objects: BTreeMap<String, BTreeMap<Key, Arc<Value>>>,
+}
+
 /// What happened since the controllers last looked.
 #[derive(Debug, Default)]
 pub(crate) struct Touched {
@@ -302,6 +309,42 @@ impl Store {
         for collection in self.collections.values_mut() {
             collection.history.clear();
             collection.floor = floor;
+        }
+    }
+
+    /// A copy of everything, to go back to.
+    pub(crate) fn save(&self) -> Saved {
+        let objects = self
+            .collections
+            .iter()
+            .map(|(name, collection)| (name.clone(), collection.objects.clone()))
+            .collect();
+        Saved {
+            revision: self.revision,
+            objects,
+        }
+    }
+
+    /// Goes back to what was saved, revision and all, as when etcd is restored from a backup:
+    /// running watches hear nothing of it, and no history is left.
+    pub(crate) fn go_back(&mut self, saved: &Saved) {
+        self.revision = saved.revision;
+        self.owners.clear();
+        self.uids.clear();
+        self.touched = Touched::default();
+        for (name, collection) in &mut self.collections {
+            collection.objects = saved.objects.get(name).cloned().unwrap_or_default();
+            collection.history.clear();
+            collection.floor = saved.revision;
+        }
+        for (name, objects) in &saved.objects {
+            for (key, object) in objects {
+                self.reindex(name, key, None, Some(object));
+            }
+        }
+        if let Some(mut journal) = self.journal.take() {
+            journal.rewrite(self.revision, self.everything());
+            self.journal = Some(journal);
         }
     }
 

@@ -11,7 +11,7 @@ use tokio::sync::Notify;
 use crate::kinds::{self, Kinds, Served};
 use crate::options::Options;
 use crate::status::{ApiError, Result};
-use crate::store::{Key, Store};
+use crate::store::{Key, Saved, Store};
 
 /// Everything that is true in the simulated cluster.
 #[derive(Debug)]
@@ -21,6 +21,7 @@ pub(crate) struct World {
     pub(crate) options: Arc<Options>,
     /// PEM of the server's CA, for the `kube-root-ca.crt` ConfigMaps.
     pub(crate) ca_pem: String,
+    saved: Option<Saved>,
 }
 
 impl World {
@@ -30,6 +31,7 @@ impl World {
             kinds: Kinds::builtin(),
             options,
             ca_pem,
+            saved: None,
         };
         world.serve_definitions();
         world
@@ -49,6 +51,24 @@ impl World {
                 self.kinds.insert(resource);
             }
         }
+    }
+
+    /// Keeps a copy of everything for [`Self::go_back`].
+    pub(crate) fn save(&mut self) {
+        self.saved = Some(self.store.save());
+    }
+
+    /// Goes back to the copy, as when etcd is restored; false when there is none.
+    pub(crate) fn go_back(&mut self) -> bool {
+        let Some(saved) = &self.saved else {
+            return false;
+        };
+        self.store.go_back(saved);
+        let revision = self.kinds.revision;
+        self.kinds = Kinds::builtin();
+        self.kinds.revision += revision;
+        self.serve_definitions();
+        true
     }
 
     /// A built-in resource by its collection's name; simkube always serves these.

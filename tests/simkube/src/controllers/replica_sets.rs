@@ -1,4 +1,4 @@
-//! Owns ReplicaSets: as many pods as asked for.
+//! Owns ReplicaSets and ReplicationControllers: as many pods as asked for.
 
 use std::cmp::Reverse;
 use std::sync::Arc;
@@ -10,9 +10,7 @@ use crate::store::Key;
 use crate::world::World;
 use crate::{object, write};
 
-const REPLICA_SETS: &str = "replicasets.apps";
-
-pub(super) fn reconcile(world: &mut World, set: &Value) {
+pub(super) fn reconcile(world: &mut World, resource: &str, set: &Value) {
     if object::is_terminating(set) {
         return;
     }
@@ -28,7 +26,7 @@ pub(super) fn reconcile(world: &mut World, set: &Value) {
     if active.len() > wanted {
         shrink(world, active, wanted);
     }
-    status(world, set);
+    status(world, resource, set);
 }
 
 /// Removes the pods that are missed least: those not ready, then the youngest.
@@ -40,7 +38,7 @@ fn shrink(world: &mut World, mut pods: Vec<Arc<Value>>, wanted: usize) {
     }
 }
 
-fn status(world: &mut World, set: &Value) {
+fn status(world: &mut World, resource: &str, set: &Value) {
     let active: Vec<Arc<Value>> = owned(world, "pods", set)
         .into_iter()
         .filter(|pod| pods::is_active(pod))
@@ -59,5 +57,5 @@ fn status(world: &mut World, set: &Value) {
             status[field] = json!(count);
         }
     }
-    super::put_status(world, REPLICA_SETS, &Key::of(set), status);
+    super::put_status(world, resource, &Key::of(set), status);
 }

@@ -53,6 +53,7 @@ const LAYOUTS: &[(&str, Layout)] = &[
     ("NetworkPolicy", Layout { heads: &[text("Pod-Selector"), AGE], cells: |o| vec![json!(or_none(&selector_text(&o["spec"]["podSelector"]))), age(o)] }),
     ("IngressClass", Layout { heads: &[text("Controller"), text("Parameters"), AGE], cells: |o| vec![json!(o["spec"]["controller"]), json!("<none>"), age(o)] }),
     ("Endpoints", Layout { heads: &[text("Endpoints"), AGE], cells: endpoints }),
+    ("EndpointSlice", Layout { heads: &[text("AddressType"), text("Ports"), text("Endpoints"), AGE], cells: slice }),
     ("ControllerRevision", Layout { heads: &[text("Controller"), number("Revision"), AGE], cells: controller_revision }),
     ("ResourceQuota", Layout { heads: &[text("Request"), text("Limit"), AGE], cells: |o| vec![json!(""), json!(""), age(o)] }),
     ("LimitRange", Layout { heads: &[("Created At", "date", "", false)], cells: |o| vec![json!(object::meta(o, "creationTimestamp"))] }),
@@ -493,4 +494,25 @@ fn controller_revision(o: &Value) -> Vec<Value> {
         },
     );
     vec![json!(owner), json!(int(&o["revision"])), age(o)]
+}
+
+fn slice(o: &Value) -> Vec<Value> {
+    let ports: Vec<String> = object::items(&o["ports"])
+        .map(|port| int(&port["port"]).to_string())
+        .collect();
+    let addresses: Vec<&str> = object::items(&o["endpoints"])
+        .flat_map(|endpoint| object::texts(&endpoint["addresses"]))
+        .collect();
+    let shown = match addresses.as_slice() {
+        [a, b, c, rest @ ..] if !rest.is_empty() => {
+            format!("{a},{b},{c} + {} more...", rest.len())
+        }
+        few => few.join(","),
+    };
+    vec![
+        json!(o["addressType"]),
+        json!(or_none(&ports.join(","))),
+        json!(or_none(&shown)),
+        age(o),
+    ]
 }

@@ -1,5 +1,7 @@
 //! The simulated server over real TLS and HTTP, as a client meets it.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
 mod access;
 mod kubectl;
 mod reading;
