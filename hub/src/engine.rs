@@ -45,6 +45,7 @@ use picture::SourceView;
 use receipt::Receipts;
 use source::Archive;
 
+use crate::git::Commit;
 use crate::metrics::Metrics;
 
 /// A pass runs at least this often, whatever happens or does not: approvals end, and removals leave the window.
@@ -70,6 +71,8 @@ pub(crate) struct Setting {
 pub(crate) struct State {
     setting: Setting,
     sources: Vec<SourceView>,
+    /// Commits that were read; shown once a pass made them the commits in force.
+    read: BTreeMap<SourceName, Commit>,
     trees: BTreeMap<SourceName, Option<Arc<Tree>>>,
     memory: Memory,
     /// `None` until the first pass.
@@ -118,6 +121,7 @@ impl State {
         Self {
             setting,
             sources,
+            read: BTreeMap::new(),
             trees,
             memory: Memory::default(),
             desired: None,
@@ -213,11 +217,11 @@ impl State {
         match answer {
             Polled::Head { commit, tree, at } => {
                 tracing::info!(source = %name, revision = commit.revision.short(), summary = commit.summary, "read a commit");
-                source.commit = Some(*commit);
                 if at.is_some() {
                     source.polled_at = at;
                     source.failing = None;
                 }
+                self.read.insert(name.clone(), *commit);
                 self.trees.insert(name.clone(), Some(tree));
                 self.pass_is_due(now, effects);
             }
@@ -321,6 +325,21 @@ impl State {
         }
     }
 
+    /// The commits in force are those that the pass resolved from: a reader must not see a commit
+    /// beside the state that an older one led to.
+    fn show_commits(&mut self) {
+        let Some(spec) = &self.memory.spec else {
+            return;
+        };
+        for source in &mut self.sources {
+            let read = self.read.get(&source.name);
+            let resolved = spec.revisions.get(&source.name);
+            if let Some(commit) = read.filter(|commit| Some(&commit.revision) == resolved) {
+                source.commit = Some(commit.clone());
+            }
+        }
+    }
+
     /// Numbers what changed and aims the sessions at it; says whether there were numbers for it.
     fn hand_out(&mut self, now: Moment, effects: &mut Vec<Effect>) -> bool {
         let Some(desired) = self.desired.clone() else {
@@ -347,6 +366,7 @@ impl State {
             self.give(name, wanted, number, effects);
             self.aim(name, now, effects);
         }
+        self.show_commits();
         true
     }
 
