@@ -57,6 +57,8 @@ impl EnrollError {
     #[must_use]
     pub fn hint(&self) -> &'static str {
         match self {
+            // The hub's own sentence says what to do.
+            Self::Token { reason } if reason.contains("hub token create") => "",
             Self::Token { .. } => {
                 "make a new token with `hub token create <cluster>` and run the line that it prints"
             }
@@ -118,13 +120,12 @@ fn error(status: &tonic::Status) -> EnrollError {
         message => message,
     };
     match status.code() {
-        Code::Unauthenticated | Code::NotFound | Code::AlreadyExists => {
+        Code::Unauthenticated | Code::PermissionDenied | Code::NotFound | Code::AlreadyExists => {
             EnrollError::Token { reason }
         }
-        Code::PermissionDenied
-        | Code::FailedPrecondition
-        | Code::InvalidArgument
-        | Code::OutOfRange => EnrollError::Refused { reason },
+        Code::FailedPrecondition | Code::InvalidArgument | Code::OutOfRange => {
+            EnrollError::Refused { reason }
+        }
         _ => EnrollError::Unavailable { reason },
     }
 }

@@ -9,7 +9,7 @@ use crate::bootstrap::{bootstrap, order};
 use crate::cluster::Cluster;
 use crate::hub::{Hub, State};
 
-async fn member(test: &str) -> (Cluster, Hub, Agent) {
+pub(crate) async fn member(test: &str) -> (Cluster, Hub, Agent) {
     let (cluster, hub) = (Cluster::start(test).await, Hub::start().await);
     bootstrap(&order(&cluster, &hub, &hub.token()))
         .await
@@ -18,11 +18,11 @@ async fn member(test: &str) -> (Cluster, Hub, Agent) {
     (cluster, hub, agent)
 }
 
-fn namespace(cluster: &Cluster) -> Value {
+pub(crate) fn namespace(cluster: &Cluster) -> Value {
     json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": shop(cluster)}})
 }
 
-fn shop(cluster: &Cluster) -> String {
+pub(crate) fn shop(cluster: &Cluster) -> String {
     format!("{}-shop", cluster.namespace)
 }
 
@@ -42,7 +42,7 @@ fn value(object: Option<&Value>) -> Option<&str> {
     object?.pointer("/data/key")?.as_str()
 }
 
-fn all_are(state: &State, sync: Sync, health: Health) -> bool {
+pub(crate) fn all_are(state: &State, sync: Sync, health: Health) -> bool {
     !state.states.is_empty()
         && state
             .states
