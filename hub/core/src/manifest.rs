@@ -40,6 +40,9 @@ pub struct Content {
     pub manifests: Vec<Manifest>,
     /// What does not parse. With one error nothing of the content is used.
     pub problems: Vec<Problem>,
+    /// Whether any file mentions `source.revision`: only then does a commit that changes nothing
+    /// else change what comes of it.
+    pub mentions_revision: bool,
 }
 
 /// A bundle for certain inputs: what a spoke gets.

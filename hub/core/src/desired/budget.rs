@@ -1,4 +1,8 @@
 //! How much may be removed without asking, and the counting.
+//!
+//! A placement loses a cluster when it does not select it any more. A bundle that is taken off a
+//! placement's list leaves all its clusters at once and loses none of them: there only the objects
+//! of each cluster are counted.
 
 use std::collections::{BTreeMap, BTreeSet};
 

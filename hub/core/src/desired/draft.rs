@@ -39,8 +39,11 @@ pub(super) type Leaving = BTreeMap<BundleName, BTreeSet<ObjectKey>>;
 pub(super) struct Memory {
     entries: BTreeMap<Vec<usize>, Option<Arc<Entries>>>,
     leaving: BTreeMap<(usize, usize), Arc<Leaving>>,
-    held: BTreeMap<(usize, usize, Vec<BundleName>), Result<Arc<Entries>, usize>>,
+    held: BTreeMap<HeldKey, Result<Arc<Entries>, TooMany>>,
 }
+
+/// A draft's entries, what was last given, and the bundles that are put back.
+type HeldKey = (usize, usize, Vec<BundleName>);
 
 /// More objects than a snapshot may have.
 pub(super) type TooMany = usize;

@@ -295,7 +295,7 @@ pub(super) fn content_key<'a>(
 }
 
 /// The identity of inputs: equal ones give equal instances of one content.
-pub(super) fn inputs_key(inputs: Inputs<'_>) -> Digest {
+pub(super) fn inputs_key(content: &Content, inputs: Inputs<'_>) -> Digest {
     let mut hasher = capstan_proto::digest::Hasher::new();
     hasher.field(inputs.name.to_string().as_bytes());
     hasher.field(&policy(inputs.bundle).to_bytes());
@@ -333,7 +333,9 @@ pub(super) fn inputs_key(inputs: Inputs<'_>) -> Digest {
         hasher
             .field(b"built in")
             .field(built_in.cluster.as_str().as_bytes());
-        hasher.field(built_in.revision.as_str().as_bytes());
+        if content.mentions_revision {
+            hasher.field(built_in.revision.as_str().as_bytes());
+        }
         let labels: BTreeMap<_, _> = built_in.labels.iter().collect();
         for (key, value) in labels {
             hasher.field(key.as_bytes()).field(value.as_bytes());

@@ -41,6 +41,8 @@ fn one_file(content: &mut Content, source: &SourceName, path: &str, file: &File)
     {
         return;
     }
+    let mention = b"source.revision";
+    content.mentions_revision |= file.bytes().windows(mention.len()).any(|w| w == mention);
     for document in read(file.bytes(), Dialect::Kubernetes) {
         match document {
             Ok(node) => one_document(content, node, &place),

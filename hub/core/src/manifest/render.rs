@@ -134,7 +134,7 @@ impl Step<'_> {
             scopes: &rendered.scopes,
             values: bundle.substitute.then_some(values),
         };
-        let key = inputs_key(inputs);
+        let key = inputs_key(&memo.content, inputs);
         if let Some(instance) = memo.instances.get(&key) {
             return instance.clone();
         }

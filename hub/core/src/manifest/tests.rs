@@ -357,3 +357,23 @@ fn the_answer_does_not_depend_on_what_is_remembered() {
     }
     assert_eq!(load_all(&[&texts[0]]).1, []);
 }
+
+#[test]
+fn a_commit_that_changes_nothing_makes_nothing_anew_unless_it_is_mentioned() {
+    let text = |value: &str| {
+        fleet(
+            ", substitute: true",
+            &format!(
+                "== w/a.yaml\n{{apiVersion: v1, kind: ConfigMap, metadata: {{name: c}}, data: {{x: \"{value}\"}}}}\n"
+            ),
+        )
+    };
+    let again = |value: &str| {
+        let first = rendered(&trees(1, &text(value)), &Rendered::default());
+        rendered(&trees(2, &text(value)), &first)
+            .work()
+            .instantiated
+    };
+    assert_eq!(again("${cluster.name}"), 0);
+    assert_eq!(again("${source.revision}"), 1);
+}

@@ -1,6 +1,7 @@
 //! Last good versions: what is broken stays as it was, what is removed from Git goes.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use capstan_proto::{BundleName, ClusterName, PlacementName, Revision, SourceName};
 
@@ -10,7 +11,7 @@ use super::{Document, Gap, GroupName, Spec};
 use crate::problem::{Code, Place, Problem};
 
 /// A document by kind and name inside its source.
-type Identity = (Kind, String);
+pub(super) type Identity = (Kind, String);
 
 /// The commits whose documents stand in for broken ones.
 pub(super) fn revisions(spec: &Spec) -> BTreeSet<(SourceName, Revision)> {
@@ -28,12 +29,34 @@ pub(super) fn revisions(spec: &Spec) -> BTreeSet<(SourceName, Revision)> {
         .collect()
 }
 
-/// The documents that a file declared.
-pub(super) fn documents_at(spec: &Spec, source: &SourceName, path: &str) -> Vec<Identity> {
-    documents(spec, source)
-        .filter(|(_, at)| &*at.path == path)
-        .map(|(id, _)| id)
-        .collect()
+/// The previous load, by file.
+pub(super) struct Before<'a> {
+    pub(super) spec: Option<&'a Spec>,
+    at: BTreeMap<&'a SourceName, BTreeMap<&'a str, Vec<Identity>>>,
+}
+
+impl<'a> Before<'a> {
+    pub(super) fn new(spec: Option<&'a Spec>) -> Self {
+        let mut at: BTreeMap<&SourceName, BTreeMap<&str, Vec<Identity>>> = BTreeMap::new();
+        for source in spec.into_iter().flat_map(|spec| spec.files.keys()) {
+            for (identity, place) in spec.into_iter().flat_map(|spec| documents(spec, source)) {
+                at.entry(source)
+                    .or_default()
+                    .entry(&place.path)
+                    .or_default()
+                    .push(identity);
+            }
+        }
+        Self { spec, at }
+    }
+
+    /// The documents that a file declared.
+    pub(super) fn at(&self, source: &SourceName, path: &str) -> &[Identity] {
+        self.at
+            .get(source)
+            .and_then(|at| at.get(path))
+            .map_or(&[], Vec::as_slice)
+    }
 }
 
 fn documents<'a>(
@@ -88,55 +111,66 @@ pub(super) fn unread_source(spec: &mut Spec, previous: Option<&Spec>, source: &S
 /// Keeps the last good version of every broken document of a source.
 pub(super) fn broken_documents(
     spec: &mut Spec,
-    previous: Option<&Spec>,
+    before: &Before<'_>,
     source: &SourceName,
 ) -> Vec<Problem> {
     let mut problems = Vec::new();
-    let files = spec.files.get(source).cloned().unwrap_or_default();
-    for (path, record) in &files {
-        let contents = &record.contents;
+    let records = spec.files.get(source).into_iter().flatten();
+    let in_doubt: Vec<_> = records
+        .filter(|(_, record)| record.contents.is_in_doubt())
+        .map(|(path, record)| (path.clone(), Arc::clone(&record.contents)))
+        .collect();
+    for (path, contents) in in_doubt {
         for broken in &contents.broken {
-            broken_document(spec, previous, source, broken);
+            broken_document(spec, before, source, broken);
         }
         if let Some(at) = &contents.fault {
-            let kept = keep_matching(spec, previous, source, path, |_| true);
-            note_gap(spec, previous, at, kept, false);
+            let kept = keep_matching(spec, before, at, |_| true);
+            note_gap(spec, before, at, kept, false);
         }
         for (at, kind, name) in &contents.foreign {
+            debug_assert_eq!(*at.path, *path);
             let matching = |(k, n): &Identity| n == name && (k.as_str() == kind || kind.is_empty());
-            if keep_matching(spec, previous, source, path, matching) > 0 {
-                let message = format!("{kind} `{name}` is not recognised any more");
-                problems.push(
-                    Problem::error(at, Code::NoLongerOurs, message).hint(format!(
-                        "write apiVersion: {}, or remove the document",
-                        super::API_VERSION
-                    )),
-                );
+            if keep_matching(spec, before, at, matching) > 0 {
+                problems.push(no_longer_ours(at, kind, name));
             }
         }
     }
     problems
 }
 
-fn broken_document(spec: &mut Spec, previous: Option<&Spec>, source: &SourceName, broken: &Broken) {
+fn no_longer_ours(at: &Place, kind: &str, name: &str) -> Problem {
+    let message = format!("{kind} `{name}` is not recognised any more");
+    let hint = format!(
+        "write apiVersion: {}, or remove the document",
+        super::API_VERSION
+    );
+    Problem::error(at, Code::NoLongerOurs, message).hint(hint)
+}
+
+fn broken_document(spec: &mut Spec, before: &Before<'_>, source: &SourceName, broken: &Broken) {
     let kept = match (broken.kind, &broken.name) {
         (Some(kind), Some(name)) => usize::from(
             declared(spec, source, kind, name)
-                || previous.is_some_and(|p| copy(spec, p, source, (kind, name), true)),
+                || before
+                    .spec
+                    .is_some_and(|p| copy(spec, p, source, (kind, name), true)),
         ),
-        (kind, name) => keep_matching(spec, previous, source, &broken.at.path, |(k, n)| {
+        (kind, name) => keep_matching(spec, before, &broken.at, |(k, n)| {
             kind.is_none_or(|kind| kind == *k) && name.as_ref().is_none_or(|name| name == n)
         }),
     };
     let identified = broken.kind.is_some() && broken.name.is_some();
-    note_gap(spec, previous, &broken.at, kept, identified);
+    note_gap(spec, before, &broken.at, kept, identified);
 }
 
 /// A broken document without a last good version leaves a gap, unless it is known that it never
 /// had one.
-fn note_gap(spec: &mut Spec, previous: Option<&Spec>, at: &Place, kept: usize, identified: bool) {
+fn note_gap(spec: &mut Spec, before: &Before<'_>, at: &Place, kept: usize, identified: bool) {
     let source = &at.source;
-    let history = previous.filter(|spec| spec.revisions.contains_key(source));
+    let history = before
+        .spec
+        .filter(|spec| spec.revisions.contains_key(source));
     let was_gap = history
         .and_then(|spec| spec.gaps.get(source))
         .into_iter()
@@ -153,27 +187,49 @@ fn note_gap(spec: &mut Spec, previous: Option<&Spec>, at: &Place, kept: usize, i
     }
 }
 
-/// Keeps the documents that a path declared and nothing declares now; how many.
+/// Keeps the documents that the file of a place declared and nothing declares now; how many.
 fn keep_matching(
     spec: &mut Spec,
-    previous: Option<&Spec>,
-    source: &SourceName,
-    path: &str,
+    before: &Before<'_>,
+    at: &Place,
     matching: impl Fn(&Identity) -> bool,
 ) -> usize {
-    let Some(previous) = previous else { return 0 };
+    let Some(previous) = before.spec else {
+        return 0;
+    };
     let mut kept = 0;
-    for identity in documents_at(previous, source, path) {
-        if matching(&identity) {
-            let (kind, name) = (identity.0, identity.1.as_str());
-            kept += usize::from(copy(spec, previous, source, (kind, name), true));
-        }
+    for identity in before
+        .at(&at.source, &at.path)
+        .iter()
+        .filter(|identity| matching(identity))
+    {
+        kept += usize::from(copy(
+            spec,
+            previous,
+            &at.source,
+            (identity.0, &identity.1),
+            true,
+        ));
     }
     kept
 }
 
 fn declared(spec: &Spec, source: &SourceName, kind: Kind, name: &str) -> bool {
-    documents(spec, source).any(|((k, n), _)| k == kind && n == name)
+    let own = || source.clone();
+    match kind {
+        Kind::Cluster => {
+            let name = ClusterName::try_new(name).ok();
+            name.and_then(|n| spec.clusters.get(&n))
+                .is_some_and(|d| d.at.source == *source)
+        }
+        Kind::Group => GroupName::try_new(own(), name).is_ok_and(|n| spec.groups.contains_key(&n)),
+        Kind::Bundle => {
+            BundleName::try_new(own(), name).is_ok_and(|n| spec.bundles.contains_key(&n))
+        }
+        Kind::Placement => {
+            PlacementName::try_new(own(), name).is_ok_and(|n| spec.placements.contains_key(&n))
+        }
+    }
 }
 
 /// Copies a document that nothing declares now from the previous load; whether it did.
@@ -185,8 +241,8 @@ pub(super) fn copy(
     kept: bool,
 ) -> bool {
     fn one<K: Ord + Clone, T: Clone>(
-        from: &std::collections::BTreeMap<K, Document<T>>,
-        to: &mut std::collections::BTreeMap<K, Document<T>>,
+        from: &BTreeMap<K, Document<T>>,
+        to: &mut BTreeMap<K, Document<T>>,
         name: Option<K>,
         kept: bool,
     ) -> bool {

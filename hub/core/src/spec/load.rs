@@ -7,6 +7,7 @@ use capstan_proto::ids::NameError;
 use capstan_proto::{BundleName, ClusterName, Digest, PlacementName, SourceName};
 
 use super::document::{Body, Kind};
+use super::keep::Before;
 use super::read::{self, Contents, Found};
 use super::{Document, GroupName, Loaded, SourceState, Spec, Tree, Trees, keep, link};
 use crate::problem::{Code, Place, Problem};
@@ -23,15 +24,15 @@ pub(super) struct FileRecord {
 /// An unchanged file is not read again, where `previous` has it.
 #[must_use]
 pub fn load(trees: &Trees, previous: Option<&Spec>) -> Loaded {
+    let before = Before::new(previous);
     let mut spec = Spec::default();
     let mut problems = Vec::new();
     for (source, state) in &trees.sources {
         match state {
             SourceState::Read(tree) => {
-                let files = read_files(source, tree, previous);
+                let files = read_files(source, tree, &before);
                 spec.revisions.insert(source.clone(), tree.revision.clone());
                 for record in files.values() {
-                    problems.extend(record.contents.problems.iter().cloned());
                     for found in &record.contents.good {
                         problems.extend(declare(&mut spec, source, found).err());
                     }
@@ -41,8 +42,16 @@ pub fn load(trees: &Trees, previous: Option<&Spec>) -> Loaded {
             SourceState::Unread => keep::unread_source(&mut spec, previous, source),
         }
     }
-    for source in trees.sources.keys() {
-        problems.extend(keep::broken_documents(&mut spec, previous, source));
+    for (source, state) in &trees.sources {
+        let records = spec
+            .files
+            .get(source)
+            .into_iter()
+            .flat_map(BTreeMap::values);
+        problems.extend(records.flat_map(|record| record.contents.problems.iter().cloned()));
+        if matches!(state, SourceState::Read(_)) {
+            problems.extend(keep::broken_documents(&mut spec, &before, source));
+        }
     }
     problems.extend(link::groups(&mut spec, previous));
     problems.extend(link::placements(&mut spec, previous));
@@ -56,32 +65,38 @@ pub fn load(trees: &Trees, previous: Option<&Spec>) -> Loaded {
 fn read_files(
     source: &SourceName,
     tree: &Tree,
-    previous: Option<&Spec>,
+    before: &Before<'_>,
 ) -> BTreeMap<String, FileRecord> {
-    let before = previous.and_then(|spec| spec.files.get(source));
+    let records = before.spec.and_then(|spec| spec.files.get(source));
+    let nothing = Arc::new(Contents::default());
     let mut files = BTreeMap::new();
     for (path, file) in tree
         .files
         .iter()
         .filter(|(path, _)| read::is_candidate(path))
     {
-        if let Some(record) = before.and_then(|files| files.get(path))
+        if let Some(record) = records.and_then(|files| files.get(path))
             && record.digest == file.digest()
         {
             files.insert(path.clone(), record.clone());
             continue;
         }
-        let was_ours =
-            previous.is_some_and(|spec| !keep::documents_at(spec, source, path).is_empty());
+        let was_ours = !before.at(source, path).is_empty();
         let shared = Arc::from(path.as_str());
         let contents = read::file(source, &shared, &tree.revision, file, was_ours);
-        if contents != Contents::default() {
-            let record = FileRecord {
+        let empty = contents == Contents::default();
+        let contents = if empty {
+            Arc::clone(&nothing)
+        } else {
+            Arc::new(contents)
+        };
+        files.insert(
+            path.clone(),
+            FileRecord {
                 digest: file.digest(),
-                contents: Arc::new(contents),
-            };
-            files.insert(path.clone(), record);
-        }
+                contents,
+            },
+        );
     }
     files
 }

@@ -25,6 +25,13 @@ pub(super) struct Contents {
     pub(super) problems: Vec<Problem>,
 }
 
+impl Contents {
+    /// Whether something that was declared before may be missing although nobody removed it.
+    pub(super) fn is_in_doubt(&self) -> bool {
+        !self.broken.is_empty() || !self.foreign.is_empty() || self.fault.is_some()
+    }
+}
+
 /// A good document.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Found {
@@ -103,6 +110,15 @@ fn one(reader: &mut Reader<'_>, node: &Node, revision: &Revision, contents: &mut
     let version = text("apiVersion").unwrap_or_default();
     let kind_text = text("kind").unwrap_or_default();
     if version != API_VERSION {
+        if let Some(problem) = misspelt(reader, node) {
+            reader.problems.push(problem);
+            contents.broken.push(Broken {
+                at,
+                kind: Kind::parse(&kind_text),
+                name,
+            });
+            return;
+        }
         if !version.starts_with("capstan.") {
             contents
                 .foreign
@@ -149,6 +165,23 @@ fn one(reader: &mut Reader<'_>, node: &Node, revision: &Revision, contents: &mut
             name,
         }),
     }
+}
+
+/// A document that has our version under another key than `apiVersion`.
+fn misspelt(reader: &Reader<'_>, node: &Node) -> Option<Problem> {
+    if node.get("apiVersion").is_some() {
+        return None;
+    }
+    let (key, _) = node
+        .members()
+        .iter()
+        .find(|(_, value)| value.text() == Some(API_VERSION))?;
+    let message = format!("`{}` must be `apiVersion`", key.text);
+    Some(Problem::error(
+        &reader.at_key(key),
+        Code::UnknownField,
+        message,
+    ))
 }
 
 fn kind(reader: &mut Reader<'_>, node: &Node, text: &str) -> Option<Kind> {

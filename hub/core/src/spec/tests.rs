@@ -497,3 +497,28 @@ fn what_was_kept_is_found_again_from_its_commit() {
     let (again, found) = load(&trees(2, &broken), Some(&old));
     assert_eq!(show(&again, &found), show(&spec, &problems));
 }
+
+#[test]
+fn a_misspelt_api_version_is_found() {
+    check(
+        &["apiversion: capstan.dev/v1alpha1\nkind: Cluster\nmetadata: {name: a}\n"],
+        expect![[r#"
+            main: 1 unknown
+            fleet.yaml:1:1: error[E0102]: `apiversion` must be `apiVersion`
+        "#]],
+    );
+}
+
+#[test]
+fn a_source_that_cannot_be_read_keeps_its_problems_too() {
+    let broken = with(
+        "clusters/a.yaml",
+        "@Cluster a\nspec: {variabels: {}}\n@Cluster b\n",
+    );
+    let (spec, problems) = load_all(&[GOOD, &broken]);
+    let unread = Trees {
+        sources: [(source(), SourceState::Unread)].into(),
+    };
+    let (kept, still) = load(&unread, Some(&spec));
+    assert_eq!(show(&kept, &still), show(&spec, &problems));
+}
