@@ -76,25 +76,43 @@ pub fn namespace(name: &str) -> Value {
         "metadata": {"name": name, "labels": {NAMESPACE_LABEL: "created"}}})
 }
 
-/// Whether a live object that the inventory only knows as an intent was created by that intent: nobody
-/// else declared anything of it, or our entry is as old as the object and all others are younger. After
-/// a crash between creation and record nothing else tells it from a foreign object that our apply was
-/// merged into.
+/// Who made a live object that the inventory only knows as an intent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Maker {
+    /// We did.
+    We,
+    /// Somebody else did.
+    Others,
+    /// Timestamps have a second's grain, and everything happened within one.
+    Unclear,
+}
+
+/// Who made an object, after a crash between creation and record. Nothing but `managedFields` tells our
+/// object from a foreign one that our apply was merged into; our entry has the time of its creation,
+/// because nothing is applied again before the UID is durable.
 #[must_use]
-pub fn created_by_us(body: &Value) -> bool {
+pub fn maker(body: &Value) -> Maker {
     let created = body
         .pointer("/metadata/creationTimestamp")
         .and_then(Value::as_str)
         .and_then(timestamp::parse);
     let entries = managed_fields::entries(body);
     let Some(ours) = entries.iter().find(|entry| entry.is_ours()) else {
-        return false;
+        return Maker::Others;
     };
-    let mut others = entries
-        .iter()
-        .filter(|entry| !entry.is_ours() && entry.subresource.is_empty());
-    let first = created.is_some() && ours.time == created;
-    others.all(|other| first && other.time > created)
+    let declares =
+        |entry: &&managed_fields::Entry| !entry.is_ours() && entry.subresource.is_empty();
+    let mut others = entries.iter().filter(declares).peekable();
+    if others.peek().is_none() {
+        return Maker::We;
+    }
+    if created.is_none() || ours.time != created {
+        return Maker::Others;
+    }
+    if others.all(|other| other.time > created) {
+        return Maker::We;
+    }
+    Maker::Unclear
 }
 
 /// Whether a declaration allows its removal though others may keep things in the object.

@@ -214,7 +214,7 @@ impl Agent {
         let body = match result {
             Ok((_, body)) => body,
             Err(finding) if Self::is_definite(&finding) => {
-                self.work.questions.insert(key.clone());
+                self.question(key);
                 return;
             }
             Err(finding) => {
@@ -266,9 +266,7 @@ impl Agent {
                 });
             }
             (Ok(_), None) => {}
-            (Err(finding), _) if Self::is_definite(&finding) => {
-                self.work.questions.insert(key.clone());
-            }
+            (Err(finding), _) if Self::is_definite(&finding) => self.question(key),
             (Err(finding), _) => self.fail(key, &finding),
         }
     }

@@ -16,7 +16,7 @@ use crate::kind::Kind;
 use crate::limits::{RETRY_LONGEST_MS, VALUE_CHECK_MIN_MS, VALUE_PASS_MS};
 use crate::live::Observed;
 use crate::managed_fields;
-use crate::ownership;
+use crate::ownership::{self, Maker};
 
 use super::timer::Timer;
 
@@ -244,9 +244,19 @@ impl Agent {
             return;
         };
         let labelled = seen.bundle_label.as_deref() == Some(object.bundle.to_string().as_str());
-        if !(labelled && ownership::created_by_us(&seen.body)) {
-            self.on_foreign(key, seen);
-            return;
+        match ownership::maker(&seen.body) {
+            Maker::We if labelled => {}
+            // Giving back what is perhaps ours would empty it: it is kept, and never deleted.
+            Maker::We | Maker::Unclear => {
+                object.settled = seen.resource_version;
+                self.take_foreign(key, seen.uid);
+                self.change(key, |_| {});
+                return;
+            }
+            Maker::Others => {
+                self.on_foreign(key, seen);
+                return;
+            }
         }
         let row = object.row.get_or_insert_with(Row::default);
         row.uid = Some(seen.uid);

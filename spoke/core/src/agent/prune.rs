@@ -7,7 +7,7 @@ use capstan_proto::{BundleName, ObjectKey, Sync};
 
 use super::Agent;
 use super::answer::Purpose;
-use super::object::State;
+use super::object::{Saved, State};
 use crate::effect::Decision;
 use crate::kind::Kind;
 use crate::limits::CALLS_MAX;
@@ -129,6 +129,12 @@ impl Agent {
         }
         if !self.is_listed(&Kind::of(key)) {
             self.keep(key, Sync::Unknown, "its kind cannot be watched now");
+            return true;
+        }
+        if row.uid.is_some() && object.saved != Saved::Uid {
+            // What is to be deleted is written down first.
+            let bundle = object.bundle.clone();
+            self.hurry(&bundle);
             return true;
         }
         match ownership::removal(key, row, policy.is_none()) {

@@ -142,7 +142,7 @@ impl Agent {
     }
 
     /// Somebody waits for what is not written yet.
-    fn hurry(&mut self, name: &BundleName) {
+    pub(super) fn hurry(&mut self, name: &BundleName) {
         if self
             .bundles
             .get(name)
@@ -301,11 +301,12 @@ impl Agent {
             self.say(key, State::new(Sync::Held, "Frozen", words));
             return;
         }
-        if object.breach.is_some() && object.is_applied() {
+        let saved = self.is_saved(key);
+        if saved && object.breach.is_some() && object.is_applied() {
             self.mend_breach(key);
             return;
         }
-        if !self.is_saved(key) {
+        if !saved {
             let bundle = object.bundle.clone();
             self.hurry(&bundle);
             self.work

@@ -63,9 +63,8 @@ impl Agent {
                         self.fail(key, &finding);
                     }
                 }
-                Refusal::Changed | Refusal::Gone => {
-                    self.work.questions.insert(key.clone());
-                }
+                // Before anything else is tried, it is looked at.
+                Refusal::Changed | Refusal::Gone => self.question(key),
                 _ => self.fail(key, &finding),
             },
         }

@@ -32,6 +32,7 @@ pub(super) struct Stored {
     managers: BTreeMap<(String, String), (BTreeSet<Path>, Moment)>,
     created: Moment,
     deleting: bool,
+    pub(super) maker: String,
 }
 
 /// What a watch would say.
@@ -107,7 +108,9 @@ impl Cluster {
         let mut fields = BTreeSet::new();
         leaves(&declared, &mut Vec::new(), &mut fields);
         let code = if before.is_some() { 200 } else { 201 };
-        let mut stored = before.clone().unwrap_or_else(|| self.fresh(key, manifest));
+        let mut stored = before
+            .clone()
+            .unwrap_or_else(|| self.fresh(key, manifest, manager));
         let ours = (manager.to_owned(), "Apply".to_owned());
         let conflicts = conflicts(&stored, &ours, &fields, &declared);
         if !conflicts.is_empty() && !force {
@@ -162,7 +165,7 @@ impl Cluster {
         success(code, answer)
     }
 
-    fn fresh(&mut self, key: &ObjectKey, manifest: &Value) -> Stored {
+    fn fresh(&mut self, key: &ObjectKey, manifest: &Value, maker: &str) -> Stored {
         self.uids += 1;
         let mut body =
             json!({"apiVersion": manifest["apiVersion"], "kind": manifest["kind"], "metadata": {}});
@@ -177,6 +180,7 @@ impl Cluster {
             uid: format!("uid-{}", self.uids),
             generation: 1,
             created: seconds(self.now),
+            maker: maker.to_owned(),
             ..Stored::default()
         }
     }
@@ -340,7 +344,7 @@ impl Cluster {
     /// Somebody else makes an object.
     pub(super) fn create(&mut self, manager: &str, manifest: &Value) -> ObjectKey {
         let key = ObjectKey::of(manifest).unwrap();
-        let mut stored = self.fresh(&key, manifest);
+        let mut stored = self.fresh(&key, manifest, manager);
         let mut body = manifest.clone();
         body["metadata"].as_object_mut().unwrap().remove("name");
         body["metadata"]

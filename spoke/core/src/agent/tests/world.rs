@@ -19,7 +19,7 @@ use super::cluster::{Change, Cluster};
 use crate::effect::{Effect, Request, ToHub, Watch};
 use crate::event::{Event, FromHub, LocalLimits, Served, Started, WatchProblem};
 use crate::head::{self, Head};
-use crate::inventory::{self, Rows};
+use crate::inventory::{self, Origin, Rows};
 use crate::kind::Kind;
 use crate::outcome::Outcome;
 
@@ -93,6 +93,9 @@ pub(super) struct World {
     watches: BTreeMap<Kind, Watch>,
     /// What the hub said and was not handed over yet.
     mail: Vec<Event>,
+    /// What this process was permitted to prune.
+    permitted: BTreeSet<Triple>,
+    unwritten: Vec<(BundleName, u64)>,
 }
 
 impl World {
@@ -132,6 +135,8 @@ impl World {
             generation: 0,
             watches: BTreeMap::new(),
             mail: Vec::new(),
+            permitted: BTreeSet::new(),
+            unwritten: Vec::new(),
         }
     }
 
@@ -148,6 +153,10 @@ impl World {
         self.agent = Agent::new();
         self.connected = false;
         self.watches.clear();
+        self.permitted.clear();
+        self.unwritten.clear();
+        self.mail.clear();
+        self.cluster.changes.clear();
         let head = self
             .disk
             .head
@@ -170,6 +179,7 @@ impl World {
 
     pub(super) fn connect(&mut self) {
         self.connected = true;
+        self.mail.clear();
         self.handle(Event::HubConnected);
     }
 
@@ -243,8 +253,17 @@ impl World {
     /// One event, and everything that follows from it at once.
     pub(super) fn handle(&mut self, event: Event) {
         self.cluster.now = self.now;
+        if let Event::FromHub(FromHub::PrunePermit(triple)) = &event {
+            self.permitted.insert(*triple);
+        }
         let mut events = vec![event];
+        let mut turns = 0;
         while let Some(event) = (!events.is_empty()).then(|| events.remove(0)) {
+            turns += 1;
+            assert!(
+                turns < 2_000,
+                "no time passes, and there is no end: {event:?}"
+            );
             let effects = self.agent.handle(event, self.now);
             for effect in effects {
                 self.effects.push(effect.clone());
@@ -337,6 +356,7 @@ impl World {
                 rows,
             } => {
                 if self.lose_inventory {
+                    self.unwritten.push((bundle, version));
                     return;
                 }
                 if rows.is_empty() {
@@ -349,6 +369,9 @@ impl World {
                 events.push(Event::InventoryWritten { bundle, version });
             }
             Effect::Call { ticket, request } => {
+                if let Request::Delete { key, uid, .. } = &request {
+                    self.check_deletion(key, uid);
+                }
                 let fault = self.fault.as_mut().and_then(|fault| fault(&request));
                 let outcome = fault.unwrap_or_else(|| self.cluster.answer(&request));
                 self.requests.push(request);
@@ -387,6 +410,41 @@ impl World {
         }
     }
 
+    /// No deletion without every right to it, as far as it can be told from outside.
+    fn check_deletion(&self, key: &ObjectKey, uid: &str) {
+        let head = Head::from_bytes(self.disk.head.as_deref().expect("something was accepted"));
+        let head = head.unwrap();
+        let snapshot = head::snapshot_from_bytes(self.disk.snapshot.as_deref().unwrap()).unwrap();
+        assert!(
+            self.permitted.contains(&head.triple),
+            "{key}: permitted for what is durable"
+        );
+        assert!(
+            head.follows_held || self.followed_since(&head),
+            "{key}: the offer followed what was held"
+        );
+        assert!(!snapshot.objects().contains_key(key), "{key}: not wanted");
+        let rows = self.disk.inventory.values();
+        let mut rows = rows.flat_map(|bytes| inventory::from_bytes(bytes).unwrap());
+        let row = rows.find(|(owned, row)| owned == key && row.uid.as_deref() == Some(uid));
+        let (_, row) = row.unwrap_or_else(|| panic!("{key}: its UID is in the durable inventory"));
+        if let Some(stored) = self.cluster.objects.get(key)
+            && self.cluster.uid(key) == uid
+        {
+            let adopted = row.origin == Origin::Adopted;
+            assert!(adopted || stored.maker == "capstan", "{key}: we made it");
+        }
+    }
+
+    /// An equal Hello of a later session makes up for an offer that did not follow.
+    fn followed_since(&self, head: &Head) -> bool {
+        let hellos = self.heard.iter().filter(|message| match message {
+            ToHub::Hello(hello) => hello.accepted == Some(head.triple),
+            _ => false,
+        });
+        hellos.count() > 0
+    }
+
     fn list(&self, kind: &Kind, watch: &Watch) -> Event {
         if let Some(problem) = self.blind.get(kind) {
             return Event::WatchFailed {
@@ -408,6 +466,34 @@ impl World {
             kind: kind.clone(),
             objects,
         }
+    }
+
+    pub(super) fn relist_if_watched(&mut self, kind: &Kind) {
+        if self.watches.contains_key(kind) {
+            self.relist(kind);
+        }
+    }
+
+    /// Writes of inventories get lost from now on; or they come through, and what waits is answered.
+    pub(super) fn lose_inventory(&mut self, lose: bool) {
+        self.lose_inventory = lose;
+        if !lose {
+            for (bundle, version) in std::mem::take(&mut self.unwritten) {
+                let problem = "lost".to_owned();
+                self.handle(Event::InventoryFailed {
+                    bundle,
+                    version,
+                    problem,
+                });
+            }
+        }
+    }
+
+    /// The head pointer is gone when the next process begins.
+    pub(super) fn lose_head(&mut self) {
+        self.disk.head = None;
+        self.start();
+        self.connect();
     }
 
     pub(super) fn relist(&mut self, kind: &Kind) {
@@ -499,7 +585,10 @@ impl World {
     pub(super) fn pass(&mut self, ms: u64) {
         let end = self.now.plus_ms(ms);
         self.deliver();
+        let mut wakes = 0_u32;
         while let Some(at) = self.agent.poll_timeout().filter(|at| *at <= end) {
+            wakes += 1;
+            assert!(u64::from(wakes) < 2_000 + ms / 10, "it wakes all the time");
             self.now = self.now.max(at);
             self.handle(Event::Tick);
             self.deliver();
