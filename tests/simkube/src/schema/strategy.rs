@@ -7,7 +7,7 @@ use super::Schema;
 use crate::merge::set::Set;
 
 /// Kinds of the core server without a status.
-const WITHOUT_STATUS: [&str; 27] = [
+const WITHOUT_STATUS: [&str; 25] = [
     "ConfigMap",
     "ClusterRole",
     "ClusterRoleBinding",
@@ -30,20 +30,19 @@ const WITHOUT_STATUS: [&str; 27] = [
     "ValidatingAdmissionPolicyBinding",
     "ValidatingWebhookConfiguration",
     "Scale",
-    "ResourceClaimTemplate",
-    "VolumeAttributesClass",
     "CSIDriver",
     "CSINode",
     "RuntimeClass",
 ];
 
 /// Built-in kinds whose `metadata.generation` counts changes.
-const WITH_GENERATION: [&str; 18] = [
+const WITH_GENERATION: [&str; 21] = [
     "APIService",
     "CronJob",
     "CustomResourceDefinition",
     "DaemonSet",
     "Deployment",
+    "EndpointSlice",
     "Ingress",
     "IngressClass",
     "Job",
@@ -51,13 +50,18 @@ const WITH_GENERATION: [&str; 18] = [
     "NetworkPolicy",
     "Pod",
     "PodDisruptionBudget",
+    "PodTemplate",
     "PriorityClass",
     "ReplicaSet",
     "ReplicationController",
     "StatefulSet",
     "ValidatingAdmissionPolicy",
+    "ValidatingAdmissionPolicyBinding",
     "ValidatingWebhookConfiguration",
 ];
+
+/// Annotation of daemon sets with the number of their template.
+pub(super) const TEMPLATE_GENERATION: &str = "deprecated.daemonset.template.generation";
 
 impl Schema {
     fn has_status(&self) -> bool {
@@ -66,9 +70,7 @@ impl Schema {
 
     /// Whether the server counts changes of this kind in `metadata.generation`.
     pub fn has_generation(&self) -> bool {
-        !self.is_builtin()
-            || WITH_GENERATION.contains(&self.gvk.kind.as_str())
-            || self.gvk.kind == "ValidatingAdmissionPolicyBinding"
+        !self.is_builtin() || WITH_GENERATION.contains(&self.gvk.kind.as_str())
     }
 
     /// Fields that nobody can own through an endpoint, because it never writes them.
@@ -131,48 +133,56 @@ pub fn prepare_update(
     has_status_subresource: bool,
 ) {
     let separate = schema.has_status() && (schema.is_builtin() || has_status_subresource);
+    if subresource == "status" && !schema.is_builtin() {
+        let written = std::mem::replace(new, old.clone());
+        take_status(new, &written);
+        return;
+    }
     let Some(fields) = new.as_object_mut() else {
         return;
     };
-    if subresource == "status" {
-        let kept_managed = fields
-            .get("metadata")
-            .and_then(|m| m.get("managedFields"))
-            .cloned();
-        if !schema.is_builtin() {
-            restore(fields, old, "metadata");
-            if let (Some(metadata), Some(managed)) = (
-                fields.get_mut("metadata").and_then(Value::as_object_mut),
-                kept_managed,
-            ) {
-                metadata.insert("managedFields".to_owned(), managed);
-            }
-            let others: Vec<String> = fields
-                .keys()
-                .filter(|k| !matches!(k.as_str(), "metadata" | "status" | "apiVersion" | "kind"))
-                .cloned()
-                .collect();
-            for key in others {
-                fields.remove(&key);
-            }
-            for (key, value) in old.as_object().into_iter().flatten() {
-                if key != "status" {
-                    fields.entry(key.clone()).or_insert_with(|| value.clone());
-                }
-            }
-            return;
-        }
-        restore(fields, old, "spec");
-    } else if separate && subresource.is_empty() {
-        restore(fields, old, "status");
+    match subresource {
+        "status" => restore(fields, old, "spec"),
+        "" if separate => restore(fields, old, "status"),
+        _ => {}
+    }
+    if subresource.is_empty() && schema.is_builtin() && schema.gvk.kind == "DaemonSet" {
+        count_template(old, new);
+    }
+}
+
+/// Takes from a written custom resource the only parts that its status endpoint writes.
+fn take_status(object: &mut Value, written: &Value) {
+    let Some(fields) = object.as_object_mut() else {
+        return;
+    };
+    restore(fields, written, "status");
+    if let (Some(Value::Object(metadata)), Some(from)) =
+        (fields.get_mut("metadata"), written.get("metadata"))
+    {
+        restore(metadata, from, "managedFields");
+    }
+}
+
+/// Counts the changes of a daemon set's template in the annotation that older clients read.
+fn count_template(old: &Value, new: &mut Value) {
+    let count = old["metadata"]["annotations"][TEMPLATE_GENERATION]
+        .as_str()
+        .and_then(|text| text.parse::<i64>().ok())
+        .unwrap_or(1);
+    let changed = old["spec"]["template"] != new["spec"]["template"];
+    let count = count + i64::from(changed);
+    if let Some(annotations) = new["metadata"]["annotations"].as_object_mut() {
+        annotations.insert(TEMPLATE_GENERATION.to_owned(), json!(count.to_string()));
     }
 }
 
 fn restore(fields: &mut Map<String, Value>, old: &Value, key: &str) {
-    match old.get(key) {
-        Some(value) => fields.insert(key.to_owned(), value.clone()),
-        None => fields.remove(key),
-    };
+    if let Some(value) = old.get(key) {
+        fields.insert(key.to_owned(), value.clone());
+    } else {
+        fields.remove(key);
+    }
 }
 
 /// Whether an update must raise `metadata.generation`: everything outside `metadata` and

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::super::strategy::TEMPLATE_GENERATION;
 use super::{Fields, inner, is_unset, set, text};
 
 pub(super) fn rule(ty: &str) -> Option<fn(&mut Fields)> {
@@ -46,8 +47,7 @@ fn daemon_set(fields: &mut Fields) {
 /// The count of template changes, which an older version kept in the spec.
 fn template_generation(fields: &mut Fields) {
     let annotations = inner(inner(fields, "metadata"), "annotations");
-    let name = "deprecated.daemonset.template.generation";
-    set(annotations, name, json!("1"));
+    set(annotations, TEMPLATE_GENERATION, json!("1"));
 }
 
 fn stateful_set(fields: &mut Fields) {
