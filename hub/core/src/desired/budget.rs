@@ -141,6 +141,7 @@ impl Count<'_> {
                 self.had(group).chain(before.iter().copied()).collect();
             let all: BTreeSet<&ClusterName> = now.union(&before).copied().collect();
             let allowed = self.running.budget.clusters(had.len());
+            let window_ms = self.running.budget.window_ms;
             if all.len() <= allowed {
                 continue;
             }
@@ -150,12 +151,14 @@ impl Count<'_> {
                     lost: all.len(),
                     of: had.len(),
                     allowed,
+                    window_ms,
                 },
                 Group::Bundle(bundle) => Why::TooManyClustersOfBundle {
                     bundle: bundle.clone(),
                     lost: all.len(),
                     of: had.len(),
                     allowed,
+                    window_ms,
                 },
             };
             let same = |unit: &Unit| unit.cluster_lost && unit.group == *group;
@@ -221,12 +224,14 @@ impl Count<'_> {
                 .collect::<BTreeSet<_>>()
                 .len();
             let allowed = self.running.budget.objects(of);
+            let window_ms = self.running.budget.window_ms;
             if lost > allowed {
                 let why = Why::TooManyObjects {
                     cluster: cluster.clone(),
                     lost,
                     of,
                     allowed,
+                    window_ms,
                 };
                 for name in names {
                     held.entry(name.clone()).or_default().insert(why.clone());

@@ -135,6 +135,8 @@ pub enum Why {
         of: usize,
         /// How many may be lost.
         allowed: usize,
+        /// Within how many milliseconds.
+        window_ms: u64,
     },
     /// As above, of a bundle of which it is not recorded which placement had brought it.
     TooManyClustersOfBundle {
@@ -146,6 +148,8 @@ pub enum Why {
         of: usize,
         /// How many may be lost.
         allowed: usize,
+        /// Within how many milliseconds.
+        window_ms: u64,
     },
     /// A cluster would lose too many objects within the window.
     TooManyObjects {
@@ -157,6 +161,8 @@ pub enum Why {
         of: usize,
         /// How many may be lost.
         allowed: usize,
+        /// Within how many milliseconds.
+        window_ms: u64,
     },
     /// A cluster would be left with nothing.
     ClusterEmptied {
@@ -187,32 +193,38 @@ impl fmt::Display for Why {
                 lost,
                 of,
                 allowed,
+                window_ms,
             } => write!(
                 f,
-                "placement {} would lose {lost} of {of} clusters within 24 h, {allowed} may go \
+                "placement {} would lose {lost} of {of} clusters within {}, {allowed} may go \
                  without approval",
-                placement.name()
+                placement.name(),
+                hours(*window_ms),
             ),
             Self::TooManyClustersOfBundle {
                 bundle,
                 lost,
                 of,
                 allowed,
+                window_ms,
             } => write!(
                 f,
-                "bundle {} would leave {lost} of {of} clusters within 24 h, {allowed} may go \
+                "bundle {} would leave {lost} of {of} clusters within {}, {allowed} may go \
                  without approval",
-                bundle.name()
+                bundle.name(),
+                hours(*window_ms),
             ),
             Self::TooManyObjects {
                 cluster,
                 lost,
                 of,
                 allowed,
+                window_ms,
             } => write!(
                 f,
-                "cluster {cluster} would lose {lost} of {of} objects within 24 h, {allowed} may go \
-                 without approval"
+                "cluster {cluster} would lose {lost} of {of} objects within {}, {allowed} may go \
+                 without approval",
+                hours(*window_ms),
             ),
             Self::ClusterEmptied { cluster } => {
                 write!(f, "cluster {cluster} would be left with nothing")
@@ -221,6 +233,16 @@ impl fmt::Display for Why {
                 write!(f, "{object} on cluster {cluster} takes what is in it along")
             }
         }
+    }
+}
+
+/// `24 h`, or minutes where that is no whole number of hours.
+fn hours(ms: u64) -> String {
+    let minutes = ms / 60_000;
+    if minutes.is_multiple_of(60) {
+        format!("{} h", minutes / 60)
+    } else {
+        format!("{minutes} min")
     }
 }
 

@@ -1,3 +1,5 @@
+//! Snapshots, what is kept, what is held, and the budget.
+
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 

@@ -1,3 +1,5 @@
+//! Directories to objects, and what is not done twice.
+
 use std::fmt::Write as _;
 
 use expect_test::{Expect, expect};

@@ -1,3 +1,5 @@
+//! Decisions with their reasons, whatever the order of files.
+
 use std::fmt::Write as _;
 
 use expect_test::{Expect, expect};

@@ -1,3 +1,5 @@
+//! Hints.
+
 use super::did_you_mean;
 
 #[test]

@@ -1,3 +1,5 @@
+//! The words that people read.
+
 use std::collections::BTreeMap;
 
 use capstan_proto::Moment;

@@ -1,3 +1,5 @@
+//! What is shown of what spokes say, and of what they do not say.
+
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 

@@ -1,3 +1,5 @@
+//! Globs, against their definition.
+
 use proptest::prelude::*;
 
 use super::glob;

@@ -1,3 +1,5 @@
+//! Transcripts of sessions, and what must never be said in one.
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::sync::Arc;
@@ -6,6 +8,7 @@ use capstan_proto::delta::sender::Target;
 use capstan_proto::delta::{Header, receiver};
 use capstan_proto::{Digest, Generation, Incarnation, Moment, Number, Snapshot, Triple};
 use expect_test::{Expect, expect};
+use proptest::prelude::*;
 
 use super::{
     Aim, Close, CloseReason, Connection, Effect, Event, Hello, Known, Opened, Quarantine, Receipt,
@@ -556,4 +559,90 @@ fn two_agents_with_one_identity_are_told_from_one_that_moved() {
     let other = quarantine(Some("other"), &opened(&[(0, 1)]));
     assert!(matches!(other, Some(Quarantine::TwoClusters { .. })));
     assert_eq!(quarantine(None, &opened(&[(0, 1)])), None);
+}
+
+fn events() -> impl Strategy<Value = Vec<Event>> {
+    let name = prop_oneof![Just("a"), Just("b"), Just("x")];
+    let prune = prop_oneof![3 => Just(Prune::Permitted), 1 => Just(withheld())];
+    let event = prop_oneof![
+        4 => (1..200_u64, name.clone(), prune).prop_map(|(n, name, prune)| aim(n, name, prune)),
+        4 => (1..200_u64, name.clone()).prop_map(|(n, name)| Event::Accept(triple(n, name))),
+        1 => (1..200_u64, name.clone()).prop_map(|(n, name)| Event::Refuse {
+            snapshot: triple(n, name),
+            reason: receiver::Reason::Gap,
+            detail: String::new(),
+        }),
+        1 => Just(Event::Aim(Aim::NoOpinion("none".to_owned()))),
+        1 => (1..3_u64).prop_map(Event::RefreshWanted),
+    ];
+    let receipt = prop_oneof![
+        Just(Receipt::Valid),
+        Just(Receipt::Absent),
+        Just(Receipt::Invalid)
+    ];
+    let accepted = proptest::option::of((1..200_u64, name));
+    let first = (accepted, receipt)
+        .prop_map(|(accepted, receipt)| hello(accepted.map(|(n, name)| triple(n, name)), receipt));
+    (first, proptest::collection::vec(event, 0..40)).prop_map(|(first, mut rest)| {
+        rest.insert(0, first);
+        rest
+    })
+}
+
+proptest! {
+    /// A permit names what is held, is wanted, may be pruned by, and was not said just before;
+    /// and none is given while the past is not certain.
+    #[test]
+    fn pruning_is_never_permitted_by_accident(events in events()) {
+        let mut session = Session::new(known());
+        let mut wanted: Option<(Digest, bool)> = None;
+        let mut recovering = false;
+        for event in events {
+            if let Event::Aim(aim) = &event {
+                wanted = match aim {
+                    Aim::Target(target, prune) => {
+                        Some((target.triple.digest, *prune == Prune::Permitted))
+                    }
+                    Aim::NoOpinion(_) => None,
+                };
+            }
+            for effect in session.handle(event) {
+                match effect {
+                    Effect::Recovering(claimed) => recovering = claimed.is_some(),
+                    Effect::PrunePermit(triple) => {
+                        prop_assert!(!recovering);
+                        prop_assert_eq!(wanted, Some((triple.digest, true)));
+                        prop_assert_eq!(session.status().held, Some(triple));
+                    }
+                    Effect::RaiseNumbers(number) => prop_assert!(number > known().reserved),
+                    _ => {}
+                }
+            }
+        }
+    }
+
+    /// Whatever happened before, a spoke that accepts what it is offered ends with the target.
+    #[test]
+    fn a_willing_spoke_always_ends_with_what_is_wanted(events in events()) {
+        let mut session = Session::new(known());
+        let mut offered = None;
+        let mut feed = |session: &mut Session, event| {
+            for effect in session.handle(event) {
+                if let Effect::Offer(pieces) = effect {
+                    offered = Some(pieces[0].snapshot);
+                }
+            }
+            offered
+        };
+        for event in events {
+            feed(&mut session, event);
+        }
+        feed(&mut session, aim(1_000, "c", Prune::Permitted));
+        for _ in 0..3 {
+            if let Some(offer) = feed(&mut session, Event::RefreshDone(0)) {
+                feed(&mut session, Event::Accept(offer));
+            }
+        }
+        prop_assert_eq!(session.status().held.map(|held| held.digest), Some(snapshot("c").digest()));
+    }
 }

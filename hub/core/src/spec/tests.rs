@@ -1,3 +1,5 @@
+//! Fleet files good and bad, and last good versions.
+
 use std::fmt::Write as _;
 
 use expect_test::{Expect, expect};

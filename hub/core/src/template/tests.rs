@@ -1,3 +1,5 @@
+//! Variables, their layers, circles and escapes.
+
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::sync::Arc;

@@ -1,3 +1,5 @@
+//! Places, faults, dialects and bombs.
+
 use std::fmt::Write as _;
 
 use expect_test::{Expect, expect};
