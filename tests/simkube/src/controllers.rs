@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use tokio::time::Instant;
 
+use self::events::Note;
 use crate::app::{App, stopped};
 use crate::object;
 use crate::store::{Key, Reference};
@@ -23,10 +24,12 @@ mod budgets;
 mod daemon_sets;
 mod definitions;
 mod deployments;
+mod events;
 mod garbage;
 mod jobs;
 mod namespaces;
 mod pods;
+mod progress;
 mod replica_sets;
 mod services;
 mod stateful_sets;
@@ -283,6 +286,7 @@ fn make_pod(world: &mut World, owner: &Value, name: &str, extra: &Value) {
         "apiVersion": "v1", "kind": "Pod",
         "metadata": {
             "name": name,
+            "generateName": format!("{}-", object::name(owner)),
             "namespace": object::namespace(owner),
             "ownerReferences": [object::controller_reference(owner)],
         },
@@ -301,7 +305,14 @@ fn make_pod(world: &mut World, owner: &Value, name: &str, extra: &Value) {
                 .insert(key.clone(), value.clone());
         }
     }
-    write::controller_create(world, "pods", pod);
+    if write::controller_create(world, "pods", pod).is_some() {
+        let source = format!(
+            "{}-controller",
+            owner["kind"].as_str().unwrap_or_default().to_lowercase()
+        );
+        let note = Note::normal(&source, "SuccessfulCreate", format!("Created pod: {name}"));
+        events::record(world, owner, &note);
+    }
 }
 
 /// Writes a status if it says something new.

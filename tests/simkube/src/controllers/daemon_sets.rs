@@ -61,14 +61,10 @@ pub(super) fn reconcile(world: &mut World, set: &Value) {
     status(world, set, &hash, nodes.len());
 }
 
-/// The node that a pod is on, or meant for.
+/// The node that a pod is on.
 fn pod_node(pod: &Value) -> &str {
-    pod["metadata"]["annotations"][NODE_ANNOTATION]
-        .as_str()
-        .unwrap_or_default()
+    pod["spec"]["nodeName"].as_str().unwrap_or_default()
 }
-
-const NODE_ANNOTATION: &str = "simkube.capstan.dev/node";
 
 fn is_outdated(pod: &Value, hash: &str) -> bool {
     object::at(pod, "metadata.labels")[REVISION] != hash
@@ -76,7 +72,7 @@ fn is_outdated(pod: &Value, hash: &str) -> bool {
 
 fn make(world: &mut World, set: &Value, node: &str, hash: &str) {
     let name = write::generated(&format!("{}-", object::name(set)));
-    let extra = json!({"labels": {REVISION: hash}, "annotations": {NODE_ANNOTATION: node}});
+    let extra = json!({"labels": {REVISION: hash}, "spec": {"nodeName": node}});
     super::make_pod(world, set, &name, &extra);
 }
 

@@ -5,10 +5,12 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use super::events::{self, Note};
+use super::progress::{self, Rollout};
 use super::{Again, garbage, owned};
 use crate::store::Key;
 use crate::world::World;
-use crate::{clock, object, write};
+use crate::{object, write};
 
 const DEPLOYMENTS: &str = "deployments.apps";
 const REPLICA_SETS: &str = "replicasets.apps";
@@ -80,7 +82,7 @@ fn make_set(
     annotations[REVISION] = json!(next_revision(sets).to_string());
     annotations["deployment.kubernetes.io/desired-replicas"] = json!(bounds.wanted.to_string());
     annotations["deployment.kubernetes.io/max-replicas"] = json!(bounds.most.to_string());
-    write::controller_create(
+    let made = write::controller_create(
         world,
         REPLICA_SETS,
         json!({
@@ -94,7 +96,11 @@ fn make_set(
             },
             "spec": {"replicas": first, "selector": selector, "template": template},
         }),
-    )
+    )?;
+    if first > 0 {
+        announce(world, &made, 0, first);
+    }
+    Some(made)
 }
 
 fn revision(object: &Value) -> i64 {
@@ -209,8 +215,31 @@ fn scale(world: &mut World, set: &Value, to: i64) {
         return;
     }
     let mut scaled = Value::clone(live);
+    let from = replicas(live);
     object::set_at(&mut scaled, "spec.replicas", json!(to));
     write::controller_update(world, REPLICA_SETS, scaled, "");
+    announce(world, set, from, to);
+}
+
+/// Says on the Deployment that one of its sets was scaled.
+fn announce(world: &mut World, set: &Value, from: i64, to: i64) {
+    let Some(owner) = object::controller_of(set) else {
+        return;
+    };
+    let key = Key::new(
+        object::namespace(set),
+        owner["name"].as_str().unwrap_or_default(),
+    );
+    let Some(deployment) = world.store.get(DEPLOYMENTS, &key).cloned() else {
+        return;
+    };
+    let way = if to > from { "up" } else { "down" };
+    let message = format!(
+        "Scaled {way} replica set {} from {from} to {to}",
+        object::name(set)
+    );
+    let note = Note::normal("deployment-controller", "ScalingReplicaSet", message);
+    events::record(world, &deployment, &note);
 }
 
 /// Removes old sets beyond the history limit.
@@ -247,32 +276,41 @@ fn status(world: &mut World, deployment: &Value, hash: &str, number: i64) -> Aga
         .max(bounds.wanted)
         - available)
         .max(0);
-    let mut status = deployment["status"].clone();
-    object::root_mut(&mut status);
-    status["observedGeneration"] = json!(object::generation(deployment));
-    for (field, value) in [
-        ("replicas", sum("replicas")),
-        ("updatedReplicas", updated),
-        ("readyReplicas", sum("readyReplicas")),
-        ("availableReplicas", available),
-        ("unavailableReplicas", unavailable),
-    ] {
-        if value == 0 {
-            object::root_mut(&mut status).remove(field);
-        } else {
-            status[field] = json!(value);
-        }
-    }
+    let terminating = sets
+        .iter()
+        .flat_map(|set| owned(world, "pods", set))
+        .filter(|pod| object::is_terminating(pod))
+        .count();
+    let status = counted(
+        deployment,
+        terminating,
+        &[
+            ("replicas", sum("replicas")),
+            ("updatedReplicas", updated),
+            ("readyReplicas", sum("readyReplicas")),
+            ("availableReplicas", available),
+            ("unavailableReplicas", unavailable),
+        ],
+    );
     let done = updated >= bounds.wanted && sum("replicas") == updated && available >= updated;
     let live = world.store.get(DEPLOYMENTS, &Key::of(deployment))?;
     let mut object = Value::clone(live);
     object::set_root(&mut object, "status", Some(status));
-    let again = conditions(
-        &mut object,
-        deployment,
-        hash,
-        (available >= bounds.least, done),
-    );
+    let before = |field: &str| count(deployment, field);
+    let old = |all: i64, new: i64| all - new;
+    let moved = updated > before("updatedReplicas")
+        || available > before("availableReplicas")
+        || old(sum("replicas"), updated) < old(before("replicas"), before("updatedReplicas"));
+    let limit = deployment["spec"]["progressDeadlineSeconds"].as_u64();
+    let rollout = Rollout {
+        set: &format!("{}-{hash}", object::name(deployment)),
+        available: available >= bounds.least,
+        done,
+        moved,
+        paused: deployment["spec"]["paused"] == true,
+        limit: Duration::from_secs(limit.unwrap_or(600)),
+    };
+    let again = progress::conditions(&mut object, &rollout);
     if number > 0 {
         // Through the status, as the real controller does: the generation stays.
         annotate(&mut object, number);
@@ -283,74 +321,18 @@ fn status(world: &mut World, deployment: &Value, hash: &str, number: i64) -> Aga
     again
 }
 
-/// Sets Available and Progressing; the answer is when the rollout will have taken too long.
-fn conditions(object: &mut Value, deployment: &Value, hash: &str, state: (bool, bool)) -> Again {
-    let (available, done) = state;
-    let now = clock::now();
-    let set = |object: &mut Value, kind: &str, status: bool, reason: &str, message: String| {
-        super::set_condition(
-            object,
-            json!({
-                "type": kind, "status": if status { "True" } else { "False" },
-                "reason": reason, "message": message,
-                "lastUpdateTime": now, "lastTransitionTime": now,
-            }),
-        );
-    };
-    let name = format!("{}-{hash}", object::name(deployment));
-    let before = object["status"]["conditions"].clone();
-    let progress = |field: &str| {
-        object::items(&before)
-            .find(|condition| condition["type"] == "Progressing")
-            .map(|condition| condition[field].as_str().unwrap_or_default().to_owned())
-            .unwrap_or_default()
-    };
-    if available {
-        let text = "Deployment has minimum availability.".to_owned();
-        set(object, "Available", true, "MinimumReplicasAvailable", text);
-    } else {
-        let text = "Deployment does not have minimum availability.".to_owned();
-        set(
-            object,
-            "Available",
-            false,
-            "MinimumReplicasUnavailable",
-            text,
-        );
-    }
-    if done {
-        let text = format!("ReplicaSet {name:?} has successfully progressed.");
-        set(object, "Progressing", true, "NewReplicaSetAvailable", text);
-        return None;
-    }
-    let limit = deployment["spec"]["progressDeadlineSeconds"]
-        .as_u64()
-        .unwrap_or(600);
-    let limit = Duration::from_secs(limit);
-    let known =
-        progress("message").contains(&name) && progress("reason") != "NewReplicaSetAvailable";
-    let passed = clock::since(&progress("lastUpdateTime"))
-        .and_then(|passed| Duration::try_from(passed).ok())
-        .unwrap_or_default();
-    if known && passed >= limit {
-        let text = format!("ReplicaSet {name:?} has timed out progressing.");
-        set(
-            object,
-            "Progressing",
-            false,
-            "ProgressDeadlineExceeded",
-            text,
-        );
-        return None;
-    }
-    let text = format!("ReplicaSet {name:?} is progressing.");
-    set(object, "Progressing", true, "ReplicaSetUpdated", text);
-    // Times are whole seconds.
-    Some(
-        if known {
-            limit.saturating_sub(passed)
+/// The status with these counts; a count of nothing is left out.
+fn counted(deployment: &Value, terminating: usize, counts: &[(&str, i64)]) -> Value {
+    let mut status = deployment["status"].clone();
+    object::root_mut(&mut status);
+    status["observedGeneration"] = json!(object::generation(deployment));
+    status["terminatingReplicas"] = json!(terminating);
+    for (field, value) in counts {
+        if *value == 0 {
+            object::root_mut(&mut status).remove(*field);
         } else {
-            limit
-        } + Duration::from_secs(1),
-    )
+            status[*field] = json!(value);
+        }
+    }
+    status
 }

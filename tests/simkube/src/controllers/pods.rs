@@ -2,9 +2,11 @@
 //! finished when it is meant to finish, gone a moment after its deletion.
 
 use std::net::Ipv4Addr;
+use std::sync::Arc;
 
 use serde_json::{Value, json};
 
+use super::events::{self, Note};
 use super::{Again, Memory};
 use crate::bootstrap::NODE;
 use crate::store::Key;
@@ -47,7 +49,7 @@ pub(super) fn reconcile(world: &mut World, memory: &mut Memory, pod: &Value) -> 
         return None;
     }
     let fate = fate(pod);
-    if pod["spec"]["nodeName"].is_null() {
+    if pod["status"]["conditions"].is_null() {
         schedule(world, pod, fate);
         return memory.remaining(&uid, world.options.ready_delay);
     }
@@ -106,8 +108,12 @@ fn fate(pod: &Value) -> Fate {
 /// Gives the pod its node, and the status that a kubelet reports first.
 fn schedule(world: &mut World, pod: &Value, fate: Fate) {
     let mut bound = pod.clone();
-    object::set_at(&mut bound, "spec.nodeName", json!(NODE));
-    let stored = world.store.put(PODS, bound);
+    let stored = if bound["spec"]["nodeName"].is_null() {
+        object::set_at(&mut bound, "spec.nodeName", json!(NODE));
+        world.store.put(PODS, bound)
+    } else {
+        Arc::new(bound)
+    };
     let reason = if fate == Fate::NeverStarts {
         "ErrImagePull"
     } else {
@@ -132,6 +138,14 @@ fn schedule(world: &mut World, pod: &Value, fate: Fate) {
         (json!({"waiting": waiting}), false, 0)
     });
     set_status(world, &stored, status);
+    if fate == Fate::NeverStarts {
+        let note = Note::warning(
+            "kubelet",
+            "Failed",
+            format!("Error: ErrImagePull: {message}"),
+        );
+        events::record(world, pod, &note);
+    }
 }
 
 fn running(world: &World, pod: &Value, fate: Fate) -> Value {

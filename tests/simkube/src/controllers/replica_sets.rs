@@ -10,6 +10,8 @@ use crate::store::Key;
 use crate::world::World;
 use crate::{object, write};
 
+const CONTROLLERS: &str = "replicationcontrollers";
+
 pub(super) fn reconcile(world: &mut World, resource: &str, set: &Value) {
     if object::is_terminating(set) {
         return;
@@ -44,7 +46,12 @@ fn status(world: &mut World, resource: &str, set: &Value) {
         .filter(|pod| pods::is_active(pod))
         .collect();
     let ready = active.iter().filter(|pod| pods::is_ready(pod)).count();
+    let terminating = owned(world, "pods", set)
+        .iter()
+        .filter(|pod| object::is_terminating(pod))
+        .count();
     let mut status = json!({
+        "terminatingReplicas": terminating,
         "replicas": active.len(),
         "observedGeneration": object::generation(set),
     });
@@ -56,6 +63,9 @@ fn status(world: &mut World, resource: &str, set: &Value) {
         if count > 0 {
             status[field] = json!(count);
         }
+    }
+    if resource == CONTROLLERS {
+        object::root_mut(&mut status).remove("terminatingReplicas");
     }
     super::put_status(world, resource, &Key::of(set), status);
 }
