@@ -159,3 +159,6 @@ fn encode(revision: u64, resource: &str, key: &Key, object: Option<&Value>) -> V
     };
     serde_json::to_vec(&line).expect("texts and JSON values always serialise")
 }
+
+#[cfg(test)]
+mod tests;

@@ -20,15 +20,23 @@ pub(super) struct Layout {
 
 /// The Table of `objects`; `headed` says whether it defines its columns.
 pub(crate) fn render(served: &Served, objects: &[&Value], headed: bool) -> Value {
-    let (definitions, cells): (Vec<Value>, Cells) =
+    let (mut definitions, cells): (Vec<Value>, Cells) =
         match workloads::layout(served.kind()).filter(|_| !served.resource.custom) {
             Some(layout) => (heads(layout.heads), Box::new(layout.cells)),
             None => custom(&served.version().columns),
         };
+    // Events go by what they are about; their own names say nothing.
+    let named = served.resource.custom || served.kind() != "Event";
+    if !named {
+        definitions.remove(0);
+    }
     let rows: Vec<Value> = objects
         .iter()
         .map(|object| {
-            let mut row = vec![json!(object::name(object))];
+            let mut row = Vec::new();
+            if named {
+                row.push(json!(object::name(object)));
+            }
             row.extend(cells(object));
             json!({"cells": row, "object": metadata(object)})
         })

@@ -36,7 +36,7 @@ const LAYOUTS: &[(&str, Layout)] = &[
     ("Secret", Layout { heads: &[text("Type"), text("Data"), AGE], cells: |o| vec![json!(o["type"]), json!(size(&o["data"])), age(o)] }),
     ("ServiceAccount", Layout { heads: &[text("Secrets"), AGE], cells: |o| vec![json!(object::items(&o["secrets"]).count()), age(o)] }),
     ("Node", Layout { heads: &[text("Status"), text("Roles"), AGE, text("Version"), wide("Internal-IP"), wide("External-IP"), wide("OS-Image"), wide("Kernel-Version"), wide("Container-Runtime")], cells: node }),
-    ("Event", Layout { heads: &[text("Last Seen"), text("Type"), text("Reason"), text("Object"), text("Message")], cells: event }),
+    ("Event", Layout { heads: &[text("Last Seen"), text("Type"), text("Reason"), text("Object"), wide("Subobject"), wide("Source"), text("Message"), wide("First Seen"), wide("Count"), wide("Name")], cells: event }),
     ("Ingress", Layout { heads: &[text("Class"), text("Hosts"), text("Address"), text("Ports"), AGE], cells: ingress }),
     ("PersistentVolumeClaim", Layout { heads: &[text("Status"), text("Volume"), text("Capacity"), text("Access Modes"), text("StorageClass"), text("VolumeAttributesClass"), AGE, wide("VolumeMode")], cells: claim }),
     ("PersistentVolume", Layout { heads: &[text("Capacity"), text("Access Modes"), text("Reclaim Policy"), text("Status"), text("Claim"), text("StorageClass"), text("VolumeAttributesClass"), text("Reason"), AGE, wide("VolumeMode")], cells: volume }),
@@ -320,7 +320,12 @@ fn event(o: &Value) -> Vec<Value> {
             "{kind}/{}",
             about["name"].as_str().unwrap_or_default()
         )),
+        json!(about["fieldPath"].as_str().unwrap_or_default()),
+        json!(o["source"]["component"].as_str().unwrap_or_default()),
         json!(message.trim()),
+        json!(clock::age(o["firstTimestamp"].as_str().unwrap_or(seen))),
+        json!(o["count"].as_i64().unwrap_or(1).to_string()),
+        json!(object::name(o)),
     ]
 }
 
