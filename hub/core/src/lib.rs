@@ -17,9 +17,17 @@
 //! | why is it (not) there | [`explain::explain`]`(&Decisions, &Desired, &Question) -> Explanation` |
 //! | the words | [`report::status`], [`report::lint`], [`report::explain`] |
 //!
+//! Beside them: [`session::quarantine`] (is an identity used twice), [`session::next_change`] (when
+//! silence shows next), [`problem::did_you_mean`], [`yaml::read`] (a tree with places),
+//! [`desired::RemovalLog`] and [`desired::RemovalSet`] (serde: they are stored).
+//!
+//! # What to keep
+//!
 //! Keep between passes, and hand in again: `Spec`, `Decisions`, `Rendered`, and in `Running` what
-//! each cluster was last given, the removal log and the approvals. All of it can be lost without
-//! anything being removed: what is unknown withholds removals.
+//! each cluster was last given ([`desired::Given::after`]), the removal log (append
+//! `Desired::removals` once the snapshots are handed out) and the approvals. All of it can be lost
+//! without anything being removed: what is unknown withholds removals. After a restart without a
+//! `Spec`, load the commits of [`spec::Spec::kept_revisions`] before the present ones.
 
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]

@@ -572,6 +572,54 @@ fn the_same_input_gives_the_same_snapshot_and_only_new_content_is_new() {
     );
 }
 
+/// Two sources: `main` as ever, and `team` with this text.
+fn two_sources(team: Option<&str>) -> crate::spec::Trees {
+    let mut trees = crate::fixture::trees(1, &fleet());
+    if let Some(text) = team {
+        let tree = crate::fixture::tree(9, text);
+        let read = crate::spec::SourceState::Read(std::sync::Arc::new(tree));
+        trees
+            .sources
+            .insert(capstan_proto::SourceName::try_new("team").unwrap(), read);
+    }
+    trees
+}
+
+#[test]
+fn names_of_different_sources_do_not_collide_and_short_names_mean_ones_own() {
+    let team = format!(
+        "{}== b.yaml\n@Bundle web\nspec: {{path: t, defaultNamespace: team}}\n\
+         == c.yaml\n@Cluster a\n@Cluster z\n\
+         == p.yaml\n@Placement web\nspec: {{bundles: [web, db], clusters: [{{names: [a, z]}}]}}\n",
+        maps("t/t.yaml", &["t1"]),
+    );
+    let mut hub = Hub::default();
+    let both = hub.look(&two_sources(Some(&team)));
+    hub.hand_out(&both);
+    let a = both.clusters[&cluster("a")].target().unwrap();
+    let bundles: Vec<String> = a
+        .snapshot
+        .bundles()
+        .keys()
+        .map(ToString::to_string)
+        .collect();
+    assert_eq!(bundles, ["main.db", "main.web", "team.web"]);
+    let (_, problems) = crate::spec::load(&two_sources(Some(&team)), None);
+    let shown: String = problems.iter().map(|p| format!("{p}\n")).collect();
+    expect![[r#"
+        c.yaml:4:18: error[E0106]: Cluster `a` is declared already, at clusters.yaml:2:1 (the first path counts; rename or remove one)
+        p.yaml:5:23: error[E0203]: no bundle is called `db` (allowed: web)
+    "#]].assert_eq(&shown);
+    // A source that is taken out of the configuration takes its bundles along, held like anything.
+    let after = hub.look(&two_sources(None));
+    expect![[r#"
+        a: db[d1] web[w1 w2]
+        b: db[d1] web[w1 w2]
+        c: db[d1] web[w1 w2]
+        z: no opinion: no source declares this cluster; it keeps what it has until a Cluster document names it, or `hub cluster forget`
+    "#]].assert_eq(&show(&after));
+}
+
 /// A fleet of up to eight clusters over which placements and files change at random.
 fn commits() -> impl Strategy<Value = Vec<String>> {
     let commit = (
@@ -660,5 +708,46 @@ proptest! {
             let kept = after.clusters.values().filter_map(Wanted::target).flat_map(|t| &t.kept).count();
             prop_assert_eq!(kept, 0);
         }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 256, ..ProptestConfig::default() })]
+
+    /// Whatever is done to a file's bytes, the whole way goes through, and of what the broken file
+    /// does not concern nothing leaves.
+    #[test]
+    fn no_bytes_stop_the_hub(
+        at in 0.0..1.0_f64,
+        length in 0..12_usize,
+        with in proptest::collection::vec(
+            prop_oneof![any::<u8>(), proptest::sample::select(b"{}[]:-,&*!|>'\"%@`\n \t#?$".to_vec())],
+            0..6,
+        ),
+        web in any::<bool>(),
+    ) {
+        let path = if web { "w/w.yaml" } else { "p.yaml" };
+        let mut hub = Hub::default();
+        hub.commit(&fleet());
+        let mut tree = crate::fixture::tree(2, &fleet());
+        let mut bytes = tree.files[path].bytes().to_vec();
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a position")]
+        let from = (at * bytes.len() as f64) as usize;
+        let to = (from + length).min(bytes.len());
+        bytes.splice(from..to, with);
+        tree.files.insert(path.to_owned(), crate::spec::File::new(bytes));
+        let read = crate::spec::SourceState::Read(std::sync::Arc::new(tree));
+        let trees = crate::spec::Trees { sources: [(crate::fixture::source(), read)].into() };
+        let desired = hub.look(&trees);
+        for (name, wanted) in &desired.clusters {
+            let target = wanted.target().unwrap_or_else(|| panic!("{name} has no opinion"));
+            let keeps = |object: &str| target.snapshot.objects().keys().any(|key| key.name == object);
+            if web {
+                prop_assert!(keeps("d1"));
+            }
+            prop_assert!(target.snapshot.objects().len() > 1 || !desired.removals.is_empty());
+        }
+        let again = super::desired(&hub.decisions, &hub.rendered, &hub.running);
+        prop_assert_eq!(again, desired);
     }
 }

@@ -141,3 +141,26 @@ fn bytes_that_are_not_utf_8_are_a_fault_at_their_place() {
     let fault = faults[0].as_ref().unwrap_err();
     assert_eq!((fault.line, fault.column), (2, 4));
 }
+
+#[test]
+fn a_byte_order_mark_and_other_line_ends_are_no_content() {
+    check(
+        Dialect::Fleet,
+        "\u{feff}a: 1\r\nb:\r\n- x\r\n",
+        expect![[r#"
+            1:1 {"a":1,"b":["x"]}
+        "#]],
+    );
+}
+
+#[test]
+fn tags_that_mean_nothing_here_are_a_fault() {
+    check(
+        Dialect::Fleet,
+        "a: !!str 1\nb: !!int '2'\n---\nc: !secret x\n",
+        expect![[r#"
+            1:1 {"a":"1","b":2}
+            4:12 fault: the tag `!secret` has no meaning here
+        "#]],
+    );
+}
