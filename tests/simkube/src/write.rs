@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::kinds::{self, Generation, Served};
 use crate::merge::{self, UpdateOptions};
 use crate::schema;
-use crate::status::{ApiError, Result};
+use crate::status::{ApiError, Cause, Result};
 use crate::store::Key;
 use crate::world::World;
 use crate::{clock, errors, object, rules};
@@ -296,6 +296,13 @@ fn check_preconditions(served: &Served, key: &Key, old: &Value, new: &Value) -> 
         return Err(ApiError::conflict(served.named(), &key.name, &why));
     }
     let wanted = object::meta(new, "resourceVersion");
+    if wanted.is_empty() && served.resource.custom {
+        // Custom resources do not allow a replacement without a version; patches carry it along.
+        let why = "must be specified for an update";
+        let cause = Cause::invalid("metadata.resourceVersion", &json!(0), why);
+        let (group, plural) = (&served.resource.group, &served.resource.plural);
+        return Err(ApiError::invalid(group, plural, &key.name, &[cause]));
+    }
     if wanted.is_empty() || wanted == object::meta(old, "resourceVersion") {
         return Ok(());
     }
@@ -339,7 +346,7 @@ fn refuse_new_finalizers(served: &Served, old: &Value, new: &Value) -> Result<()
         "no new finalizers can be added if the object is being deleted, found new finalizers []string{{{}}}",
         list.join(", ")
     );
-    let cause = crate::status::Cause::forbidden("metadata.finalizers", &why);
+    let cause = Cause::forbidden("metadata.finalizers", &why);
     Err(ApiError::invalid(
         &served.resource.group,
         served.kind(),
