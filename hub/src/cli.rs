@@ -55,7 +55,7 @@ pub fn run(args: impl Iterator<Item = OsString>) -> ExitCode {
     // A second installation in one process is refused, and the first one is the same.
     drop(rustls::crypto::ring::default_provider().install_default());
     let outcome = match Cli::try_parse_from(args) {
-        Ok(cli) => dispatch(cli.command),
+        Ok(cli) => dispatch(cli),
         Err(error) => {
             let code = if error.use_stderr() { USAGE } else { 0 };
             drop(error.print());
@@ -71,22 +71,23 @@ pub fn run(args: impl Iterator<Item = OsString>) -> ExitCode {
     }
 }
 
-fn dispatch(command: Command) -> Outcome {
+fn dispatch(cli: Cli) -> Outcome {
+    let Cli { command, target } = cli;
     match command {
         Command::Init(args) => init::run(&args),
         Command::Serve(args) => serve::run(&args),
         Command::Lint(args) => lint::run(&args),
         Command::Completion { shell } => completion(shell),
         Command::Version => version(),
-        Command::Status(args) => ask(status::run(args)),
-        Command::Get(args) => ask(get::run(args)),
-        Command::Explain(args) => ask(explain::run(args)),
-        Command::Token(TokenCommand::Create(args)) => ask(admin::create_token(args)),
-        Command::Cluster(ClusterCommand::Ban(args)) => ask(admin::ban(args)),
-        Command::Cluster(ClusterCommand::Unban(args)) => ask(admin::unban(args)),
-        Command::Approve(args) => ask(admin::approve(args)),
-        Command::Refresh(args) => ask(admin::refresh(args)),
-        Command::Recover(args) => ask(admin::recover(args)),
+        Command::Status(shape) => ask(status::run(&target, shape)),
+        Command::Get(args) => ask(get::run(&target, args)),
+        Command::Explain(args) => ask(explain::run(&target, args)),
+        Command::Token(TokenCommand::Create(args)) => ask(admin::create_token(&target, args)),
+        Command::Cluster(ClusterCommand::Ban(args)) => ask(admin::ban(&target, args)),
+        Command::Cluster(ClusterCommand::Unban(args)) => ask(admin::unban(&target, args)),
+        Command::Approve(args) => ask(admin::approve(&target, args)),
+        Command::Refresh { source } => ask(admin::refresh(&target, source)),
+        Command::Recover(args) => ask(admin::recover(&target, args)),
     }
 }
 

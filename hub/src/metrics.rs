@@ -93,102 +93,87 @@ impl Metrics {
     }
 
     fn register(&self, to: &mut Registry) {
-        let Self {
-            sessions,
-            sessions_open,
-            offers_sent,
-            objects_offered,
-            objects_sent,
-            ..
-        } = self;
-        to.register("sessions", "Sessions opened", sessions.clone());
-        to.register("sessions_open", "Sessions open now", sessions_open.clone());
-        to.register("offers_sent", "Offers sent", offers_sent.clone());
-        to.register(
+        self.register_sessions(to);
+        self.register_answers(to);
+        self.register_passes(to);
+    }
+
+    fn register_sessions(&self, to: &mut Registry) {
+        let mut counter = |name, help, counter: &Counter| to.register(name, help, counter.clone());
+        counter("sessions", "Sessions opened", &self.sessions);
+        counter("offers_sent", "Offers sent", &self.offers_sent);
+        counter(
             "objects_offered",
             "Objects named in offers",
-            objects_offered.clone(),
+            &self.objects_offered,
         );
-        to.register(
+        counter(
             "objects_sent",
             "Objects whose content was sent",
-            objects_sent.clone(),
+            &self.objects_sent,
         );
-        let Self {
-            content_bytes_sent,
-            in_sync,
-            no_opinion,
-            accepted,
-            refused,
-            ..
-        } = self;
-        to.register(
+        counter(
             "content_bytes_sent",
             "Bytes of content sent",
-            content_bytes_sent.clone(),
+            &self.content_bytes_sent,
         );
         to.register(
+            "sessions_open",
+            "Sessions open now",
+            self.sessions_open.clone(),
+        );
+    }
+
+    fn register_answers(&self, to: &mut Registry) {
+        let mut counter = |name, help, counter: &Counter| to.register(name, help, counter.clone());
+        counter(
             "in_sync",
             "Spokes told that they are in sync",
-            in_sync.clone(),
+            &self.in_sync,
         );
-        to.register(
+        counter(
             "no_opinion",
             "Spokes told that nothing is known",
-            no_opinion.clone(),
+            &self.no_opinion,
         );
-        to.register("accepted", "Snapshots accepted", accepted.clone());
-        to.register("refused", "Snapshots refused", refused.clone());
-        let Self {
-            reports,
-            git_polls,
-            resolves,
-            resolve_ms,
-            directories_parsed,
-            ..
-        } = self;
-        to.register("reports", "Reports received", reports.clone());
-        to.register("git_polls", "Polls of Git sources", git_polls.clone());
-        to.register(
-            "resolves",
-            "Passes from files to snapshots",
-            resolves.clone(),
-        );
-        to.register(
-            "resolve_milliseconds",
-            "Length of the last pass",
-            resolve_ms.clone(),
-        );
-        to.register(
-            "directories_parsed",
-            "Directories parsed",
-            directories_parsed.clone(),
-        );
-        let Self {
-            clusters,
-            problems,
-            held,
-            certificates,
-            longest_event_ms,
-            ..
-        } = self;
-        to.register("clusters", "Clusters known", clusters.clone());
-        to.register("problems", "Problems known", problems.clone());
-        to.register(
-            "held_removals",
-            "Removal sets that wait for approval",
-            held.clone(),
-        );
+        counter("accepted", "Snapshots accepted", &self.accepted);
+        counter("refused", "Snapshots refused", &self.refused);
+        counter("reports", "Reports received", &self.reports);
         to.register(
             "certificates",
             "Enrolments and renewals",
-            certificates.clone(),
+            self.certificates.clone(),
         );
+    }
+
+    fn register_passes(&self, to: &mut Registry) {
+        let mut gauge = |name, help, gauge: &Gauge| to.register(name, help, gauge.clone());
+        gauge(
+            "resolve_milliseconds",
+            "Length of the last pass",
+            &self.resolve_ms,
+        );
+        gauge("clusters", "Clusters known", &self.clusters);
+        gauge("problems", "Problems known", &self.problems);
+        gauge(
+            "held_removals",
+            "Removal sets that wait for approval",
+            &self.held,
+        );
+        let longest = self.longest_event_ms.clone();
         to.register(
             "longest_event_milliseconds",
             "Longest event of the engine",
-            longest_event_ms.clone(),
+            longest,
         );
+        to.register("git_polls", "Polls of Git sources", self.git_polls.clone());
+        to.register(
+            "resolves",
+            "Passes from files to snapshots",
+            self.resolves.clone(),
+        );
+        let parsed = self.directories_parsed.clone();
+        to.register("directories_parsed", "Directories parsed", parsed);
     }
 
     /// Counts a poll.

@@ -36,6 +36,9 @@ use open::{OpenError, Opened};
 /// How often it is looked whether the hub's own certificate is to be renewed: it lives for 30 days.
 const CREDENTIAL_EVERY: Duration = Duration::from_secs(3_600);
 
+/// How often ended tokens are forgotten; each is about 200 bytes of the ledger.
+const TOKENS_EVERY: Duration = Duration::from_secs(3_600);
+
 /// Why a hub does not start. Nothing is left bound.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
@@ -323,6 +326,7 @@ impl Parts {
         self.tasks
             .spawn(http::serve(page, pages, shared.stop.clone()));
         self.tasks.spawn(renewal);
+        self.tasks.spawn(forget_tokens(shared.clone()));
         self.tasks.spawn(hang_up(shared));
         self.tasks
     }
@@ -345,6 +349,20 @@ impl Parts {
             };
             failed.send_replace(Some(reason));
         });
+    }
+}
+
+/// Forgets tokens that ended and cannot be retried any more.
+async fn forget_tokens(shared: Shared) {
+    loop {
+        tokio::select! {
+            () = shared.stop.cancelled() => return,
+            () = tokio::time::sleep(TOKENS_EVERY) => {}
+        }
+        match shared.enrolment.sweep_tokens(clock::now()).await {
+            Ok(swept) => tracing::debug!(swept, "forgot ended tokens"),
+            Err(error) => tracing::warn!(error = chain(&error), "ended tokens were not forgotten"),
+        }
     }
 }
 

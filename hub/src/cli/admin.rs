@@ -3,20 +3,19 @@
 use std::io::Write as _;
 
 use anyhow::Context as _;
-use capstan_proto::wire;
+use capstan_proto::{SourceName, wire};
 
-use super::args::{Approve, CreateToken, Format, Recover, Refresh, Standing};
+use super::args::{Approve, CreateToken, Format, Recover, Standing, Target};
 use super::connect::{self, refusal};
 use super::output::{print, value};
 use super::words::moment;
 use super::{Failure, Outcome};
 
-pub(super) async fn create_token(args: CreateToken) -> Outcome {
+pub(super) async fn create_token(target: &Target, args: CreateToken) -> Outcome {
     let CreateToken {
         cluster,
         ttl,
         re_enrol,
-        target,
         output,
     } = args;
     let ttl_seconds = u32::try_from(ttl.as_secs())
@@ -27,7 +26,7 @@ pub(super) async fn create_token(args: CreateToken) -> Outcome {
         ttl_seconds,
         re_enrol,
     };
-    let mut client = connect::admin(&target).await?;
+    let mut client = connect::admin(target).await?;
     let token = client
         .create_token(request)
         .await
@@ -59,48 +58,35 @@ pub(super) async fn create_token(args: CreateToken) -> Outcome {
     )])
 }
 
-pub(super) async fn ban(args: Standing) -> Outcome {
-    let Standing {
-        cluster,
-        reason,
-        target,
-    } = args;
+pub(super) async fn ban(target: &Target, args: Standing) -> Outcome {
+    let Standing { cluster, reason } = args;
     let request = wire::BanRequest {
         cluster: cluster.to_string(),
         reason,
     };
-    done(connect::admin(&target).await?.ban(request).await)
+    done(connect::admin(target).await?.ban(request).await)
 }
 
-pub(super) async fn unban(args: Standing) -> Outcome {
-    let Standing {
-        cluster,
-        reason,
-        target,
-    } = args;
+pub(super) async fn unban(target: &Target, args: Standing) -> Outcome {
+    let Standing { cluster, reason } = args;
     let request = wire::UnbanRequest {
         cluster: cluster.to_string(),
         reason,
     };
-    done(connect::admin(&target).await?.unban(request).await)
+    done(connect::admin(target).await?.unban(request).await)
 }
 
-pub(super) async fn approve(args: Approve) -> Outcome {
-    let Approve {
-        digest,
-        reason,
-        target,
-    } = args;
+pub(super) async fn approve(target: &Target, args: Approve) -> Outcome {
+    let Approve { digest, reason } = args;
     let request = wire::ApproveRequest { digest, reason };
-    done(connect::admin(&target).await?.approve(request).await)
+    done(connect::admin(target).await?.approve(request).await)
 }
 
-pub(super) async fn recover(args: Recover) -> Outcome {
+pub(super) async fn recover(target: &Target, args: Recover) -> Outcome {
     let Recover {
         cluster,
         confirm,
         reason,
-        target,
     } = args;
     let cluster = cluster.map(String::from).unwrap_or_default();
     let request = wire::RecoverRequest {
@@ -108,14 +94,13 @@ pub(super) async fn recover(args: Recover) -> Outcome {
         confirm,
         reason,
     };
-    done(connect::admin(&target).await?.recover(request).await)
+    done(connect::admin(target).await?.recover(request).await)
 }
 
-pub(super) async fn refresh(args: Refresh) -> Outcome {
-    let Refresh { source, target } = args;
+pub(super) async fn refresh(target: &Target, source: Option<SourceName>) -> Outcome {
     let source = source.map(String::from).unwrap_or_default();
     let request = wire::RefreshRequest { source };
-    let answer = connect::admin(&target).await?.refresh(request).await;
+    let answer = connect::admin(target).await?.refresh(request).await;
     let answer = answer.map_err(|status| refusal(&status))?.into_inner();
     print(&[format!("asked for a look at {}", answer.sources.join(", "))])
 }

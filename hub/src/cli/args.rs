@@ -25,6 +25,8 @@ use crate::config::{HostPort, duration};
 pub(super) struct Cli {
     #[command(subcommand)]
     pub(super) command: Command,
+    #[command(flatten)]
+    pub(super) target: Target,
 }
 
 #[derive(Debug, Subcommand)]
@@ -40,7 +42,7 @@ pub(super) enum Command {
     Serve(Serve),
     /// The fleet at a glance
     #[command(after_help = "Examples:\n  hub status\n  hub status --watch\n  hub status -o json")]
-    Status(Ask),
+    Status(Shape),
     /// List clusters, bundles, placements, problems or drift, or show one
     #[command(
         after_help = "Examples:\n  hub get clusters\n  hub get clusters prod-eu-1 -o yaml\n  \
@@ -65,7 +67,10 @@ pub(super) enum Command {
     Approve(Approve),
     /// Look at Git now, not at the next poll
     #[command(after_help = "Examples:\n  hub refresh\n  hub refresh platform")]
-    Refresh(Refresh),
+    Refresh {
+        /// One source; all of them when absent
+        source: Option<SourceName>,
+    },
     /// End recovery: what Git says now is right, removals included
     #[command(
         after_help = "Examples:\n  hub recover --confirm --reason \"the restored ledger is complete\"\n  \
@@ -154,7 +159,7 @@ pub(super) enum LogFormat {
 #[derive(Clone, Debug, Args)]
 pub(super) struct Target {
     /// The hub: unix:PATH, HOST:PORT, its hub.yaml or its data directory [env: CAPSTAN_HUB] [default: the nearest hub.yaml]
-    #[arg(long, value_name = "HUB")]
+    #[arg(long, value_name = "HUB", global = true)]
     pub(super) hub: Option<String>,
 }
 
@@ -185,21 +190,11 @@ pub(super) enum Format {
 }
 
 #[derive(Debug, Args)]
-pub(super) struct Ask {
-    #[command(flatten)]
-    pub(super) target: Target,
-    #[command(flatten)]
-    pub(super) shape: Shape,
-}
-
-#[derive(Debug, Args)]
 pub(super) struct Get {
     /// What to list
     pub(super) kind: Kind,
     /// One of them; for problems and drift, the cluster they are about
     pub(super) name: Option<String>,
-    #[command(flatten)]
-    pub(super) target: Target,
     #[command(flatten)]
     pub(super) shape: Shape,
 }
@@ -229,8 +224,6 @@ pub(super) struct Explain {
     pub(super) cluster: ClusterName,
     /// The bundle: <source>.<name>, or its name where one source has it
     pub(super) bundle: String,
-    #[command(flatten)]
-    pub(super) target: Target,
     /// How to show the answer
     #[arg(short, long, value_name = "FORMAT", default_value = "table")]
     pub(super) output: Format,
@@ -254,8 +247,6 @@ pub(super) struct CreateToken {
     /// Allow a name that is enrolled already
     #[arg(long)]
     pub(super) re_enrol: bool,
-    #[command(flatten)]
-    pub(super) target: Target,
     /// How to show the answer
     #[arg(short, long, value_name = "FORMAT", default_value = "table")]
     pub(super) output: Format,
@@ -278,8 +269,6 @@ pub(super) struct Standing {
     /// Why; stands in the audit log
     #[arg(long)]
     pub(super) reason: String,
-    #[command(flatten)]
-    pub(super) target: Target,
 }
 
 #[derive(Debug, Args)]
@@ -289,16 +278,6 @@ pub(super) struct Approve {
     /// Why; stands in the audit log
     #[arg(long)]
     pub(super) reason: String,
-    #[command(flatten)]
-    pub(super) target: Target,
-}
-
-#[derive(Debug, Args)]
-pub(super) struct Refresh {
-    /// One source; all of them when absent
-    pub(super) source: Option<SourceName>,
-    #[command(flatten)]
-    pub(super) target: Target,
 }
 
 #[derive(Debug, Args)]
@@ -311,8 +290,6 @@ pub(super) struct Recover {
     /// Why; stands in the audit log
     #[arg(long, default_value = "")]
     pub(super) reason: String,
-    #[command(flatten)]
-    pub(super) target: Target,
 }
 
 #[derive(Debug, Args)]

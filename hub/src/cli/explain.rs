@@ -2,20 +2,19 @@
 
 use capstan_proto::wire;
 
-use super::args::{Explain, Format};
+use super::args::{Explain, Format, Target};
 use super::connect::{self, refusal};
 use super::output::{print, value};
 use super::table::colour;
 use super::{Failure, Outcome};
 
-pub(super) async fn run(args: Explain) -> Outcome {
+pub(super) async fn run(target: &Target, args: Explain) -> Outcome {
     let Explain {
         cluster,
         bundle,
-        target,
         output,
     } = args;
-    let mut client = connect::query(connect::connect(&target).await?);
+    let mut client = connect::query(connect::connect(target).await?);
     let request = wire::ExplainRequest {
         cluster: cluster.to_string(),
         bundle,

@@ -6,7 +6,7 @@ use tonic::Status;
 use tonic::transport::Channel;
 
 use super::Outcome;
-use super::args::{Get, Kind, Shape};
+use super::args::{Get, Kind, Shape, Target};
 use super::connect;
 use super::output::{Show, show};
 use super::rows;
@@ -58,14 +58,9 @@ impl<M: serde::Serialize> Show for Single<M> {
     }
 }
 
-pub(super) async fn run(args: Get) -> Outcome {
-    let Get {
-        kind,
-        name,
-        target,
-        shape,
-    } = args;
-    let client = connect::query(connect::connect(&target).await?);
+pub(super) async fn run(target: &Target, args: Get) -> Outcome {
+    let Get { kind, name, shape } = args;
+    let client = connect::query(connect::connect(target).await?);
     match (kind, name) {
         (Kind::Clusters, name) => clusters(client, shape, name).await,
         (Kind::Bundles, name) => bundles(client, shape, name).await,

@@ -37,21 +37,19 @@ pub(super) fn run(args: &Lint) -> Outcome {
     let problems = check(&trees);
     let errors = problems
         .iter()
-        .filter(|problem| problem.severity == Severity::Error)
-        .count();
+        .any(|problem| problem.severity == Severity::Error);
     match args.output {
         Format::Json | Format::Yaml => value(&Report::new(&revision, &problems), args.output)?,
         Format::Table | Format::Wide => {
             let text = report::lint(&problems, &trees);
-            let mut lines: Vec<String> = text.lines().map(colour).collect();
-            lines.push(summary(errors, problems.len() - errors));
+            let lines: Vec<String> = text.lines().map(colour).collect();
             print(&lines)?;
         }
     }
-    if errors == 0 {
-        Ok(())
-    } else {
+    if errors {
         Err(Failure::Said(super::FAILED))
+    } else {
+        Ok(())
     }
 }
 
@@ -65,14 +63,6 @@ fn check(trees: &Trees) -> Vec<Problem> {
     problems.sort();
     problems.dedup();
     problems
-}
-
-fn summary(errors: usize, warnings: usize) -> String {
-    let count = |number: usize, word: &str| match number {
-        1 => format!("1 {word}"),
-        number => format!("{number} {word}s"),
-    };
-    format!("{}, {}", count(errors, "error"), count(warnings, "warning"))
 }
 
 /// Names the source after the directory, where that is a name.

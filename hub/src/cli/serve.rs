@@ -11,7 +11,12 @@ use crate::{shutdown, telemetry};
 pub(super) fn run(args: &Serve) -> Outcome {
     let config = match Config::read(&args.config) {
         Ok(config) => config,
-        Err(mistakes) => return Err(Failure::Usage(anyhow::Error::new(mistakes))),
+        Err(mistakes) => {
+            for mistake in &mistakes.0 {
+                super::complain(&anyhow::anyhow!("{mistake}"), super::USAGE);
+            }
+            return Err(Failure::Said(super::USAGE));
+        }
     };
     let format = match args.log_format {
         LogFormat::Text => telemetry::Format::Text,

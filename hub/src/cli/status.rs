@@ -5,15 +5,14 @@ use capstan_proto::wire::query_client::QueryClient;
 use tonic::transport::Channel;
 
 use super::Outcome;
-use super::args::Ask;
+use super::args::{Shape, Target};
 use super::connect;
 use super::output::{Show, show};
 use super::table::{Cell, Table, colour};
 use super::words::{ago, or_dash};
 
-pub(super) async fn run(args: Ask) -> Outcome {
-    let Ask { target, shape } = args;
-    let client = connect::query(connect::connect(&target).await?);
+pub(super) async fn run(target: &Target, shape: Shape) -> Outcome {
+    let client = connect::query(connect::connect(target).await?);
     let ask = async |client: &mut QueryClient<Channel>| {
         Ok(Glance(
             client

@@ -2,7 +2,7 @@
 //!
 //! What the store lost is unknown, never empty.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use capstan_hub_core::desired::{Approval, RemovalLog, RemovalSet};
 use capstan_proto::{ClusterName, Digest, Moment};
@@ -27,6 +27,25 @@ pub(crate) struct Restored {
     pub(crate) log: RemovalLog,
     /// Approved removal sets.
     pub(crate) approvals: Vec<Approval>,
+}
+
+impl Restored {
+    /// Every digest that a cluster may still need; `None` where it is not known what one holds.
+    pub(crate) fn contents(&self) -> Option<BTreeSet<Digest>> {
+        if self.clusters.values().any(|cluster| cluster.forgotten) {
+            return None;
+        }
+        let known = self
+            .clusters
+            .values()
+            .flat_map(|cluster| [&cluster.given, &cluster.held]);
+        Some(
+            known
+                .flatten()
+                .flat_map(|known| known.snapshot.contents())
+                .collect(),
+        )
+    }
 }
 
 /// Why a hub cannot start on what it finds.

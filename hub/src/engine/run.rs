@@ -32,6 +32,10 @@ pub(crate) const EVENTS_MAX: usize = 1_024;
 /// Pictures are taken at most this often: ten a second are more than a person sees.
 const PICTURE_EVERY: Duration = Duration::from_millis(100);
 
+/// And never more often than this many times the time that one takes: with 10,000 clusters that is some 50 ms, and a
+/// tenth of one core is what showing the fleet may cost.
+const PICTURE_SHARE: u32 = 10;
+
 /// How long a closing message may take to reach the spoke before its connection is cut.
 const LAST_WORDS: Duration = Duration::from_millis(250);
 
@@ -58,10 +62,9 @@ pub(crate) struct Hands {
 pub(crate) async fn run(mut state: State, mut hands: Hands, mut events: mpsc::Receiver<Event>) {
     let mut tick = interval(Duration::from_secs(1));
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut shown = Instant::now();
-    let mut first = true;
+    // The first picture is taken at once.
+    let mut show_at = Instant::now();
     loop {
-        let show_at = shown + PICTURE_EVERY;
         let event = tokio::select! {
             event = events.recv() => match event {
                 Some(event) => Some(event),
@@ -79,12 +82,12 @@ pub(crate) async fn run(mut state: State, mut hands: Hands, mut events: mpsc::Re
                 hands.carry_out(effect);
             }
         }
-        if (first || shown.elapsed() >= PICTURE_EVERY)
+        let taking = Instant::now();
+        if taking >= show_at
             && let Some(effect) = state.picture(clock::now())
         {
-            first = false;
-            shown = Instant::now();
             hands.carry_out(effect);
+            show_at = Instant::now() + PICTURE_EVERY.max(taking.elapsed() * PICTURE_SHARE);
         }
         hands.measure(began.elapsed());
     }

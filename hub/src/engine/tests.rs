@@ -1,1 +1,186 @@
-//! tests
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use capstan_hub_core::desired::{Budget, RemovalLog};
+use capstan_hub_core::spec::Tree;
+use capstan_proto::{Incarnation, Moment, Revision, SourceName};
+
+use super::effect::Effect;
+use super::event::{Event, Polled};
+use super::numbers::{BLOCK, Numbers};
+use super::pass;
+use super::picture::SourceView;
+use super::receipt::Receipts;
+use super::restore::Restored;
+use super::{Setting, State};
+use crate::git::Commit;
+use crate::metrics::Metrics;
+
+const NOW: Moment = Moment::from_unix_ms(1_000_000);
+
+fn source() -> SourceName {
+    SourceName::try_new("fleet").unwrap()
+}
+
+fn state() -> State {
+    let setting = Setting {
+        budget: Budget::default(),
+        archives: Arc::default(),
+        receipts: Receipts::new(&[0; 32]),
+        metrics: Metrics::default(),
+        started_at: NOW,
+    };
+    let view = SourceView {
+        name: source(),
+        url: String::new(),
+        branch: "main".to_owned(),
+        commit: None,
+        polled_at: None,
+        failing: None,
+    };
+    let restored = Restored {
+        clusters: BTreeMap::new(),
+        numbers: Numbers::new(
+            Incarnation {
+                counter: 1,
+                random: 1,
+            },
+            1,
+            1 + BLOCK,
+        ),
+        log: RemovalLog::default(),
+        approvals: Vec::new(),
+    };
+    State::new(setting, vec![view], restored)
+}
+
+/// A commit that declares clusters with these names.
+fn head(digit: char, clusters: &[&str]) -> Event {
+    let revision = Revision::try_new(digit.to_string().repeat(40)).unwrap();
+    let file = |name: &&str| {
+        let text = format!(
+            "apiVersion: capstan.dev/v1alpha1\nkind: Cluster\nmetadata: {{name: {name}}}\n"
+        );
+        (format!("{name}.yaml"), text.into_bytes())
+    };
+    let tree = Arc::new(Tree::new(revision.clone(), clusters.iter().map(file)));
+    let commit = Commit {
+        revision,
+        summary: String::new(),
+        author: String::new(),
+        time: NOW,
+    };
+    let answer = Polled::Head {
+        commit: Box::new(commit),
+        tree,
+        at: Some(NOW),
+    };
+    Event::Polled {
+        source: source(),
+        answer,
+    }
+}
+
+fn passes(effects: Vec<Effect>) -> Vec<pass::Input> {
+    let input = |effect| match effect {
+        Effect::Pass(input) => Some(*input),
+        _ => None,
+    };
+    effects.into_iter().filter_map(input).collect()
+}
+
+#[test]
+fn commits_that_come_during_a_pass_make_one_more_pass_over_the_newest() {
+    let mut state = state();
+    let mut first = passes(state.handle(head('a', &["one"]), NOW));
+    assert_eq!(first.len(), 1);
+    assert!(passes(state.handle(head('b', &["one", "two"]), NOW)).is_empty());
+    assert!(passes(state.handle(head('c', &["one", "two", "three"]), NOW)).is_empty());
+    let outcome = pass::run(first.remove(0));
+    let mut second = passes(state.handle(Event::Passed(Box::new(outcome)), NOW));
+    assert_eq!(second.len(), 1);
+    let outcome = pass::run(second.remove(0));
+    assert!(passes(state.handle(Event::Passed(Box::new(outcome)), NOW)).is_empty());
+    let Some(Effect::Show(picture)) = state.picture(NOW) else {
+        panic!("readers have an old picture");
+    };
+    assert_eq!(picture.fleet.clusters.len(), 3);
+}
+
+#[test]
+fn nothing_is_resolved_before_git_was_read() {
+    let mut state = state();
+    let failed = Polled::Failed {
+        at: NOW,
+        message: "unreachable".to_owned(),
+    };
+    let event = Event::Polled {
+        source: source(),
+        answer: failed,
+    };
+    assert!(state.handle(event, NOW).is_empty());
+    assert!(state.handle(Event::Tick, NOW.plus_ms(600_000)).is_empty());
+}
+
+#[test]
+fn a_source_that_fails_says_since_when_until_it_answers() {
+    let mut state = state();
+    for (second, answer) in [(1, "first"), (2, "second")] {
+        let at = NOW.plus_ms(second * 1000);
+        let answer = Polled::Failed {
+            at,
+            message: answer.to_owned(),
+        };
+        state.handle(
+            Event::Polled {
+                source: source(),
+                answer,
+            },
+            at,
+        );
+    }
+    let (since, why) = state.sources[0].failing.clone().unwrap();
+    assert_eq!((since, why.as_str()), (NOW.plus_ms(1000), "second"));
+    state.handle(
+        Event::Polled {
+            source: source(),
+            answer: Polled::Same { at: NOW },
+        },
+        NOW,
+    );
+    assert_eq!(state.sources[0].failing, None);
+}
+
+#[test]
+fn a_pass_runs_every_minute_even_when_nothing_happens() {
+    let mut state = state();
+    let outcome = pass::run(passes(state.handle(head('a', &["one"]), NOW)).remove(0));
+    state.handle(Event::Passed(Box::new(outcome)), NOW);
+    assert!(passes(state.handle(Event::Tick, NOW.plus_ms(59_999))).is_empty());
+    assert_eq!(
+        passes(state.handle(Event::Tick, NOW.plus_ms(60_000))).len(),
+        1
+    );
+}
+
+#[test]
+fn numbers_are_asked_for_in_time_and_never_given_twice() {
+    let incarnation = Incarnation {
+        counter: 1,
+        random: 1,
+    };
+    let mut numbers = Numbers::new(incarnation, 10, 10 + BLOCK);
+    let mut given = std::collections::BTreeSet::new();
+    let mut asked = 0;
+    while let Some(number) = numbers.take() {
+        assert!(given.insert(number));
+        asked += usize::from(numbers.ask());
+    }
+    assert_eq!((given.len() as u64, asked), (BLOCK, 1));
+    numbers.refill(incarnation, 5_000, 5_000 + BLOCK);
+    assert!(
+        numbers
+            .take()
+            .is_some_and(|number| !given.contains(&number))
+    );
+}

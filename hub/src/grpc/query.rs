@@ -72,7 +72,7 @@ fn page<K: AsRef<str>, V, T>(
 }
 
 /// Entries by the text of their names: names with dots sort differently as texts than as pairs.
-fn by_text<'a, K: ToString, V>(map: &'a BTreeMap<K, V>) -> BTreeMap<String, (&'a K, &'a V)> {
+fn by_text<K: ToString, V>(map: &BTreeMap<K, V>) -> BTreeMap<String, (&K, &V)> {
     map.iter()
         .map(|(key, value)| (key.to_string(), (key, value)))
         .collect()

@@ -199,7 +199,6 @@ pub(super) fn cluster(
         name: name.to_string(),
         labels: summary.labels.clone(),
         declared: decision.is_some(),
-        mode: String::new(),
         connection: summary.connection.to_string(),
         connection_reason: view.reason.clone(),
         seen_at_ms: ms(summary.heard_at),
@@ -222,7 +221,6 @@ pub(super) fn cluster(
         in_sync,
         flags: flags(summary, view),
         certificate_expires_at_ms: ms(view.certificate_expires_at),
-        taints: Vec::new(),
         bundle_states: states.collect(),
         revisions: wanted
             .map(|target| &target.stamps)

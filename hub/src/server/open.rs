@@ -104,6 +104,7 @@ pub(super) async fn open(config: &Config, layout: &Layout) -> Result<Opened, Ope
     let restored = restore::restore(&records, &opening.store, &content)
         .await
         .map_err(restoring)?;
+    sweep(&content, &restored, &records).await?;
     Ok(Opened {
         enrolment: Enrolment::new(records, Arc::new(authority)),
         store: Arc::new(opening.store),
@@ -112,6 +113,20 @@ pub(super) async fn open(config: &Config, layout: &Layout) -> Result<Opened, Ope
         receipts,
         restored,
     })
+}
+
+/// Removes content that nothing needs any more. Only now: later, others put content while it would be looked through.
+/// Where it is not known what clusters hold, everything stays.
+async fn sweep(content: &Content, restored: &Restored, records: &Records) -> Result<(), OpenError> {
+    let Some(mut live) = restored.contents() else {
+        return Ok(());
+    };
+    let approvals = records.list(&keys::approvals()).await;
+    let (approvals, _) = approvals.map_err(OpenError::Record)?;
+    live.extend(approvals.iter().map(|approval| approval.value.content));
+    let swept = content.sweep(&live).map_err(OpenError::Content)?;
+    tracing::debug!(?swept, "looked through the content files");
+    Ok(())
 }
 
 async fn authority(records: &Records, layout: &Layout) -> Result<Authority, OpenError> {
