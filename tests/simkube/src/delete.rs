@@ -1,6 +1,7 @@
 //! Owns how objects go away: preconditions, propagation, grace, finalizers.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde_json::{Value, json};
 
@@ -91,43 +92,7 @@ pub(crate) fn delete(
     let live = Arc::clone(world.get(served, key)?);
     check(served, key, &live, options)?;
     guard(served, key)?;
-    let mut marked = Value::clone(&live);
-    set_propagation(served, &mut marked, options);
-    let grace = grace(served, &live, options);
-    let namespace = served.is("", "namespaces");
-    if !object::is_terminating(&marked) {
-        object::set_meta(
-            &mut marked,
-            "deletionTimestamp",
-            Some(json!(clock::after(std::time::Duration::from_secs(
-                grace.unsigned_abs()
-            ),))),
-        );
-        if !namespace {
-            object::set_meta(
-                &mut marked,
-                "deletionGracePeriodSeconds",
-                Some(json!(grace)),
-            );
-        }
-        if object::generation(&live) > 0 {
-            let next = object::generation(&live) + 1;
-            object::set_meta(&mut marked, "generation", Some(json!(next)));
-        }
-    } else if grace
-        < live["metadata"]["deletionGracePeriodSeconds"]
-            .as_i64()
-            .unwrap_or(0)
-    {
-        object::set_meta(
-            &mut marked,
-            "deletionGracePeriodSeconds",
-            Some(json!(grace)),
-        );
-    }
-    if namespace {
-        object::set_at(&mut marked, "status.phase", json!("Terminating"));
-    }
+    let marked = mark(served, &live, options);
     let released = is_released(served, &marked);
     if options.dry_run {
         let marked = Arc::new(marked);
@@ -149,6 +114,32 @@ pub(crate) fn delete(
     Ok(Deleted::Terminating(
         world.store.put(served.collection(), marked),
     ))
+}
+
+/// The object as its deletion marks it.
+fn mark(served: &Served, live: &Value, options: &DeleteOptions) -> Value {
+    let mut marked = live.clone();
+    set_propagation(served, &mut marked, options);
+    let grace = grace(served, live, options);
+    let granted = live["metadata"]["deletionGracePeriodSeconds"].as_i64();
+    let namespace = served.is("", "namespaces");
+    let mut set = |field: &str, value: Value| object::set_meta(&mut marked, field, Some(value));
+    if !object::is_terminating(live) {
+        let end = clock::after(Duration::from_secs(grace.unsigned_abs()));
+        set("deletionTimestamp", json!(end));
+        if !namespace {
+            set("deletionGracePeriodSeconds", json!(grace));
+        }
+        if object::generation(live) > 0 {
+            set("generation", json!(object::generation(live) + 1));
+        }
+    } else if grace < granted.unwrap_or(0) {
+        set("deletionGracePeriodSeconds", json!(grace));
+    }
+    if namespace {
+        object::set_at(&mut marked, "status.phase", json!("Terminating"));
+    }
+    marked
 }
 
 fn check(served: &Served, key: &Key, live: &Value, options: &DeleteOptions) -> Result<()> {

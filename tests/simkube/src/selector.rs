@@ -101,65 +101,63 @@ fn split(text: &str) -> Vec<&str> {
 }
 
 fn requirement(part: &str) -> Result<Requirement> {
-    let bad = || {
-        let found = part.split_whitespace().nth(1).unwrap_or(part);
-        ApiError::bad_request(format!(
-            "unable to parse requirement: found '{found}', expected: in, notin, =, ==, !=, gt, lt"
-        ))
-    };
-    let key = |text: &str| -> Result<String> {
-        let text = text.trim();
-        let allowed = |c: char| c.is_ascii_alphanumeric() || "-_./".contains(c);
-        if text.is_empty() || !text.chars().all(allowed) {
-            Err(bad())
-        } else {
-            Ok(text.to_owned())
-        }
-    };
-    let set = |text: &str| -> Result<Vec<String>> {
-        let inner = text
-            .trim()
-            .strip_prefix('(')
-            .and_then(|text| text.strip_suffix(')'))
-            .ok_or_else(bad)?;
-        Ok(inner
-            .split(',')
-            .map(|value| value.trim().to_owned())
-            .collect())
-    };
     if let Some(name) = part.strip_prefix('!') {
-        return Ok(Requirement::Absent(key(name)?));
+        return Ok(Requirement::Absent(key(name, part)?));
     }
-    if let Some((name, values)) = part
-        .split_once(" notin ")
-        .or_else(|| part.split_once(" notin(").map(reopen(part)))
-    {
-        return Ok(Requirement::NotIn(key(name)?, set(values)?));
+    let word = |spaced: &str, joined: &str| {
+        let reopened = || part.split_once(joined).map(reopen(part));
+        part.split_once(spaced).or_else(reopened)
+    };
+    if let Some((name, values)) = word(" notin ", " notin(") {
+        return Ok(Requirement::NotIn(key(name, part)?, set(values, part)?));
     }
-    if let Some((name, values)) = part
-        .split_once(" in ")
-        .or_else(|| part.split_once(" in(").map(reopen(part)))
-    {
-        return Ok(Requirement::In(key(name)?, set(values)?));
+    if let Some((name, values)) = word(" in ", " in(") {
+        return Ok(Requirement::In(key(name, part)?, set(values, part)?));
     }
+    let one = |value: &str| vec![value.trim().to_owned()];
     if let Some((name, value)) = part.split_once("!=") {
-        return Ok(Requirement::NotIn(
-            key(name)?,
-            vec![value.trim().to_owned()],
-        ));
+        return Ok(Requirement::NotIn(key(name, part)?, one(value)));
     }
     if let Some((name, value)) = part.split_once("==").or_else(|| part.split_once('=')) {
-        return Ok(Requirement::In(key(name)?, vec![value.trim().to_owned()]));
+        return Ok(Requirement::In(key(name, part)?, one(value)));
     }
-    for (sign, make) in [
-        ('>', Requirement::Greater as fn(String, i64) -> Requirement),
-        ('<', Requirement::Less),
-    ] {
-        if let Some((name, value)) = part.split_once(sign) {
-            return Ok(make(key(name)?, value.trim().parse().map_err(|_| bad())?));
-        }
+    let number = |value: &str| value.trim().parse().map_err(|_| bad(part));
+    if let Some((name, value)) = part.split_once('>') {
+        return Ok(Requirement::Greater(key(name, part)?, number(value)?));
     }
-    Ok(Requirement::Exists(key(part)?))
+    if let Some((name, value)) = part.split_once('<') {
+        return Ok(Requirement::Less(key(name, part)?, number(value)?));
+    }
+    Ok(Requirement::Exists(key(part, part)?))
+}
+
+fn bad(part: &str) -> ApiError {
+    let found = part.split_whitespace().nth(1).unwrap_or(part);
+    ApiError::bad_request(format!(
+        "unable to parse requirement: found '{found}', expected: in, notin, =, ==, !=, gt, lt"
+    ))
+}
+
+fn key(text: &str, part: &str) -> Result<String> {
+    let text = text.trim();
+    let allowed = |c: char| c.is_ascii_alphanumeric() || "-_./".contains(c);
+    if text.is_empty() || !text.chars().all(allowed) {
+        return Err(bad(part));
+    }
+    Ok(text.to_owned())
+}
+
+/// The values between parentheses.
+fn set(text: &str, part: &str) -> Result<Vec<String>> {
+    let inner = text
+        .trim()
+        .strip_prefix('(')
+        .and_then(|text| text.strip_suffix(')'))
+        .ok_or_else(|| bad(part))?;
+    Ok(inner
+        .split(',')
+        .map(|value| value.trim().to_owned())
+        .collect())
 }
 
 /// Gives the parenthesis back that a split at `in(` took.

@@ -6,8 +6,17 @@ use super::User;
 use super::rbac::{self, Attributes, GROUP};
 use crate::kinds::Served;
 use crate::object;
-use crate::status::{ApiError, Result};
+use crate::status::{ApiError, Named, Result};
 use crate::store::Store;
+
+/// A write of a role or a binding.
+struct Grant<'a> {
+    store: &'a Store,
+    user: &'a User,
+    served: &'a Served,
+    old: Option<&'a Value>,
+    new: &'a Value,
+}
 
 /// Refuses a role or binding (about to be stored as `new`) that gives more than `user` has.
 pub(crate) fn check(
@@ -20,71 +29,82 @@ pub(crate) fn check(
     if served.resource.group != GROUP || user.is_master() {
         return Ok(());
     }
-    let namespace = object::namespace(new);
-    let name = object::name(new);
-    let may = |verb: &str, resource: &str, name: &str| {
-        let asked = Attributes {
-            verb,
-            group: GROUP,
-            resource,
-            namespace,
-            name,
-            ..Attributes::default()
-        };
-        rbac::allows(store, user, &asked)
+    let grant = Grant {
+        store,
+        user,
+        served,
+        old,
+        new,
     };
-    let plural = served.resource.plural.as_str();
-    let rules = match plural {
-        "roles" | "clusterroles" => {
-            if old.is_some_and(|old| old["rules"] == new["rules"]) || may("escalate", plural, name)
-            {
-                return Ok(());
-            }
-            Some(&new["rules"])
-        }
-        _ => {
-            let role = &new["roleRef"];
-            let unchanged = |old: &Value| {
-                old["roleRef"] == new["roleRef"] && old["subjects"] == new["subjects"]
-            };
-            let resource = if role["kind"] == "ClusterRole" {
-                "clusterroles"
-            } else {
-                "roles"
-            };
-            if old.is_some_and(unchanged)
-                || may("bind", resource, role["name"].as_str().unwrap_or_default())
-            {
-                return Ok(());
-            }
-            let rules = rbac::role_rules(store, role, namespace);
-            if rules.is_none() {
-                return Err(ApiError::not_found(
-                    crate::status::Named {
-                        resource,
-                        group: GROUP,
-                    },
-                    role["name"].as_str().unwrap_or_default(),
-                ));
-            }
-            rules
-        }
+    let rules = match served.resource.plural.as_str() {
+        "roles" | "clusterroles" => grant.of_role(),
+        _ => grant.of_binding()?,
     };
-    let mine = rbac::rules_of(store, user, namespace);
-    let missing: Vec<&Value> = object::items(rules.unwrap_or(&Value::Null))
+    let Some(rules) = rules else { return Ok(()) };
+    let mine = rbac::rules_of(store, user, object::namespace(new));
+    let missing: Vec<String> = object::items(rules)
         .filter(|rule| !covered(&mine, rule))
+        .map(describe)
         .collect();
     if missing.is_empty() {
         return Ok(());
     }
-    let list: Vec<String> = missing.iter().map(|rule| describe(rule)).collect();
     let why = format!(
         "user {:?} (groups={:?}) is attempting to grant RBAC permissions not currently held:\n{}",
         user.name,
         user.groups,
-        list.join("\n")
+        missing.join("\n")
     );
-    Err(ApiError::forbidden(served.named(), name, &why))
+    Err(ApiError::forbidden(served.named(), object::name(new), &why))
+}
+
+impl<'a> Grant<'a> {
+    /// The rules that a role hands out; `None` when it changes none, or the user may anyway.
+    fn of_role(&self) -> Option<&'a Value> {
+        let unchanged = self
+            .old
+            .is_some_and(|old| old["rules"] == self.new["rules"]);
+        let plural = &self.served.resource.plural;
+        let free = unchanged || self.may("escalate", plural, object::name(self.new));
+        (!free).then_some(&self.new["rules"])
+    }
+
+    /// The rules that a binding hands out; `None` when it changes nothing, or the user may anyway.
+    fn of_binding(&self) -> Result<Option<&'a Value>> {
+        let role = &self.new["roleRef"];
+        let name = role["name"].as_str().unwrap_or_default();
+        let same = |old: &Value, field: &str| old[field] == self.new[field];
+        let unchanged = |old: &Value| same(old, "roleRef") && same(old, "subjects");
+        let resource = match role["kind"].as_str() {
+            Some("ClusterRole") => "clusterroles",
+            _ => "roles",
+        };
+        if self.old.is_some_and(unchanged) || self.may("bind", resource, name) {
+            return Ok(None);
+        }
+        match rbac::role_rules(self.store, role, object::namespace(self.new)) {
+            Some(rules) => Ok(Some(rules)),
+            None => Err(ApiError::not_found(
+                Named {
+                    resource,
+                    group: GROUP,
+                },
+                name,
+            )),
+        }
+    }
+
+    fn may(&self, verb: &str, resource: &str, name: &str) -> bool {
+        let asked = Attributes {
+            verb,
+            group: GROUP,
+            resource,
+            namespace: object::namespace(self.new),
+            name,
+            ..Attributes::default()
+        };
+        rbac::allows(self.store, self.user, &asked)
+    }
 }
 
 /// Whether every single permission of `rule` is in `mine`.

@@ -86,7 +86,7 @@ fn urls(urls: &[&str]) -> Value {
 }
 
 fn roles() -> Vec<Value> {
-    vec![
+    let mut roles = vec![
         role(
             "cluster-admin",
             &[],
@@ -95,93 +95,50 @@ fn roles() -> Vec<Value> {
                 json!({"nonResourceURLs": ["*"], "verbs": ["*"]}),
             ],
         ),
-        role(
-            "system:discovery",
-            &[],
-            &[urls(&[
-                "/api",
-                "/api/*",
-                "/apis",
-                "/apis/*",
-                "/healthz",
-                "/livez",
-                "/openapi",
-                "/openapi/*",
-                "/readyz",
-                "/version",
-                "/version/",
-            ])],
-        ),
-        role(
-            "system:public-info-viewer",
-            &[],
-            &[urls(&[
-                "/healthz",
-                "/livez",
-                "/readyz",
-                "/version",
-                "/version/",
-            ])],
-        ),
-        role(
-            "system:service-account-issuer-discovery",
-            &[],
-            &[urls(&[
-                "/.well-known/openid-configuration",
-                "/.well-known/openid-configuration/",
-                "/openid/v1/jwks",
-                "/openid/v1/jwks/",
-            ])],
-        ),
-        role(
-            "system:basic-user",
-            &[],
-            &[
-                rule(
-                    &["authorization.k8s.io"],
-                    &["selfsubjectaccessreviews", "selfsubjectrulesreviews"],
-                    &["create"],
-                ),
-                rule(
-                    &["authentication.k8s.io"],
-                    &["selfsubjectreviews"],
-                    &["create"],
-                ),
-            ],
-        ),
-        role(
-            "system:auth-delegator",
-            &[],
-            &[
-                rule(&["authentication.k8s.io"], &["tokenreviews"], &["create"]),
-                rule(
-                    &["authorization.k8s.io"],
-                    &["subjectaccessreviews"],
-                    &["create"],
-                ),
-            ],
-        ),
         aggregate("admin", &[]),
         aggregate("edit", &["admin"]),
         aggregate("view", &["edit"]),
-        role(
-            "system:aggregate-to-admin",
-            &["admin"],
-            &[
-                rule(
-                    &["authorization.k8s.io"],
-                    &["localsubjectaccessreviews"],
-                    &["create"],
-                ),
-                rule(
-                    &["rbac.authorization.k8s.io"],
-                    &["rolebindings", "roles"],
-                    &[READ, WRITE].concat(),
-                ),
-            ],
-        ),
+        role("system:aggregate-to-admin", &["admin"], &admin_rules()),
         role("system:aggregate-to-edit", &["edit"], &edit_rules()),
         role("system:aggregate-to-view", &["view"], &view_rules()),
+    ];
+    roles.extend(public_roles());
+    roles
+}
+
+/// What everybody, or every account, may do.
+#[rustfmt::skip]
+fn public_roles() -> Vec<Value> {
+    const HEALTH: &[&str] = &["/healthz", "/livez", "/readyz", "/version", "/version/"];
+    const DISCOVERY: &[&str] =
+        &["/api", "/api/*", "/apis", "/apis/*", "/openapi", "/openapi/*"];
+    const ISSUER: &[&str] = &["/.well-known/openid-configuration",
+        "/.well-known/openid-configuration/", "/openid/v1/jwks", "/openid/v1/jwks/"];
+    vec![
+        role("system:discovery", &[], &[urls(&[DISCOVERY, HEALTH].concat())]),
+        role("system:public-info-viewer", &[], &[urls(HEALTH)]),
+        role("system:service-account-issuer-discovery", &[], &[urls(ISSUER)]),
+        role("system:basic-user", &[], &rules(&[
+            ("authorization.k8s.io", &["selfsubjectaccessreviews", "selfsubjectrulesreviews"], &["create"]),
+            ("authentication.k8s.io", &["selfsubjectreviews"], &["create"]),
+        ])),
+        role("system:auth-delegator", &[], &rules(&[
+            ("authentication.k8s.io", &["tokenreviews"], &["create"]),
+            ("authorization.k8s.io", &["subjectaccessreviews"], &["create"]),
+        ])),
+    ]
+}
+
+fn admin_rules() -> Vec<Value> {
+    let all = [READ, WRITE].concat();
+    let group = "rbac.authorization.k8s.io";
+    vec![
+        rule(
+            &["authorization.k8s.io"],
+            &["localsubjectaccessreviews"],
+            &["create"],
+        ),
+        rule(&[group], &["rolebindings", "roles"], &all),
     ]
 }
 
