@@ -4,7 +4,9 @@
 //! whatever the state asks for now (`agent/schedule`). Nothing holds a place while it waits.
 
 mod answer;
+mod begin;
 mod bundle;
+mod gates;
 mod heal;
 mod hub;
 mod inventory;
@@ -20,7 +22,7 @@ mod watch;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use capstan_proto::{BundleName, Moment, ObjectKey, Sync};
+use capstan_proto::{BundleName, Digest, Moment, ObjectKey, Sync};
 
 use crate::backoff::{self, Jitter};
 use crate::effect::{Decision, Effect, Notice, Ticket};
@@ -49,6 +51,8 @@ pub struct Agent {
     link: Link,
     target: Option<Target>,
     contents: Contents,
+    /// Contents that arrived and are not stored yet.
+    unstored: BTreeSet<Digest>,
     bundles: BTreeMap<BundleName, Bundle>,
     objects: BTreeMap<ObjectKey, Object>,
     /// Objects of the held snapshot whose content is damaged.

@@ -21,6 +21,7 @@ struct Author {
     manager: String,
     operation: String,
     at: Moment,
+    seen_at: Moment,
 }
 
 impl Agent {
@@ -143,7 +144,7 @@ impl Agent {
 
     fn report_missing(&mut self, key: &ObjectKey, seen_at: Moment) {
         let author = deleted(seen_at);
-        self.record(key, author, Vec::new(), Outcome::Reported, seen_at);
+        self.record(key, author, Vec::new(), Outcome::Reported);
         self.change(key, |object| {
             object.breach = None;
             object.state = State::new(Sync::Drifted, "Deleted", "somebody deleted it");
@@ -152,7 +153,7 @@ impl Agent {
 
     /// A deleted object is made anew; its intent is written first.
     fn recreate(&mut self, key: &ObjectKey, seen_at: Moment) {
-        self.record(key, deleted(seen_at), Vec::new(), Outcome::Open, seen_at);
+        self.record(key, deleted(seen_at), Vec::new(), Outcome::Open);
         self.begin_again(key);
         self.change(key, |object| {
             object.breach = None;
@@ -231,8 +232,8 @@ impl Agent {
                     object.flips.count(now);
                 });
             } else {
-                let author = author_of(&breach_over(*breach.clone(), *live), &lost);
-                self.record(key, author, fields, Outcome::Healed, breach.seen_at);
+                let author = author_of(&breach_over(*breach, *live), &lost);
+                self.record(key, author, fields, Outcome::Healed);
                 self.log(Decision::Healed(key.clone()));
                 self.emit(
                     key,
@@ -257,8 +258,8 @@ impl Agent {
                     self.verified(key);
                     return;
                 }
-                let author = author_of(&breach_over(*breach.clone(), live.clone()), &lost);
-                self.record(key, author, fields, Outcome::Reported, breach.seen_at);
+                let author = author_of(&breach_over(*breach, live.clone()), &lost);
+                self.record(key, author, fields, Outcome::Reported);
                 self.change(key, |object| {
                     object.breach = None;
                     let words = "it is not as declared, and its bundle only asks for a report";
@@ -272,14 +273,8 @@ impl Agent {
     }
 
     /// Writes a drift down; the same drift seen again is not a new one.
-    fn record(
-        &mut self,
-        key: &ObjectKey,
-        author: Author,
-        fields: Vec<Field>,
-        outcome: Outcome,
-        seen_at: Moment,
-    ) {
+    fn record(&mut self, key: &ObjectKey, author: Author, fields: Vec<Field>, outcome: Outcome) {
+        let seen_at = author.seen_at;
         let now = self.now;
         let Some(object) = self.objects.get_mut(key) else {
             return;
@@ -328,6 +323,7 @@ fn deleted(seen_at: Moment) -> Author {
         manager: String::new(),
         operation: "Delete".to_owned(),
         at: seen_at,
+        seen_at,
     }
 }
 
@@ -353,6 +349,7 @@ fn author_of(breach: &Breach, lost: &[Vec<managed_fields::Step>]) -> Author {
         manager: entry.map(|e| e.manager.clone()).unwrap_or_default(),
         operation: entry.map(|e| e.operation.clone()).unwrap_or_default(),
         at: entry.and_then(|e| e.time).unwrap_or(breach.seen_at),
+        seen_at: breach.seen_at,
     }
 }
 

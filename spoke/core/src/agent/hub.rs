@@ -139,6 +139,7 @@ impl Agent {
             return;
         }
         self.contents.insert(digest, bytes);
+        self.unstored.insert(digest);
         if self.link.fetching.is_empty() {
             self.link.fetch_attempts = 0;
             self.take_offer();

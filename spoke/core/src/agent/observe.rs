@@ -138,7 +138,10 @@ impl Agent {
             return;
         }
         if known {
-            self.verified(key);
+            // Nothing moved since it was judged; what was found wrong then still is.
+            if self.objects[key].breach.is_none() {
+                self.verified(key);
+            }
             return;
         }
         match self.find(key, &seen) {

@@ -2,21 +2,19 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use capstan_proto::delta::receiver::{Receiver, Verified};
+use capstan_proto::delta::receiver::Verified;
 use capstan_proto::{BundleName, Digest, ObjectKey, Snapshot, Sync, Triple};
 
 use super::Agent;
 use super::bundle::{Bundle, Tally};
 use super::object::{Object, Saved, State};
-use super::schedule::Helper;
+use super::send::namespace_key;
 use super::timer::Timer;
-use crate::backoff::{self, Jitter};
+use crate::backoff;
 use crate::effect::{Decision, Effect, Store, ToHub};
-use crate::event::Started;
 use crate::head::Head;
-use crate::inventory::{Row, Rows};
+use crate::inventory::Row;
 use crate::kind::Kind;
-use crate::limits::VALUE_PASS_MS;
 use crate::plan::{self, Plan, Want};
 
 /// The snapshot that is being brought about.
@@ -26,8 +24,6 @@ pub(super) struct Target {
     pub(super) snapshot: Snapshot,
     /// Whether it outlives the process.
     pub(super) durable: bool,
-    /// Contents that are not stored yet.
-    pub(super) fresh: BTreeSet<Digest>,
     /// The session in which it was offered; 0 for one that was stored.
     pub(super) session: u64,
     pub(super) store_attempts: u32,
@@ -44,79 +40,6 @@ impl Target {
 }
 
 impl Agent {
-    pub(super) fn on_started(&mut self, started: Started) {
-        self.started = true;
-        self.jitter = Jitter::new(started.seed);
-        self.local = started.limits;
-        self.contents = started.contents;
-        let fits = |head: &Head, snapshot: &Snapshot| head.triple.digest == snapshot.digest();
-        let held = started
-            .head
-            .zip(started.snapshot)
-            .filter(|(head, snapshot)| fits(head, snapshot));
-        self.link.barren = held.is_none();
-        self.load_inventory(
-            started.inventory,
-            held.as_ref().map(|(_, snapshot)| snapshot),
-        );
-        let Some((head, snapshot)) = held else {
-            self.watches_changed = true;
-            return;
-        };
-        self.link.receiver = Receiver::new(Some((head.triple, snapshot.clone())));
-        let plan = plan::read_leniently(&snapshot, &self.contents);
-        let target = Target {
-            head,
-            snapshot,
-            durable: true,
-            fresh: BTreeSet::new(),
-            session: 0,
-            store_attempts: 0,
-            removals_allowed: false,
-            definitions: plan.definitions.clone(),
-        };
-        self.target = Some(target);
-        self.bring_about(plan);
-        let unverified = self
-            .objects
-            .iter()
-            .filter(|(_, object)| object.is_applied());
-        let unverified: Vec<_> = unverified.map(|(key, _)| key.clone()).collect();
-        for key in unverified {
-            let words = "it was not looked at since the agent started";
-            self.say(&key, State::new(Sync::Unknown, "NotVerified", words));
-        }
-        self.timers
-            .set(self.now.plus_ms(VALUE_PASS_MS), Timer::Values);
-    }
-
-    fn load_inventory(
-        &mut self,
-        inventory: BTreeMap<BundleName, Rows>,
-        snapshot: Option<&Snapshot>,
-    ) {
-        for (bundle, rows) in inventory {
-            self.bundles
-                .entry(bundle.clone())
-                .or_default()
-                .writer
-                .stored = true;
-            for (key, row) in rows {
-                let wanted_by = snapshot
-                    .and_then(|s| s.objects().get(&key))
-                    .map(|e| &e.bundle);
-                let better = match self.objects.get(&key) {
-                    None => true,
-                    Some(_) if wanted_by == Some(&bundle) => true,
-                    Some(known) => known.uid().is_none() && row.uid.is_some(),
-                };
-                if better {
-                    self.objects.insert(key, loaded(bundle.clone(), row));
-                }
-            }
-        }
-    }
-
     /// A verified offer whose content is complete: from now on it is what is wanted.
     pub(super) fn aim(&mut self, offer: Verified, plan: Plan) {
         let unsettled = self.target.as_ref().is_some_and(|target| !target.durable);
@@ -137,19 +60,10 @@ impl Agent {
             objects: offer.snapshot.objects().len(),
             changed,
         });
-        let stored: BTreeSet<_> = match &self.target {
-            Some(target) if target.durable => target.snapshot.contents().collect(),
-            _ => BTreeSet::new(),
-        };
-        let fresh = offer
-            .snapshot
-            .contents()
-            .filter(|digest| !stored.contains(digest));
-        let fresh = fresh.collect();
         // What is held may have changed while the offer was collected, and without a head nobody can
         // say what the inventory was made for: then nothing is pruned.
-        let follows_held =
-            offer.follows_held && !unsettled && !(self.link.barren && !self.objects.is_empty());
+        let unknown = self.link.barren && !self.objects.is_empty();
+        let follows_held = offer.follows_held && !unsettled && !unknown;
         self.target = Some(Target {
             head: Head {
                 triple: offer.triple,
@@ -160,7 +74,6 @@ impl Agent {
             },
             snapshot: offer.snapshot,
             durable: false,
-            fresh,
             session: self.link.session,
             store_attempts: 0,
             removals_allowed: false,
@@ -170,15 +83,21 @@ impl Agent {
         self.bring_about(plan);
     }
 
-    /// Makes the target durable.
+    /// Makes the target durable, and with it content that replaced what was damaged.
     pub(super) fn store(&mut self) {
-        let Some(target) = self.target.as_ref().filter(|target| !target.durable) else {
+        let Some(target) = &self.target else {
             return;
         };
-        let fresh = target.fresh.iter();
-        let contents = fresh
-            .filter_map(|digest| Some((*digest, self.contents.get(digest)?.clone())))
+        let lacking = target
+            .snapshot
+            .contents()
+            .filter(|digest| self.unstored.contains(digest));
+        let contents: BTreeMap<_, _> = lacking
+            .filter_map(|digest| Some((digest, self.contents.get(&digest)?.clone())))
             .collect();
+        if target.durable && contents.is_empty() {
+            return;
+        }
         self.out.push(Effect::Store(Box::new(Store {
             head: target.head.clone(),
             snapshot: target.snapshot.clone(),
@@ -194,11 +113,13 @@ impl Agent {
         else {
             return;
         };
+        for digest in target.snapshot.contents() {
+            self.unstored.remove(&digest);
+        }
         if target.durable {
             return;
         }
         target.durable = true;
-        target.fresh.clear();
         let snapshot = target.snapshot.clone();
         self.link.receiver.commit(triple, snapshot);
         self.link.barren = false;
@@ -249,11 +170,12 @@ impl Agent {
         };
         let plan = plan::read_leniently(&target.snapshot, &self.contents);
         target.definitions.clone_from(&plan.definitions);
+        self.store();
         self.bring_about(plan);
     }
 
     /// Sets what is wanted to what a plan says, and keeps everything that did not change.
-    fn bring_about(&mut self, plan: Plan) {
+    pub(super) fn bring_about(&mut self, plan: Plan) {
         self.unwant(&plan);
         self.skipped.clone_from(&plan.skipped);
         for bundle in self.bundles.values_mut() {
@@ -382,12 +304,6 @@ impl Agent {
     }
 
     fn need_namespaces(&mut self) {
-        let namespace = |name: &str| ObjectKey {
-            group: String::new(),
-            kind: "Namespace".to_owned(),
-            namespace: String::new(),
-            name: name.to_owned(),
-        };
         let policies = self
             .bundles
             .values()
@@ -395,15 +311,13 @@ impl Agent {
         let asked: BTreeSet<_> = policies
             .filter_map(|policy| policy.create_namespace.clone())
             .filter(|name| {
-                let declared = self.objects.get(&namespace(name));
+                let declared = self.objects.get(&namespace_key(name));
                 declared.is_none_or(|object| object.want.is_none())
             })
             .collect();
         self.namespaces.retain(|name, _| asked.contains(name));
         for name in asked {
-            self.namespaces
-                .entry(name.clone())
-                .or_insert_with(Helper::default);
+            self.namespaces.entry(name.clone()).or_default();
             self.work.namespaces.insert(name);
         }
     }
@@ -430,17 +344,4 @@ impl Agent {
             self.wake_reporter();
         }
     }
-}
-
-fn loaded(bundle: BundleName, row: Row) -> Object {
-    let mut object = Object::new(bundle, None, None);
-    object.settled = row.resource_version;
-    object.resolve = row.uid.is_none();
-    object.saved = match row.uid {
-        Some(_) => Saved::Uid,
-        None => Saved::Intent,
-    };
-    object.tried = None;
-    object.row = Some(row);
-    object
 }

@@ -80,25 +80,10 @@ impl Cluster {
         mode: (bool, bool),
     ) -> Outcome {
         let (force, dry_run) = mode;
-        let wanted_uid = manifest.pointer("/metadata/uid").and_then(Value::as_str);
-        if !key.namespace.is_empty() && !self.objects.contains_key(&namespace(&key.namespace)) {
-            return status(
-                404,
-                json!({"reason": "NotFound", "details": {"name": key.namespace, "kind": "namespaces"}}),
-            );
+        if let Some(refusal) = self.check_identity(key, manifest) {
+            return refusal;
         }
         let before = self.objects.get(key).cloned();
-        match (&before, wanted_uid) {
-            (None, Some(_)) => return status(409, json!({"reason": "Conflict"})),
-            (Some(stored), Some(uid)) if stored.uid != uid => {
-                let causes = json!([{"field": "metadata.uid"}]);
-                return status(
-                    422,
-                    json!({"reason": "Invalid", "details": {"causes": causes}}),
-                );
-            }
-            _ => {}
-        }
         let mut declared = manifest.clone();
         for name in ["name", "namespace", "uid"] {
             declared["metadata"].as_object_mut().unwrap().remove(name);
@@ -107,7 +92,6 @@ impl Cluster {
         declared.as_object_mut().unwrap().remove("apiVersion");
         let mut fields = BTreeSet::new();
         leaves(&declared, &mut Vec::new(), &mut fields);
-        let code = if before.is_some() { 200 } else { 201 };
         let mut stored = before
             .clone()
             .unwrap_or_else(|| self.fresh(key, manifest, manager));
@@ -152,11 +136,40 @@ impl Cluster {
                 stored.generation += 1;
             }
         }
-        let after = self.objects.insert(key.clone(), stored);
+        self.finish(key, stored, dry_run, unchanged)
+    }
+
+    fn check_identity(&self, key: &ObjectKey, manifest: &Value) -> Option<Outcome> {
+        let wanted_uid = manifest.pointer("/metadata/uid").and_then(Value::as_str);
+        if !key.namespace.is_empty() && !self.objects.contains_key(&namespace(&key.namespace)) {
+            let details = json!({"name": key.namespace, "kind": "namespaces"});
+            let missing = json!({"reason": "NotFound", "details": details});
+            return Some(status(404, missing));
+        }
+        match (self.objects.get(key), wanted_uid) {
+            (None, Some(_)) => Some(status(409, json!({"reason": "Conflict"}))),
+            (Some(stored), Some(uid)) if stored.uid != uid => {
+                let details = json!({"causes": [{"field": "metadata.uid"}]});
+                let other = json!({"reason": "Invalid", "details": details});
+                Some(status(422, other))
+            }
+            _ => None,
+        }
+    }
+
+    fn finish(
+        &mut self,
+        key: &ObjectKey,
+        stored: Stored,
+        dry_run: bool,
+        unchanged: bool,
+    ) -> Outcome {
+        let before = self.objects.insert(key.clone(), stored);
+        let code = if before.is_some() { 200 } else { 201 };
         let answer = self.render(key);
         if dry_run {
-            match after {
-                Some(after) => self.objects.insert(key.clone(), after),
+            match before {
+                Some(before) => self.objects.insert(key.clone(), before),
                 None => self.objects.remove(key),
             };
         } else if !unchanged {

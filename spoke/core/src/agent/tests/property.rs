@@ -1,13 +1,13 @@
 //! Whatever happens in whatever order: nothing is deleted without every right to it (the world checks
 //! each deletion), and once the faults stop, everything is as declared.
 
-use capstan_proto::Sync;
+use capstan_proto::{ObjectKey, Sync};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::cluster::status;
 use super::world::{Declared, World, bundle, config, deployment, key};
-use crate::event::{Event, WatchProblem};
+use crate::event::{Event, FromHub, WatchProblem};
 use crate::kind::Kind;
 use crate::outcome::Outcome;
 
@@ -112,56 +112,21 @@ fn failure(code: u8) -> Option<Outcome> {
     }
 }
 
+fn existing(world: &World, object: usize) -> Option<ObjectKey> {
+    let key = key(&manifest(object, 0));
+    world.cluster.objects.contains_key(&key).then_some(key)
+}
+
 fn play(world: &mut World, step: Step) {
-    let exists = |world: &World, object: usize| {
-        let key = key(&manifest(object, 0));
-        world.cluster.objects.contains_key(&key).then_some(key)
-    };
     match step {
         Step::Want(first, second, content) => {
             world.want(&wanted(first, second, content));
             world.pass(0);
         }
         Step::Permit if world.connected && world.generation > 0 => world.permit(),
+        Step::Permit => {}
         Step::Permits(permits) => world.permits = permits,
         Step::Pass(ms) => world.pass(u64::from(ms)),
-        Step::Edit(object, value) => {
-            if let Some(key) = exists(world, object) {
-                let value = json!(value.to_string());
-                world.edit(&key, "kubectl", |body| {
-                    *body.pointer_mut(field(object)).unwrap() = value;
-                });
-            }
-        }
-        Step::Remove(object) => {
-            if let Some(key) = exists(world, object) {
-                world.remove(&key);
-            }
-        }
-        Step::Recreate(object) => {
-            if let Some(key) = exists(world, object) {
-                world.cluster.remove(&key);
-                let mut theirs = manifest(object, 7);
-                theirs["metadata"]["labels"] = json!({"capstan.dev/bundle": "main.one"});
-                world.cluster.create("kubectl", &theirs);
-                world.handle(Event::Tick);
-            }
-        }
-        Step::Foreign(object) => {
-            if exists(world, object).is_none() {
-                let mut theirs = manifest(object, 8);
-                theirs["metadata"]["labels"] = json!({"theirs": "yes"});
-                world.cluster.create("kubectl", &theirs);
-                world.handle(Event::Tick);
-            }
-        }
-        Step::StripLabel(object) => {
-            if let Some(key) = exists(world, object) {
-                world.edit(&key, "kubectl", |body| {
-                    body["metadata"]["labels"] = json!({});
-                });
-            }
-        }
         Step::Restart => {
             world.start();
             world.connect();
@@ -174,22 +139,53 @@ fn play(world: &mut World, step: Step) {
         Step::Silent(silent) => world.silent = silent,
         Step::Blind(blind) => {
             let kind = Kind::new("", "ConfigMap");
+            let detail = String::new();
             world.blind.clear();
             if blind {
-                world.blind.insert(
-                    kind.clone(),
-                    WatchProblem::Unknown {
-                        detail: String::new(),
-                    },
-                );
+                let problem = WatchProblem::Unknown { detail };
+                world.blind.insert(kind.clone(), problem);
             }
             world.relist_if_watched(&kind);
         }
         Step::LoseInventory(lose) => world.lose_inventory(lose),
         Step::LoseHead => world.lose_head(),
         Step::Restored => world.handle(Event::ClusterRestored),
-        Step::Refresh => world.handle(Event::FromHub(crate::event::FromHub::RefreshWanted(1))),
-        Step::Permit => {}
+        Step::Refresh => world.handle(Event::FromHub(FromHub::RefreshWanted(1))),
+        foreign => interfere(world, foreign),
+    }
+}
+
+/// What others do to objects.
+fn interfere(world: &mut World, step: Step) {
+    let (Step::Edit(object, _)
+    | Step::Remove(object)
+    | Step::Recreate(object)
+    | Step::Foreign(object)
+    | Step::StripLabel(object)) = step
+    else {
+        return;
+    };
+    let mut theirs = manifest(object, 7);
+    theirs["metadata"]["labels"] = json!({"capstan.dev/bundle": "main.one"});
+    match (step, existing(world, object)) {
+        (Step::Edit(_, value), Some(key)) => world.edit(&key, "kubectl", |body| {
+            *body.pointer_mut(field(object)).unwrap() = json!(value.to_string());
+        }),
+        (Step::Remove(_), Some(key)) => world.remove(&key),
+        (Step::Recreate(_), Some(key)) => {
+            world.cluster.remove(&key);
+            world.cluster.create("kubectl", &theirs);
+            world.handle(Event::Tick);
+        }
+        (Step::Foreign(_), None) => {
+            theirs["metadata"]["labels"] = json!({"theirs": "yes"});
+            world.cluster.create("kubectl", &theirs);
+            world.handle(Event::Tick);
+        }
+        (Step::StripLabel(_), Some(key)) => world.edit(&key, "kubectl", |body| {
+            body["metadata"]["labels"] = json!({});
+        }),
+        _ => {}
     }
 }
 

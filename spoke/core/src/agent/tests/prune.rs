@@ -18,7 +18,7 @@ use crate::policy::removal_set_digest;
 fn what_the_snapshot_lacks_is_deleted_and_only_that() {
     let mut world = World::started();
     let (a, b) = (config("a", "1"), config("b", "1"));
-    world.deploy(&[bundle("web", vec![a.clone(), b.clone()])]);
+    world.deploy(&[bundle("web", vec![a.clone(), b])]);
     world.calls();
     world.deploy(&[bundle("web", vec![a.clone()])]);
     assert_eq!(world.calls(), ["delete ConfigMap/b"]);

@@ -146,7 +146,7 @@ fn an_unanswered_creation_is_looked_at_before_it_is_tried_again() {
             }
         })
     }));
-    world.deploy(&[bundle("web", vec![a.clone()])]);
+    world.deploy(&[bundle("web", vec![a])]);
     world.pass(5_000);
     assert_eq!(world.calls()[..2], ["apply ConfigMap/a", "get ConfigMap/a"]);
     assert_eq!(world.words("web"), "Synced Healthy");
@@ -156,12 +156,12 @@ fn an_unanswered_creation_is_looked_at_before_it_is_tried_again() {
 fn custom_resources_wait_until_their_kind_is_served() {
     let mut world = World::started();
     let kind = Kind::new("shop.example", "Basket");
-    world.unserved.insert(kind.clone());
+    world.unserved.insert(kind);
     let definition = json!({"apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition",
         "metadata": {"name": "baskets.shop.example"},
         "spec": {"group": "shop.example", "names": {"kind": "Basket", "plural": "baskets"}}});
     let basket = json!({"apiVersion": "shop.example/v1", "kind": "Basket", "metadata": {"name": "b", "namespace": "shop"}, "spec": {"size": 1}});
-    world.deploy(&[bundle("web", vec![basket.clone(), definition])]);
+    world.deploy(&[bundle("web", vec![basket, definition])]);
     assert_eq!(
         world.applies(),
         ["CustomResourceDefinition/baskets.shop.example"]

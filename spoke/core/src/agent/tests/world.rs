@@ -354,27 +354,9 @@ impl World {
                 bundle,
                 version,
                 rows,
-            } => {
-                if self.lose_inventory {
-                    self.unwritten.push((bundle, version));
-                    return;
-                }
-                if rows.is_empty() {
-                    self.disk.inventory.remove(&bundle);
-                } else {
-                    self.disk
-                        .inventory
-                        .insert(bundle.clone(), inventory::to_bytes(&rows));
-                }
-                events.push(Event::InventoryWritten { bundle, version });
-            }
+            } => self.write_inventory(bundle, version, &rows, events),
             Effect::Call { ticket, request } => {
-                if let Request::Delete { key, uid, .. } = &request {
-                    self.check_deletion(key, uid);
-                }
-                let fault = self.fault.as_mut().and_then(|fault| fault(&request));
-                let outcome = fault.unwrap_or_else(|| self.cluster.answer(&request));
-                self.requests.push(request);
+                let outcome = self.call(request);
                 if self.early {
                     self.notify(events);
                 }
@@ -392,22 +374,54 @@ impl World {
                 let watch = self.watches[&kind].clone();
                 events.push(self.list(&kind, &watch));
             }
-            Effect::Discover { kinds } => {
-                let answer = |kind: Kind| {
-                    let served = match self.unserved.contains(&kind) {
-                        true => Served::No,
-                        false => Served::Yes {
-                            namespaced: true,
-                            versions: vec!["v1".to_owned()],
-                        },
-                    };
-                    (kind, served)
-                };
-                let kinds = kinds.into_iter().map(answer).collect();
-                events.push(Event::Discovered { kinds });
-            }
+            Effect::Discover { kinds } => events.push(self.discover(kinds)),
             Effect::Emit(_) | Effect::Log(_) => {}
         }
+    }
+
+    fn write_inventory(
+        &mut self,
+        bundle: BundleName,
+        version: u64,
+        rows: &Rows,
+        events: &mut Vec<Event>,
+    ) {
+        if self.lose_inventory {
+            self.unwritten.push((bundle, version));
+            return;
+        }
+        if rows.is_empty() {
+            self.disk.inventory.remove(&bundle);
+        } else {
+            let bytes = inventory::to_bytes(rows);
+            self.disk.inventory.insert(bundle.clone(), bytes);
+        }
+        events.push(Event::InventoryWritten { bundle, version });
+    }
+
+    fn call(&mut self, request: Request) -> Outcome {
+        if let Request::Delete { key, uid, .. } = &request {
+            self.check_deletion(key, uid);
+        }
+        let fault = self.fault.as_mut().and_then(|fault| fault(&request));
+        let outcome = fault.unwrap_or_else(|| self.cluster.answer(&request));
+        self.requests.push(request);
+        outcome
+    }
+
+    fn discover(&self, kinds: BTreeSet<Kind>) -> Event {
+        let answer = |kind: Kind| {
+            let served = match self.unserved.contains(&kind) {
+                true => Served::No,
+                false => Served::Yes {
+                    namespaced: true,
+                    versions: vec!["v1".to_owned()],
+                },
+            };
+            (kind, served)
+        };
+        let kinds = kinds.into_iter().map(answer).collect();
+        Event::Discovered { kinds }
     }
 
     /// No deletion without every right to it, as far as it can be told from outside.
