@@ -1,7 +1,10 @@
 //! `Enrollment`: how a cluster gets, and renews, its certificate.
 
 use capstan_proto::wire::enrollment_server::Enrollment;
-use capstan_proto::wire::{EnrollRequest, EnrollResponse, RenewRequest, RenewResponse};
+use capstan_proto::wire::{
+    CheckTokenRequest, CheckTokenResponse, EnrollRequest, EnrollResponse, RenewRequest,
+    RenewResponse,
+};
 use tonic::{Request, Response, Status};
 
 use super::session::peer;
@@ -96,6 +99,27 @@ impl Service {
 
 #[tonic::async_trait]
 impl Enrollment for Service {
+    async fn check_token(
+        &self,
+        request: Request<CheckTokenRequest>,
+    ) -> Result<Response<CheckTokenResponse>, Status> {
+        let address = peer(&request)?.address;
+        let CheckTokenRequest { token, cluster_uid } = request.into_inner();
+        let checked = self
+            .shared
+            .enrolment
+            .check(&token, &cluster_uid, clock::now())
+            .await;
+        let name = checked
+            .map_err(|error| status::enrol(&error))
+            .inspect_err(|status| {
+                tracing::warn!(%address, reason = status.message(), "a token would not do");
+            })?;
+        Ok(Response::new(CheckTokenResponse {
+            cluster_name: name.to_string(),
+        }))
+    }
+
     async fn enroll(
         &self,
         request: Request<EnrollRequest>,

@@ -44,7 +44,12 @@ pub(super) async fn run(
 
     if let Some(token) = install.token.clone() {
         match check_token(&hub, &token, &cluster_uid).await {
-            TokenCheck::Usable => writeln!(out, "token accepted; the agent will use it")?,
+            TokenCheck::Usable { cluster } => {
+                writeln!(
+                    out,
+                    "token accepted for cluster {cluster}; the agent will use it"
+                )?;
+            }
             TokenCheck::Refused(error) if held.current.is_some() => {
                 writeln!(
                     out,

@@ -82,11 +82,14 @@ pub struct Enrolled {
     pub cluster_name: String,
 }
 
-/// What asking with an empty signing request tells of a token.
+/// What the hub says of a token.
 #[derive(Debug)]
 pub enum TokenCheck {
-    /// The hub found nothing wrong with the token.
-    Usable,
+    /// It will do.
+    Usable {
+        /// The name that it is bound to.
+        cluster: String,
+    },
     /// The hub does not take it.
     Refused(EnrollError),
     /// The hub could not say.
@@ -164,19 +167,17 @@ pub async fn enroll(
     })
 }
 
-/// Whether the hub would take a token, without using it: an empty signing request can never be granted.
+/// Whether the hub would take a token, without using it.
 pub async fn check_token(hub: &Dialled, token: &str, cluster_uid: &str) -> TokenCheck {
-    let message = wire::EnrollRequest {
+    let message = wire::CheckTokenRequest {
         token: token.to_owned(),
-        csr: Vec::new(),
         cluster_uid: cluster_uid.to_owned(),
-        agent_version: crate::VERSION.to_owned(),
     };
     let mut client = client(hub.channel.clone());
-    match timed(client.enroll(request(message))).await {
-        Ok(_) => TokenCheck::Usable,
-        // The token is looked at first: what is wrong now is the request, as intended.
-        Err(status) if status.code() == Code::InvalidArgument => TokenCheck::Usable,
+    match timed(client.check_token(request(message))).await {
+        Ok(answer) => TokenCheck::Usable {
+            cluster: answer.cluster_name,
+        },
         Err(status) => match error(&status) {
             transient if transient.is_transient() => TokenCheck::Unknown(transient),
             refused => TokenCheck::Refused(refused),

@@ -173,18 +173,37 @@ impl Fleet {
     pub async fn join(&mut self, name: &str, cluster: Cluster) -> anyhow::Result<()> {
         let token = self.hub(&["token", "create", name, "-o", "json"]).await?;
         let token: serde_json::Value = serde_json::from_str(&token)?;
-        let field = |name: &str| token[name].as_str().unwrap_or_default().to_owned();
+        let field = |name: &str| token[name].as_str().unwrap_or_default();
+        self.join_with(
+            name,
+            cluster,
+            (field("hub"), field("token"), field("caPin")),
+        )
+        .await
+    }
+
+    /// Enrols a cluster with the hub's address, a token and the pin of the hub's CA, and starts
+    /// its spoke.
+    ///
+    /// # Errors
+    /// When enrolment fails.
+    pub async fn join_with(
+        &mut self,
+        name: &str,
+        cluster: Cluster,
+        (hub, token, pin): (&str, &str, &str),
+    ) -> anyhow::Result<()> {
         let kubeconfig = cluster.kubeconfig.display().to_string();
         self.clusters.insert(name.to_owned(), cluster);
         let arguments = [
             "spoke",
             "bootstrap",
             "--hub",
-            &field("hub"),
+            hub,
             "--token",
-            &field("token"),
+            token,
             "--ca-pin",
-            &field("caPin"),
+            pin,
             "--kubeconfig",
             &kubeconfig,
             "--rights",

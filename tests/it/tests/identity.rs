@@ -1,10 +1,11 @@
 //! Who may join, and who may stay.
 
-use anyhow::ensure;
+use anyhow::{Context as _, ensure};
 use capstan_it::{Cluster, Fleet, sample, wait};
 
 const BINARY: &str = env!("CARGO_BIN_EXE_capstan-part");
 
+#[derive(Clone)]
 struct Token {
     hub: String,
     token: String,
@@ -60,6 +61,43 @@ async fn a_wrong_pin_is_refused_before_anything_is_installed() -> anyhow::Result
     token.ca_pin = format!("sha256:{}", "0".repeat(64));
     let said = refused(&fleet, &cluster, &token).await?;
     ensure!(said.contains("pin"), "{said}");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_wrong_or_used_token_is_refused_before_anything_is_installed() -> anyhow::Result<()> {
+    let declared = sample::cluster("prod", "prod");
+    let mut fleet = Fleet::start(BINARY, &[("clusters/prod.yaml", Some(&declared))]).await?;
+    let directory = tempfile::tempdir()?;
+    let cluster = Cluster::simulated("prod", &directory.path().join("prod")).await?;
+    let other = Cluster::simulated("other", &directory.path().join("other")).await?;
+    let good = token(&fleet, "prod").await?;
+
+    let (id, secret) = good
+        .token
+        .split_once('.')
+        .context("a token has two halves")?;
+    let wrong = Token {
+        token: format!("{id}.{}", "0".repeat(secret.len())),
+        ..good.clone()
+    };
+    let said = refused(&fleet, &cluster, &wrong).await?;
+    ensure!(
+        said.contains("the token is not valid") && said.contains("hub token create"),
+        "{said}"
+    );
+
+    fleet
+        .join_with("prod", cluster, (&good.hub, &good.token, &good.ca_pin))
+        .await?;
+    wait::until("the cluster is enrolled", async || {
+        let clusters = fleet.cluster_states().await?;
+        ensure!(clusters[0].connection == "Connected", "{clusters:?}");
+        Ok(())
+    })
+    .await?;
+    let said = refused(&fleet, &other, &good).await?;
+    ensure!(said.contains("was used already"), "{said}");
     Ok(())
 }
 

@@ -134,7 +134,7 @@ impl Enrolment {
     ) -> Result<Enrolled, EnrolError> {
         let text = TokenText::parse(&request.token).ok_or(EnrolError::BadToken)?;
         for _ in 0..ATTEMPTS_MAX {
-            let seen = self.look(&text, request).await?;
+            let seen = self.look(&text, &request.cluster_uid).await?;
             let name = seen.token.value.cluster.clone();
             match decide(&seen, request, entropy, now)? {
                 Decision::Again(id, used) => return again(name, id, &used),
@@ -167,8 +167,37 @@ impl Enrolment {
         .into())
     }
 
-    async fn look(&self, text: &TokenText, request: &Request) -> Result<Seen, EnrolError> {
-        let uid = keys::by_uid(&request.cluster_uid).ok_or(EnrolError::BadUid)?;
+    /// Whether a token would let this cluster join, and under which name. Nothing is used up or counted. A token that
+    /// this very cluster used already will do: its agent has what it was for.
+    pub async fn check(
+        &self,
+        token: &str,
+        cluster_uid: &str,
+        now: Moment,
+    ) -> Result<ClusterName, EnrolError> {
+        let text = TokenText::parse(token).ok_or(EnrolError::BadToken)?;
+        let seen = self.look(&text, cluster_uid).await?;
+        let name = seen.token.value.cluster.clone();
+        not_banned(&seen)?;
+        if seen.token.value.used.is_none() {
+            let nobody = Entropy {
+                cluster: uuid::Uuid::nil(),
+                serial: 0,
+            };
+            return issue(&seen, cluster_uid, nobody, now).map(|_| name);
+        }
+        let registration = seen.registration.as_ref().map(|read| &read.value);
+        match registration {
+            Some(registration) if registration.cluster_uid == cluster_uid => Ok(name),
+            _ => Err(EnrolError::Used {
+                name,
+                refused: seen.token.value.refused,
+            }),
+        }
+    }
+
+    async fn look(&self, text: &TokenText, cluster_uid: &str) -> Result<Seen, EnrolError> {
+        let uid = keys::by_uid(cluster_uid).ok_or(EnrolError::BadUid)?;
         let key = keys::token(text.id()).ok_or(EnrolError::BadToken)?;
         let token = self.records.get(&key).await.map_err(Failure::from)?;
         let token = token
@@ -219,9 +248,7 @@ fn decide(
     let name = &token.cluster;
     let end = Moment::from_unix_ms(token.expires_unix_ms);
     let registration = seen.registration.as_ref().map(|read| &read.value);
-    if seen.ban.is_some() {
-        return Err(EnrolError::Banned { name: name.clone() });
-    }
+    not_banned(seen)?;
     if let Some(used) = &token.used {
         return match registration {
             _ if used.key != request.key.hash() => Ok(Decision::Count),
@@ -234,6 +261,29 @@ fn decide(
             }),
         };
     }
+    issue(seen, &request.cluster_uid, entropy, now)
+}
+
+fn not_banned(seen: &Seen) -> Result<(), EnrolError> {
+    match &seen.ban {
+        Some(_) => Err(EnrolError::Banned {
+            name: seen.token.value.cluster.clone(),
+        }),
+        None => Ok(()),
+    }
+}
+
+/// What a token that nobody used yet leads to.
+fn issue(
+    seen: &Seen,
+    cluster_uid: &str,
+    entropy: Entropy,
+    now: Moment,
+) -> Result<Decision, EnrolError> {
+    let token = &seen.token.value;
+    let name = &token.cluster;
+    let end = Moment::from_unix_ms(token.expires_unix_ms);
+    let registration = seen.registration.as_ref().map(|read| &read.value);
     if now > end {
         return Err(EnrolError::Expired {
             name: name.clone(),
@@ -252,7 +302,7 @@ fn decide(
     let new = ClusterId(entropy.cluster);
     let (id, renewal) = match registration {
         None => (new, 1),
-        Some(registration) => rejoin(token, registration, request, new)?,
+        Some(registration) => rejoin(token, registration, cluster_uid, new)?,
     };
     Ok(Decision::Issue {
         id,
@@ -265,12 +315,12 @@ fn decide(
 fn rejoin(
     token: &Token,
     registration: &Registration,
-    request: &Request,
+    cluster_uid: &str,
     new: ClusterId,
 ) -> Result<(ClusterId, u64), EnrolError> {
     let name = token.cluster.clone();
     let next = registration.renewals + 1;
-    let same = registration.cluster_uid == request.cluster_uid;
+    let same = registration.cluster_uid == cluster_uid;
     match token.right {
         TokenRight::Enrol => Err(EnrolError::AlreadyEnrolled { name }),
         TokenRight::Replace if !same => Ok((new, next)),
@@ -278,7 +328,7 @@ fn rejoin(
         TokenRight::ReEnrol | TokenRight::Replace => Err(EnrolError::OtherCluster {
             name,
             registered: registration.cluster_uid.clone(),
-            found: request.cluster_uid.clone(),
+            found: cluster_uid.to_owned(),
         }),
     }
 }

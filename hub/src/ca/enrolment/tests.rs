@@ -124,6 +124,31 @@ async fn a_token_and_a_key_become_an_identity() {
 }
 
 #[tokio::test]
+async fn checking_a_token_uses_nothing_up() {
+    let hub = hub();
+    let token = hub.token("prod", TokenRight::Enrol).await.unwrap();
+    let check = async |uid: &str, now| hub.enrolment.check(&token.to_string(), uid, now).await;
+    assert_eq!(check("uid-1", NOW).await.unwrap(), name("prod"));
+    let late = check("uid-1", NOW.plus_ms(TTL_MS + 1)).await.unwrap_err();
+    assert!(matches!(late, EnrolError::Expired { .. }), "{late}");
+
+    hub.enrol(&token, &new_key()).await.unwrap();
+    // For the cluster that used it a second installation is a repair; for another it is too late.
+    assert_eq!(check("uid-1", NOW).await.unwrap(), name("prod"));
+    let used = check("uid-2", NOW).await.unwrap_err();
+    assert!(
+        matches!(used, EnrolError::Used { refused: 0, .. }),
+        "{used}"
+    );
+    let wrong = hub
+        .enrolment
+        .check("nonsense", "uid-1", NOW)
+        .await
+        .unwrap_err();
+    assert!(matches!(wrong, EnrolError::BadToken), "{wrong}");
+}
+
+#[tokio::test]
 async fn the_secret_half_of_a_token_is_kept_nowhere() {
     let hub = hub();
     let token = hub.token("a", TokenRight::Enrol).await.unwrap();

@@ -127,6 +127,20 @@ fn certified<T>(request: &Request<T>) -> Result<(), Status> {
 
 #[tonic::async_trait]
 impl Enrollment for Service {
+    async fn check_token(
+        &self,
+        request: Request<wire::CheckTokenRequest>,
+    ) -> Answer<wire::CheckTokenResponse> {
+        let token = request.into_inner().token;
+        match self.0.lock().tokens.get(&token) {
+            None => Err(Status::unauthenticated("the token is not known")),
+            Some(Some(_)) => Err(Status::unauthenticated("the token was used already")),
+            Some(None) => Ok(Response::new(wire::CheckTokenResponse {
+                cluster_name: "edge-1".to_owned(),
+            })),
+        }
+    }
+
     async fn enroll(&self, request: Request<wire::EnrollRequest>) -> Answer<wire::EnrollResponse> {
         let wire::EnrollRequest { token, csr, .. } = request.into_inner();
         let used = match self.0.lock().tokens.get(&token) {
