@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 use crate::app::App;
 use crate::http::accept;
 use crate::http::reply::Reply;
-use crate::kinds::{Kinds, Resource, Version};
+use crate::kinds::{self, Kinds, Resource, Version};
 use crate::openapi;
 use crate::status::Result;
 
@@ -30,7 +30,7 @@ pub(crate) fn answer(app: &Arc<App>, path: &str, headers: &HeaderMap) -> Result<
         ["apis"] if aggregated => aggregate(headers, &kinds, false),
         ["api"] => Reply::json(200, &core_versions(&app.url)),
         ["apis"] => {
-            let groups: Vec<Value> = groups(&kinds)
+            let groups: Vec<Value> = ordered(&kinds)
                 .iter()
                 .map(|(name, versions)| group(name, versions))
                 .collect();
@@ -56,12 +56,17 @@ pub(crate) fn answer(app: &Arc<App>, path: &str, headers: &HeaderMap) -> Result<
 }
 
 fn version() -> Value {
+    let architecture = match std::env::consts::ARCH {
+        "x86_64" => "amd64",
+        "aarch64" => "arm64",
+        other => other,
+    };
     json!({
         "major": "1", "minor": "36", "emulationMajor": "1", "emulationMinor": "36",
         "minCompatibilityMajor": "1", "minCompatibilityMinor": "35",
         "gitVersion": "v1.36.0+simkube", "gitCommit": "", "gitTreeState": "clean",
         "buildDate": "1970-01-01T00:00:00Z", "goVersion": "none", "compiler": "rustc",
-        "platform": format!("{}/{}", std::env::consts::OS, std::env::consts::ARCH),
+        "platform": format!("{}/{architecture}", std::env::consts::OS),
     })
 }
 
@@ -109,7 +114,30 @@ pub(crate) fn groups(kinds: &Kinds) -> BTreeMap<String, Vec<String>> {
                 versions.push(version.name.clone());
             }
         }
+        // Several custom resources may bring different versions of one group.
+        versions.sort_by_key(|version| std::cmp::Reverse(kinds::rank(version)));
     }
+    groups
+}
+
+/// The named groups in the order of the real server: its own as they are installed, then others.
+fn ordered(kinds: &Kinds) -> Vec<(String, Vec<String>)> {
+    #[rustfmt::skip]
+    const ORDER: &[&str] = &[
+        "apiregistration.k8s.io", "apps", "events.k8s.io", "authentication.k8s.io",
+        "authorization.k8s.io", "autoscaling", "batch", "certificates.k8s.io",
+        "networking.k8s.io", "policy", "rbac.authorization.k8s.io", "storage.k8s.io",
+        "admissionregistration.k8s.io", "apiextensions.k8s.io", "scheduling.k8s.io",
+        "coordination.k8s.io", "node.k8s.io", "discovery.k8s.io",
+    ];
+    let rank = |name: &str| {
+        ORDER
+            .iter()
+            .position(|known| *known == name)
+            .unwrap_or(ORDER.len())
+    };
+    let mut groups: Vec<_> = groups(kinds).into_iter().collect();
+    groups.sort_by_key(|(name, _)| rank(name));
     groups
 }
 
@@ -243,10 +271,9 @@ fn subresources(resource: &Resource, version: &Version) -> Vec<Subresource> {
 
 /// Discovery in one document, with an `ETag`.
 fn aggregate(headers: &HeaderMap, kinds: &Kinds, core: bool) -> Reply {
-    let groups: Vec<(String, Vec<String>)> = if core {
-        vec![(String::new(), vec!["v1".to_owned()])]
-    } else {
-        groups(kinds).into_iter().collect()
+    let groups = match core {
+        true => vec![(String::new(), vec!["v1".to_owned()])],
+        false => ordered(kinds),
     };
     let items: Vec<Value> = groups
         .iter()
@@ -293,6 +320,11 @@ pub(crate) fn tagged(headers: &HeaderMap, media: &'static str, bytes: Vec<u8>) -
 
 fn aggregated_resource(resource: &Resource, served: &Version, group: &str, version: &str) -> Value {
     let kind = |group: &str, version: &str, kind: &str| json!({"group": group, "version": version, "kind": kind});
+    // The real server leaves these empty for its own kinds; clients take those of the list then.
+    let (group, version) = match resource.custom {
+        true => (group, version),
+        false => ("", ""),
+    };
     let mut entry = json!({
         "resource": resource.plural,
         "responseKind": kind(group, version, &resource.kind),

@@ -11,7 +11,7 @@ use crate::status::{ApiError, Named};
 mod builtin;
 mod custom;
 
-pub(crate) use custom::{established, resource_of};
+pub(crate) use custom::{established, rank, resource_of};
 
 /// When `metadata.generation` moves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -40,11 +40,7 @@ pub(crate) fn resource_of(definition: &Value) -> Result<Resource, String> {
         .filter(|version| version["served"] == true)
         .map(|version| version_of(version, &schemas))
         .collect();
-    versions.sort_by(|a, b| {
-        priority(&b.name)
-            .cmp(&priority(&a.name))
-            .then(a.name.cmp(&b.name))
-    });
+    versions.sort_by(|a, b| rank(&b.name).cmp(&rank(&a.name)).then(a.name.cmp(&b.name)));
     warn_of_deprecation(&mut versions, &group, &kind, spec);
     let stored = object::items(&spec["versions"])
         .find(|version| version["storage"] == true)
@@ -185,7 +181,7 @@ fn column_of(column: &Value) -> Column {
 }
 
 /// Sort rank of an API version: `v2` before `v1` before `v1beta2` before `v1alpha1` before others.
-fn priority(version: &str) -> (u8, u64, u64) {
+pub(crate) fn rank(version: &str) -> (u8, u64, u64) {
     let Some(rest) = version.strip_prefix('v') else {
         return (0, 0, 0);
     };

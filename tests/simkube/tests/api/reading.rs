@@ -198,6 +198,11 @@ async fn aggregated_discovery_has_a_tag() {
         .find(|group| group["metadata"]["name"] == "apps")
         .unwrap();
     assert_eq!(apps["versions"][0]["freshness"], "Current");
+    let kind = &apps["versions"][0]["resources"][0]["responseKind"];
+    assert_eq!(
+        kind["group"], "",
+        "the server's own kinds leave that to the list"
+    );
     let tag = answer.headers["etag"].to_str().unwrap();
     assert_eq!(
         asking.with("if-none-match", tag).get("/apis").await.code,
