@@ -138,3 +138,6 @@ fn load_approval(stored: StoredApproval) -> Approval {
         expires_at: Moment::from_unix_ms(stored.expires_at_ms),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -122,3 +122,6 @@ fn is_zero(value: &u64) -> bool {
 fn is_false(value: &bool) -> bool {
     !*value
 }
+
+#[cfg(test)]
+mod tests;

@@ -62,3 +62,6 @@ impl Observed {
         })
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -143,3 +143,36 @@ fn nonsense_is_an_empty_list() {
     assert!(set(&json!({"x": {}, "k:nonsense": {}})).is_empty());
     assert_eq!(entries(&json!(null)), []);
 }
+
+#[test]
+fn a_path_of_a_conflict_is_looked_up_in_a_declaration() {
+    let declared = json!({"metadata": {"labels": {"a.b/c": "1"}}, "spec": {"replicas": 1, "ports": [{"port": 80, "targetPort": 8080}],
+        "finalizers": ["x"], "template": {"spec": {"containers": [{"name": "web", "image": "w"}]}}}});
+    for path in [
+        ".spec.replicas",
+        ".spec.template.spec.containers[name=\"web\"].image",
+        ".spec.ports[port=80,protocol=\"TCP\"].targetPort",
+        ".metadata.labels.a.b/c",
+        ".spec.finalizers[=\"x\"]",
+    ] {
+        assert!(super::declares(&declared, path), "{path}");
+    }
+    for path in [
+        ".spec.paused",
+        ".spec.template.spec.containers[name=\"db\"].image",
+        ".spec.ports[port=81]",
+        "nonsense[",
+    ] {
+        assert!(!super::declares(&declared, path), "{path}");
+    }
+}
+
+#[test]
+fn a_filtered_set_does_not_stand_for_what_was_filtered() {
+    use super::Step;
+    let all = set(&web());
+    let path = [Step::Field("spec".into()), Step::Field("replicas".into())];
+    let without = all.filter(&|at| at != path);
+    assert!(all.covers(&path) && !without.covers(&path));
+    assert!(without.touches(&[Step::Field("spec".into())]));
+}
