@@ -58,6 +58,8 @@ pub struct Accepted {
     version: Option<String>,
     entries: Option<BlobRef>,
     packs: Vec<Pack>,
+    /// What no head needs any more.
+    dead: Vec<BlobRef>,
 }
 
 impl Accepted {
@@ -71,6 +73,7 @@ impl Accepted {
             version: None,
             entries: None,
             packs: Vec::new(),
+            dead: Vec::new(),
         };
         let mut loaded = Loaded::default();
         let Some(secret) = accepted.secrets.get(HEAD).await? else {
@@ -164,6 +167,13 @@ impl Accepted {
         };
         packs.retain(|pack| !pack.digests.is_disjoint(&wanted));
         self.write_head(&store.head, &entries, &packs).await?;
+        let live: BTreeSet<BlobRef> = packs.iter().map(|pack| pack.blob.clone()).collect();
+        let old_packs = self.packs.drain(..).map(|pack| pack.blob);
+        let old = old_packs.chain(self.entries.take());
+        self.dead
+            .extend(old.filter(|blob| !live.contains(blob) && *blob != entries));
+        self.dead
+            .retain(|blob| !live.contains(blob) && *blob != entries);
         self.entries = Some(entries);
         self.packs = packs;
         Ok(())
@@ -203,15 +213,34 @@ impl Accepted {
     /// Deletes what the head does not need any more; best effort, after [`Accepted::store`].
     ///
     /// # Errors
-    /// When something is left; the next call tries again.
-    pub async fn sweep(&self) -> Result<(), SecretError> {
-        let packs = self.packs.iter().flat_map(|pack| pack.blob.secrets());
-        blob::sweep(&self.secrets, PACK, &packs.collect()).await?;
-        let entries = self.entries.iter().flat_map(BlobRef::secrets);
-        blob::sweep(&self.secrets, ENTRIES, &entries.collect()).await
+    /// When something is left; [`Accepted::sweep`] finds it.
+    pub async fn tidy(&mut self) -> Result<(), SecretError> {
+        while let Some(blob) = self.dead.last() {
+            blob::delete(&self.secrets, blob).await?;
+            self.dead.pop();
+        }
+        Ok(())
     }
 
-    /// Whether there is something to sweep worth a request.
+    /// Deletes what a process that was killed left behind; once, at the start.
+    ///
+    /// # Errors
+    /// When something is left; the next start tries again.
+    pub async fn sweep(&self) -> Result<(), SecretError> {
+        if self.entries.is_none() {
+            // Without a head that can be read nothing is known to be dead.
+            return Ok(());
+        }
+        let live = self
+            .packs
+            .iter()
+            .map(|pack| &pack.blob)
+            .chain(&self.entries);
+        let keep = live.flat_map(BlobRef::secrets).collect();
+        blob::sweep(&self.secrets, &[PACK, ENTRIES], &keep).await
+    }
+
+    /// Whether one pack with everything is better than one more.
     fn crowded(&self, wanted: &BTreeSet<Digest>) -> bool {
         let stored: usize = self.packs.iter().map(|pack| pack.digests.len()).sum();
         self.packs.len() >= PACKS_MAX || stored > 2 * wanted.len().max(64)
@@ -281,3 +310,6 @@ fn unpack(mut bytes: &[u8]) -> Option<BTreeMap<Digest, Arc<[u8]>>> {
     }
     bytes.is_empty().then_some(contents)
 }
+
+#[cfg(test)]
+mod tests;

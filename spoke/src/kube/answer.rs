@@ -120,3 +120,6 @@ fn shown(status: &StatusBody) -> &str {
         (message, _) => message,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -115,18 +115,31 @@ pub async fn read(secrets: &Secrets, blob: &BlobRef) -> Result<Vec<u8>, SecretEr
     decompress(&compressed).ok_or_else(garbled)
 }
 
-/// Deletes every blob that is not in `keep`. Call it only after what points to `keep` is durable.
+/// Deletes a blob. Call it only after what does not point to it any more is durable.
 ///
 /// # Errors
-/// When one could not be deleted; the next call tries again.
+/// When a shard may be left; [`sweep`] finds it.
+pub async fn delete(secrets: &Secrets, blob: &BlobRef) -> Result<(), SecretError> {
+    for name in blob.secrets() {
+        secrets.delete(&name).await?;
+    }
+    Ok(())
+}
+
+/// Deletes every blob whose name begins with one of `prefixes` and that is not in `keep`: what a process that was
+/// killed left behind.
+///
+/// # Errors
+/// When one could not be deleted; the next start tries again.
 pub async fn sweep(
     secrets: &Secrets,
-    prefix: &str,
+    prefixes: &[&str],
     keep: &BTreeSet<String>,
 ) -> Result<(), SecretError> {
-    for secret in secrets.list(STATE).await? {
-        if secret.name.starts_with(prefix) && !keep.contains(&secret.name) {
-            secrets.delete(&secret.name).await?;
+    for name in secrets.names(STATE).await? {
+        let ours = prefixes.iter().any(|prefix| name.starts_with(prefix));
+        if ours && !keep.contains(&name) {
+            secrets.delete(&name).await?;
         }
     }
     Ok(())

@@ -134,6 +134,25 @@ impl Secrets {
             .collect()
     }
 
+    /// The names of those whose [`STATE_LABEL`] has this value; their data is not read.
+    ///
+    /// # Errors
+    /// When there is no complete answer.
+    pub async fn names(&self, state: &str) -> Result<Vec<String>, SecretError> {
+        let target = format!("{}?labelSelector={STATE_LABEL}%3D{state}", self.path(""));
+        let call = Call::get(target)
+            .accept(super::call::PARTIAL_LIST)
+            .deadline(super::call::LIST_DEADLINE);
+        let body = self
+            .call(state, "listed", call)
+            .await?
+            .success()
+            .map_err(|source| refused(state, "listed", source))?;
+        let items = body.get("items").and_then(Value::as_array);
+        let name = |item: &Value| item.pointer("/metadata/name")?.as_str().map(str::to_owned);
+        Ok(items.into_iter().flatten().filter_map(name).collect())
+    }
+
     /// Creates it when it has no version, else replaces exactly that version; gives the new version.
     ///
     /// When the answer to an earlier write of ours was lost, the version is newer and the writer is us: then it is

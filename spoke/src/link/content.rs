@@ -184,3 +184,6 @@ fn broken(status: &tonic::Status) -> FetchError {
         },
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -266,10 +266,10 @@ impl Owner {
             Decision::Taken { .. }
             | Decision::Pruned(_)
             | Decision::Released(_)
+            | Decision::NotPruning { .. }
             | Decision::Drifted { .. }
             | Decision::Healed(_) => tracing::info!("{decision}"),
             Decision::Refused(_)
-            | Decision::NotPruning { .. }
             | Decision::Fought { .. }
             | Decision::Failing { .. }
             | Decision::NotStored { .. } => tracing::warn!("{decision}"),

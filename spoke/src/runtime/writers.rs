@@ -55,6 +55,9 @@ async fn keep(
     mut queue: mpsc::UnboundedReceiver<Order>,
     inputs: mpsc::Sender<Input>,
 ) {
+    if let Err(error) = accepted.sweep().await {
+        tracing::debug!(error = %chain(&error), "what an earlier process left behind was not deleted");
+    }
     let mut left_over = None;
     while let Some(first) = queue.recv().await {
         let (store, head) = fold(first, &mut queue, left_over.take());
@@ -72,7 +75,7 @@ async fn keep(
                 }
             };
             drop(inputs.send(event.into()).await);
-            if let Err(error) = accepted.sweep().await {
+            if let Err(error) = accepted.tidy().await {
                 tracing::debug!(error = %chain(&error), "old stored state was not deleted");
             }
         } else if let Some(head) = head
@@ -177,3 +180,6 @@ impl Inventories {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -22,6 +22,9 @@ const MESSAGES_MAX: usize = 256;
 /// After a renewal that failed; half a certificate's life is left then, twelve hours.
 const RENEW_AGAIN: Duration = Duration::from_secs(300);
 
+/// A session counts as taken with the hub's first message, or when so long nothing was said against it.
+const TAKEN_AFTER: Duration = Duration::from_secs(1);
+
 /// How a session is over.
 pub(super) enum Over {
     /// There is a new identity, which is to be used at once.
@@ -66,10 +69,6 @@ impl Hub {
         let session = Session::open(hub.channel.clone(), hello)
             .await
             .map_err(HubError::Ended)?;
-        self.metrics.sessions.inc();
-        self.metrics.connected.set(1);
-        self.story.reached(Phase::Connected);
-        tracing::info!("connected to the hub");
         self.pump(session, (hub, myself), held, queue).await
     }
 
@@ -85,14 +84,15 @@ impl Hub {
         let mut heartbeat = tokio::time::interval(Duration::from_millis(limits::HEARTBEAT_MS));
         heartbeat.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut renew_at = Instant::now() + until_renewal(held);
-        let mut heard = false;
+        let taken = tokio::time::sleep(TAKEN_AFTER);
+        tokio::pin!(taken);
+        let mut connected = false;
         loop {
             tokio::select! {
                 message = session.next() => match message {
                     Ok(message) => {
-                        // Only a hub that speaks ends the back-off; one that accepts and drops us does not.
-                        if !std::mem::replace(&mut heard, true) {
-                            self.backoff.succeeded();
+                        if !std::mem::replace(&mut connected, true) {
+                            self.connected();
                         }
                         if let Some(ended) = self.hear(message).await {
                             return Ok(Over::Ended(ended));
@@ -107,6 +107,10 @@ impl Hub {
                 _ = heartbeat.tick() => {
                     send(&outbound, wire::from_spoke::Message::Heartbeat(wire::Heartbeat {})).await;
                 }
+                () = &mut taken, if !connected => {
+                    connected = true;
+                    self.connected();
+                }
                 () = tokio::time::sleep_until(renew_at) => match self.renew(hub, held).await {
                     Ok(()) => return Ok(Over::Renewed),
                     Err(error) => {
@@ -116,6 +120,15 @@ impl Hub {
                 },
             }
         }
+    }
+
+    /// The hub took the session: only now the next wait is short again. One that accepts and drops us does not count.
+    fn connected(&mut self) {
+        self.backoff.succeeded();
+        self.metrics.sessions.inc();
+        self.metrics.connected.set(1);
+        self.story.reached(Phase::Connected);
+        tracing::info!("connected to the hub");
     }
 
     async fn tell(&self, input: Input) {
