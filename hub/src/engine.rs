@@ -165,6 +165,8 @@ impl State {
                 let known = self.clusters.entry(cluster).or_default();
                 let banned = known.member.take().and_then(|member| member.banned);
                 known.member = Some(Member::new(&registration, banned));
+                // A new identity begins without the old one's suspicions.
+                known.openings.clear();
                 self.pass_is_due(now, &mut effects);
             }
             Event::Standing { cluster, banned } => self.standing(&cluster, banned, &mut effects),
@@ -473,15 +475,15 @@ impl State {
             .filter(|removal| !self.log.entries.contains(removal))
             .cloned()
             .collect();
-        let begin = now.minus_ms(self.setting.budget.window_ms).unix_ms();
+        let begin = now.minus_ms(self.setting.budget.window_ms);
         self.log
             .entries
-            .retain(|removal| removal.at_unix_ms >= begin);
+            .retain(|removal| removal.at_unix_ms >= begin.unix_ms());
         self.approvals
             .retain(|approval| approval.expires_unix_ms > now.unix_ms());
         if !new.is_empty() {
             self.log.entries.extend(new.iter().cloned());
-            effects.push(Effect::LogRemovals(new));
+            effects.push(Effect::LogRemovals(new, begin));
         }
     }
 

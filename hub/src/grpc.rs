@@ -135,11 +135,15 @@ pub(crate) async fn operators_socket(shared: Shared, listener: UnixListener) -> 
 
 async fn operators(shared: &Shared) -> tonic::transport::server::Router {
     let query = QueryServer::new(query::Service::new(shared.clone()));
+    let current = descriptors().build_v1();
+    // Older versions of grpcurl and other tools ask by the older name.
+    let older = descriptors().build_v1alpha();
     Server::builder()
         .max_concurrent_streams(STREAMS_MAX * 8)
         .http2_keepalive_interval(Some(KEEPALIVE_EVERY))
         .add_service(health().await)
-        .add_service(reflection())
+        .add_service(current.expect("the descriptors were compiled with this build"))
+        .add_service(older.expect("the descriptors were compiled with this build"))
         .add_service(query)
 }
 
@@ -151,12 +155,8 @@ async fn health() -> HealthServer<impl Health> {
     service
 }
 
-fn reflection() -> tonic_reflection::server::v1::ServerReflectionServer<
-    impl tonic_reflection::server::v1::ServerReflection,
-> {
+fn descriptors() -> tonic_reflection::server::Builder<'static> {
     tonic_reflection::server::Builder::configure()
         .register_encoded_file_descriptor_set(wire::DESCRIPTORS)
         .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
-        .build_v1()
-        .expect("the descriptors were compiled with this build")
 }

@@ -20,6 +20,9 @@ const HEAD_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(5);
 /// Connections at once: probes and a scraper or two need a handful; each costs about 10 KB.
 const CONNECTIONS_MAX: usize = 64;
 
+/// How long to wait before accepting again when the process has no file descriptor left.
+const EXHAUSTED_PAUSE: std::time::Duration = std::time::Duration::from_millis(100);
+
 /// What the pages say.
 pub struct Pages {
     /// Metrics.
@@ -38,8 +41,8 @@ pub async fn serve(listener: TcpListener, pages: Pages, stop: CancellationToken)
             accepted = listener.accept() => accepted,
         };
         let Ok((stream, _)) = accepted else {
-            // Out of descriptors, or the peer went away meanwhile: others may still be served.
-            tokio::task::yield_now().await;
+            // Out of descriptors, or the peer went away meanwhile: others may be served a moment later.
+            tokio::time::sleep(EXHAUSTED_PAUSE).await;
             continue;
         };
         let Ok(permit) = Arc::clone(&room).try_acquire_owned() else {

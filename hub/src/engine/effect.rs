@@ -38,8 +38,8 @@ pub(crate) enum Effect {
     Recovering(ClusterName, Option<Digest>, Option<SessionId>),
     /// Record why a cluster is quarantined.
     Quarantine(ClusterName, String),
-    /// Record removals that nobody had to approve.
-    LogRemovals(Vec<Removal>),
+    /// Record removals that nobody had to approve, and forget those from before this moment.
+    LogRemovals(Vec<Removal>, Moment),
     /// Close a connection, soon: what was put into its outbox goes first.
     CloseConnection(ConnectionId),
     /// Close all connections of a cluster, soon.

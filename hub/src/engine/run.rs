@@ -134,8 +134,8 @@ impl Hands {
             Effect::Quarantine(cluster, reason) => {
                 self.ledger(move |records| quarantine(records, cluster, reason));
             }
-            Effect::LogRemovals(removals) => {
-                self.ledger(move |records| log_removals(records, removals));
+            Effect::LogRemovals(removals, begin) => {
+                self.ledger(move |records| log_removals(records, removals, begin));
             }
             Effect::CloseConnection(connection) => {
                 self.later(move |connections| connections.close(connection));
@@ -304,12 +304,26 @@ async fn quarantine(records: Records, cluster: ClusterName, reason: String) -> W
     Ok(None)
 }
 
-async fn log_removals(records: Records, removals: Vec<Removal>) -> Written {
-    let at: Moment = clock::now();
+/// Writes removals down, and forgets those from before the window.
+async fn log_removals(records: Records, removals: Vec<Removal>, begin: Moment) -> Written {
+    let at = clock::now();
     for (part, batch) in (0..).zip(RemovalBatch::split(removals)) {
         records
             .update(&keys::removals(at, part), |_| Update::Put(batch.clone()))
             .await?;
+    }
+    let (batches, _) = records.list(&keys::removal_log()).await?;
+    for batch in batches {
+        let entries = &batch.value.entries;
+        if entries
+            .iter()
+            .any(|removal| removal.at_unix_ms >= begin.unix_ms())
+        {
+            continue;
+        }
+        if let Some(key) = keys::removals_named(&batch.name) {
+            records.update(&key, |_| Update::Delete).await?;
+        }
     }
     Ok(None)
 }

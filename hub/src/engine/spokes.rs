@@ -441,7 +441,7 @@ impl State {
         else {
             return;
         };
-        let reason = match quarantine {
+        let what = match quarantine {
             session::Quarantine::TwoInstances => {
                 "two agents use its identity and take the session from each other".to_owned()
             }
@@ -449,6 +449,10 @@ impl State {
                 format!("its identity is used by the cluster {now}, and belongs to {known}")
             }
         };
+        let reason = format!(
+            "{what} (stop the wrong agent, then give the right one a new identity with `hub token \
+             create {name} --re-enrol`)"
+        );
         tracing::error!(cluster = %name, reason, "quarantined");
         member.quarantined = Some(reason.clone());
         effects.push(Effect::Quarantine(name.clone(), reason));

@@ -191,3 +191,24 @@ async fn a_report_is_shown_with_its_drift() {
     );
     assert_eq!(drift.fields[0].live.as_deref(), Some("\"2\""));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_spoke_that_reads_late_gets_the_whole_offer() {
+    let all: String = (0..3_000)
+        .map(|n| config_map(&format!("a-rather-long-name-of-a-config-map-{n}"), "1"))
+        .collect();
+    let world = World::running(&borrowed(&fleet(&all))).await;
+    let identity = world.enrol("one").await;
+    let mut spoke = Spoke::connect(&identity, world.server().addresses().spokes).await;
+    // Some 400 KB wait in the hub meanwhile, and others are served.
+    world
+        .cluster("one", |cluster| cluster.connection == "Connected")
+        .await;
+    let offered = world.counter("objects_offered").await;
+    assert_eq!(offered, 3_000);
+    let Heard::Offer { .. } = spoke.takes_offer().await else {
+        unreachable!("it is an offer");
+    };
+    let (_, snapshot) = spoke.held().unwrap();
+    assert_eq!(snapshot.objects().len(), 3_000);
+}

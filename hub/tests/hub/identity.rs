@@ -114,3 +114,31 @@ async fn a_used_token_is_refused_in_words() {
         refused.message()
     );
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_agents_with_one_identity_are_quarantined_until_it_enrols_anew() {
+    let world = world().await;
+    let hub = world.server().addresses().spokes;
+    let identity = world.enrol("one").await;
+    let mut spoke = Spoke::connect(&identity, hub).await;
+    spoke.takes_offer().await;
+    let mut cache = spoke.disconnect();
+    for process in [8, 7, 8] {
+        let mut spoke = Spoke::named(&identity, hub, cache, process).await;
+        let heard = spoke.hear().await;
+        let quarantined = matches!(heard, Heard::Close(wire::CloseReason::Quarantined));
+        assert!(
+            quarantined || matches!(heard, Heard::InSync(_)),
+            "{heard:?}"
+        );
+        cache = spoke.disconnect();
+    }
+    let cluster = world
+        .cluster("one", |cluster| cluster.connection == "Quarantined")
+        .await;
+    assert!(
+        cluster
+            .connection_reason
+            .contains("hub token create one --re-enrol")
+    );
+}

@@ -129,3 +129,47 @@ async fn a_young_hub_has_no_opinion() {
     assert_eq!(spoke.hear().await, Heard::InSync(held));
     assert_eq!(world.counter("offers_sent").await, 0);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_approval_outlives_the_hub_that_took_it() {
+    let all: String = (0..12)
+        .map(|n| config_map(&format!("d-{n}"), "1"))
+        .collect();
+    let mut world = World::running(&[
+        ("clusters.yaml", Some(&cluster("one"))),
+        ("web.yaml", Some(&everywhere("web"))),
+        ("db.yaml", Some(&everywhere("db"))),
+        ("apps/web/a.yaml", Some(&config_map("a", "1"))),
+        ("apps/db/all.yaml", Some(&all)),
+    ])
+    .await;
+    let identity = world.enrol("one").await;
+    let mut spoke = Spoke::connect(&identity, world.server().addresses().spokes).await;
+    spoke.takes_offer().await;
+    let cache = spoke.disconnect();
+    let revision = world.repository.commit(&[("db.yaml", None)]);
+    world.follows(&revision).await;
+    let digest = world.fleet(|fleet| !fleet.held.is_empty()).await.held[0]
+        .digest
+        .clone();
+    let reason = "the database moved".to_owned();
+    let approve = capstan_proto::wire::ApproveRequest { digest, reason };
+    world.admin().await.approve(approve).await.unwrap();
+    world.stop().await;
+    world.start().await;
+    world.reads_git().await;
+    let hub = world.server().addresses().spokes;
+    let mut spoke = Spoke::again(&identity, hub, cache).await;
+    let offer = spoke.takes_offer().await;
+    assert!(
+        matches!(
+            offer,
+            Heard::Offer {
+                set: 0,
+                removed: 12,
+                ..
+            }
+        ),
+        "{offer:?}"
+    );
+}

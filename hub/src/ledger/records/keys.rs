@@ -113,6 +113,12 @@ pub fn removals(at: Moment, part: u32) -> RecordKey<RemovalBatch> {
     key(&format!("removals/{:020}-{part:06}", at.unix_ms().max(0)))
 }
 
+/// The part of the removal log that a list calls by this name; `None` when it is none of ours.
+pub fn removals_named(name: &str) -> Option<RecordKey<RemovalBatch>> {
+    let (at, part) = name.split_once('-')?;
+    Some(removals(Moment::from_unix_ms(at.parse().ok()?), part.parse().ok()?))
+}
+
 /// The whole removal log, the oldest first.
 pub fn removal_log() -> RecordPrefix<RemovalBatch> {
     RecordPrefix::new("removals/")

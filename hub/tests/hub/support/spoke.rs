@@ -12,7 +12,7 @@ use capstan_proto::wire::enrollment_client::EnrollmentClient;
 use capstan_proto::wire::from_hub::Message;
 use capstan_proto::wire::session_client::SessionClient;
 use capstan_proto::wire::{self, FromSpoke, from_spoke};
-use capstan_proto::{Digest, Snapshot, Triple, convert, feature};
+use capstan_proto::{Digest, Snapshot, Triple, convert, feature, limits};
 use hyper_util::rt::TokioIo;
 use rcgen::{CertificateParams, KeyPair, PublicKeyData as _};
 use rustls::pki_types::pem::PemObject as _;
@@ -189,6 +189,16 @@ impl Spoke {
 
     /// Connects with what was accepted before.
     pub(crate) async fn again(identity: &Identity, hub: SocketAddr, cache: Cache) -> Self {
+        Self::named(identity, hub, cache, 7).await
+    }
+
+    /// Connects as another process of the same agent.
+    pub(crate) async fn named(
+        identity: &Identity,
+        hub: SocketAddr,
+        cache: Cache,
+        process: u8,
+    ) -> Self {
         let Cache {
             held,
             content,
@@ -204,7 +214,7 @@ impl Spoke {
                 .iter()
                 .map(|name| (*name).to_owned())
                 .collect(),
-            instance: vec![7; 16],
+            instance: vec![process; 16],
             cluster_uid: identity.cluster_uid.clone(),
             accepted: held
                 .as_ref()
@@ -319,11 +329,12 @@ impl Spoke {
             .filter(|digest| !self.content.contains_key(digest))
             .collect();
         let missing: Vec<Digest> = missing.into_iter().collect();
-        let fetched = self.fetch(&missing).await.unwrap();
-        for (digest, bytes) in fetched {
-            let bytes = bytes.expect("the hub gives what it offered");
-            assert_eq!(Digest::of(&bytes), digest);
-            self.content.insert(digest, bytes);
+        for wants in missing.chunks(limits::WANTS_MAX) {
+            for (digest, bytes) in self.fetch(wants).await.unwrap() {
+                let bytes = bytes.expect("the hub gives what it offered");
+                assert_eq!(Digest::of(&bytes), digest);
+                self.content.insert(digest, bytes);
+            }
         }
     }
 
