@@ -2,7 +2,6 @@
 
 #![expect(
     missing_docs,
-    clippy::large_enum_variant,
     reason = "generated code; the .proto files carry the documentation"
 )]
 #![cfg_attr(
