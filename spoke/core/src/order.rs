@@ -21,6 +21,8 @@ pub enum Stage {
     Foundation,
     /// Who may do what, and how much.
     Access,
+    /// Who gets which role: the API server refuses a binding whose role it does not know.
+    Binding,
     /// What others read or mount.
     Config,
     /// Everything else.
@@ -30,6 +32,11 @@ pub enum Stage {
     Custom,
     /// What stands between everybody and the API server.
     Interception,
+}
+
+impl Stage {
+    /// The lowest.
+    pub const FIRST: Self = Self::Foundation;
 }
 
 /// The rank of an object by its key and declaration.
@@ -48,6 +55,7 @@ pub fn stage(key: &ObjectKey) -> Stage {
         ("apiextensions.k8s.io", "CustomResourceDefinition") | ("", "Namespace") => {
             Stage::Foundation
         }
+        ("rbac.authorization.k8s.io", "RoleBinding" | "ClusterRoleBinding") => Stage::Binding,
         ("rbac.authorization.k8s.io", _)
         | ("", "ServiceAccount" | "ResourceQuota" | "LimitRange")
         | ("scheduling.k8s.io" | "node.k8s.io", _) => Stage::Access,

@@ -14,6 +14,7 @@ fn what_others_live_in_comes_first_and_what_intercepts_comes_last() {
     let kinds = [
         ("apiextensions.k8s.io/v1", "CustomResourceDefinition"),
         ("rbac.authorization.k8s.io/v1", "Role"),
+        ("rbac.authorization.k8s.io/v1", "RoleBinding"),
         ("v1", "ConfigMap"),
         ("apps/v1", "Deployment"),
         ("shop.example/v1", "Basket"),
