@@ -11,6 +11,7 @@ use serde_json::Value;
 
 use super::Agent;
 use super::object::Held;
+use super::prune::leaving;
 use super::timer::Timer;
 use crate::backoff;
 use crate::effect::Ticket;
@@ -153,6 +154,7 @@ impl Agent {
         object.row = None;
         object.breach = None;
         let bundle = object.bundle.clone();
+        self.work.leaving.remove(&leaving(key, &bundle));
         for other in self.bundles.values_mut() {
             other.writer.leaving.remove(key);
         }

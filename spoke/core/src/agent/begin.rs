@@ -12,7 +12,7 @@ use crate::backoff::Jitter;
 use crate::event::Started;
 use crate::head::Head;
 use crate::inventory::{Row, Rows};
-use crate::limits::VALUE_PASS_MS;
+use crate::limits::RELIST_EVERY_MS;
 use crate::plan;
 
 impl Agent {
@@ -21,6 +21,9 @@ impl Agent {
         self.jitter = Jitter::new(started.seed);
         self.local = started.limits;
         self.contents = started.contents;
+        // The first look is a while away: a process begins with lists of everything.
+        self.timers
+            .set(self.now.plus_ms(RELIST_EVERY_MS), Timer::Values);
         let fits = |head: &Head, snapshot: &Snapshot| head.triple.digest == snapshot.digest();
         let held = started
             .head
@@ -57,8 +60,6 @@ impl Agent {
             let words = "it was not looked at since the agent started";
             self.say(&key, State::new(Sync::Unknown, "NotVerified", words));
         }
-        self.timers
-            .set(self.now.plus_ms(VALUE_PASS_MS), Timer::Values);
     }
 
     fn load_inventory(

@@ -46,7 +46,9 @@ impl Agent {
         self.link.offer = None;
         self.link.fetching.clear();
         self.link.fetch_attempts = 0;
-        self.link.upgrade.clear();
+        if !std::mem::take(&mut self.link.upgrade).is_empty() {
+            self.touch_all_reports();
+        }
         let head = self.target.as_ref().filter(|target| target.durable);
         let hello = Hello {
             accepted: self.link.receiver.held().map(|(triple, _)| *triple),

@@ -15,59 +15,78 @@ use crate::order::{self, Stage};
 use crate::ownership::{self, Removal, Rights};
 use crate::policy;
 
+/// An object that leaves, in the order of removal: bundle by bundle, the last stage first.
+pub(super) type Leaving = (BundleName, Reverse<Stage>, Reverse<ObjectKey>);
+
+/// Whether those after an object may go on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum After {
+    /// They may.
+    Free,
+    /// Those of earlier stages of its bundle wait.
+    Stage,
+    /// All of its bundle wait.
+    Bundle,
+}
+
 impl Agent {
-    /// Objects that we own and the held snapshot lacks.
-    pub(super) fn leaving(&self) -> impl Iterator<Item = (&ObjectKey, &super::Object)> {
-        self.objects.iter().filter(|(key, object)| {
-            object.want.is_none() && object.row.is_some() && !self.skipped.contains_key(*key)
-        })
+    /// Lists what we own and the held snapshot lacks.
+    pub(super) fn list_leaving(&mut self) {
+        self.work.not_pruning = None;
+        self.work.leaving = self
+            .objects
+            .iter()
+            .filter(|(key, object)| {
+                let unwanted = object.want.is_none() && object.row.is_some();
+                unwanted && !self.skipped.contains_key(*key)
+            })
+            .map(|(key, object)| leaving(key, &object.bundle))
+            .collect();
     }
 
     pub(super) fn prune(&mut self) {
-        if self.work.leaving == 0 {
+        if self.work.leaving.is_empty() {
             return;
         }
-        let keys: BTreeSet<_> = self.leaving().map(|(key, _)| key.clone()).collect();
-        self.work.leaving = keys.len();
-        if keys.is_empty() {
-            self.drop_empty_bundles();
-            return;
-        }
-        if let Err(reason) = self.may_prune(&keys) {
-            self.say_not_pruning(&keys, reason);
+        if let Err(reason) = self.may_prune() {
+            self.say_not_pruning(reason);
             return;
         }
         self.work.not_pruning = None;
-        let mut ordered: Vec<_> = keys
-            .iter()
-            .map(|key| {
-                (
-                    self.objects[key].bundle.clone(),
-                    Reverse(order::stage(key)),
-                    key,
-                )
-            })
-            .collect();
-        ordered.sort_by(|a, b| (&a.0, a.1, Reverse(a.2)).cmp(&(&b.0, b.1, Reverse(b.2))));
-        let mut barrier: Option<(BundleName, Stage)> = None;
-        for (bundle, Reverse(stage), key) in ordered {
-            if self.work.writes >= CALLS_MAX {
-                return;
-            }
-            if barrier
-                .as_ref()
-                .is_some_and(|(b, s)| *b == bundle && *s > stage)
-            {
+        let mut at: Option<Leaving> = None;
+        let mut barrier: Option<(BundleName, Option<Stage>)> = None;
+        while self.work.writes < CALLS_MAX
+            && let Some(next) = self.next_leaving(at.as_ref())
+        {
+            let (bundle, Reverse(stage), Reverse(key)) = &next;
+            let waits = barrier.as_ref().is_some_and(|(waiting, until)| {
+                waiting == bundle && until.is_none_or(|until| *stage < until)
+            });
+            if waits {
+                // Nothing more of this bundle.
+                at = Some((bundle.clone(), Reverse(Stage::FIRST), Reverse(lowest())));
                 continue;
             }
-            if self.prune_one(key) {
-                barrier = Some((bundle, stage));
+            match self.prune_one(key) {
+                After::Free => {}
+                After::Stage => barrier = Some((bundle.clone(), Some(*stage))),
+                After::Bundle => barrier = Some((bundle.clone(), None)),
             }
+            at = Some(next);
         }
     }
 
+    fn next_leaving(&self, after: Option<&Leaving>) -> Option<Leaving> {
+        use std::ops::Bound::{Excluded, Unbounded};
+        let mut rest = match after {
+            Some(after) => self.work.leaving.range((Excluded(after), Unbounded)),
+            None => self.work.leaving.range::<Leaving, _>(..),
+        };
+        rest.next().cloned()
+    }
+
     /// Whether anything may go, and all of it at once.
-    fn may_prune(&mut self, keys: &BTreeSet<ObjectKey>) -> Result<(), String> {
+    fn may_prune(&mut self) -> Result<(), String> {
         let now = self.now;
         let target = self.target.as_ref();
         let rights = Rights {
@@ -77,27 +96,28 @@ impl Agent {
             frozen: self.local.frozen,
         };
         rights.check().map_err(ToOwned::to_owned)?;
-        let owned = self
-            .objects
-            .values()
-            .filter(|object| object.row.is_some())
-            .count();
-        let budget = self.local.removal_budget;
-        let target = self.target.as_mut().expect("its snapshot is durable");
-        if target.removals_allowed {
+        if target.is_some_and(|target| target.removals_allowed) {
             return Ok(());
         }
-        policy::within_budget(keys, owned, budget, &target.head.approvals, now)?;
+        let owned = self.objects.values();
+        let owned = owned.filter(|object| object.row.is_some()).count();
+        let budget = self.local.removal_budget;
+        let keys = self.work.leaving.iter();
+        let keys: BTreeSet<_> = keys.map(|(_, _, Reverse(key))| key.clone()).collect();
+        let target = self.target.as_mut().expect("its snapshot is durable");
+        policy::within_budget(&keys, owned, budget, &target.head.approvals, now)?;
         // What was allowed as a set stays allowed while it gets smaller.
         target.removals_allowed = true;
         Ok(())
     }
 
-    fn say_not_pruning(&mut self, keys: &BTreeSet<ObjectKey>, reason: String) {
+    fn say_not_pruning(&mut self, reason: String) {
         if self.work.not_pruning.as_ref() == Some(&reason) {
             return;
         }
-        for key in keys {
+        let keys = self.work.leaving.iter();
+        let keys: Vec<_> = keys.map(|(_, _, Reverse(key))| key.clone()).collect();
+        for key in &keys {
             self.say(key, State::new(Sync::Held, "RemovalHeld", reason.clone()));
         }
         self.log(Decision::NotPruning {
@@ -107,59 +127,67 @@ impl Agent {
         self.work.not_pruning = Some(reason);
     }
 
-    /// Does what may be done about one object; whether those below it have to wait.
-    fn prune_one(&mut self, key: &ObjectKey) -> bool {
-        let object = &self.objects[key];
+    /// Does what may be done about one object.
+    fn prune_one(&mut self, key: &ObjectKey) -> After {
+        let Some(object) = self.objects.get(key) else {
+            return After::Free;
+        };
         let Some(row) = &object.row else {
-            return false;
+            return After::Free;
         };
         let waits = object.retry_at.is_some_and(|at| self.now < at);
         if object.call.is_some() || object.deletion_sent || waits {
-            return true;
+            return After::Stage;
         }
         let bundle = self.bundles.get(&object.bundle);
         let policy = bundle.and_then(|bundle| bundle.policy.as_ref());
-        if policy.is_some() && !bundle.is_some_and(|bundle| bundle.is_synced()) {
+        if policy.is_some() && !bundle.is_some_and(super::Bundle::is_synced) {
             self.keep(
                 key,
                 Sync::Applying,
                 "the rest of its bundle is not applied yet",
             );
-            return true;
+            return After::Bundle;
         }
         if !self.is_listed(&Kind::of(key)) {
             self.keep(key, Sync::Unknown, "its kind cannot be watched now");
-            return true;
+            return After::Stage;
         }
         if row.uid.is_some() && object.saved != Saved::Uid {
             // What is to be deleted is written down first.
             let bundle = object.bundle.clone();
             self.hurry(&bundle);
-            return true;
+            return After::Stage;
         }
         match ownership::removal(key, row, policy.is_none()) {
             Removal::Keep { reason } => {
                 self.keep(key, Sync::Held, reason);
-                false
-            }
-            Removal::Resolve => {
-                self.work.questions.insert(key.clone());
-                true
+                After::Free
             }
             Removal::Delete { .. } if self.is_lived_in(key) => {
                 self.keep(key, Sync::Held, "objects that are wanted live in it");
-                false
+                After::Free
             }
+            removal => {
+                self.remove(key, removal);
+                After::Stage
+            }
+        }
+    }
+
+    fn remove(&mut self, key: &ObjectKey, removal: Removal) {
+        match removal {
             Removal::Delete { uid } => {
                 self.leave(key);
                 self.log(Decision::Pruned(key.clone()));
                 self.delete(key, uid);
-                true
             }
             Removal::Release { .. } => {
                 self.leave(key);
                 self.get(key, Purpose::LetGo);
-                true
+            }
+            Removal::Resolve | Removal::Keep { .. } => {
+                self.work.questions.insert(key.clone());
             }
         }
     }
@@ -190,5 +218,24 @@ impl Agent {
             }
             _ => false,
         }
+    }
+}
+
+/// Where an object stands in the order of removal.
+pub(super) fn leaving(key: &ObjectKey, bundle: &BundleName) -> Leaving {
+    (
+        bundle.clone(),
+        Reverse(order::stage(key)),
+        Reverse(key.clone()),
+    )
+}
+
+/// Lower than every key.
+fn lowest() -> ObjectKey {
+    ObjectKey {
+        group: String::new(),
+        kind: String::new(),
+        namespace: String::new(),
+        name: String::new(),
     }
 }

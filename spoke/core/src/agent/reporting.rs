@@ -63,7 +63,8 @@ impl Agent {
     /// Sends what changed since the last report.
     pub(super) fn report(&mut self) {
         self.reporter.due = None;
-        if !self.link.connected || self.target.is_none() {
+        let nothing_to_say = self.target.is_none() && !self.reporter.full;
+        if !self.link.connected || nothing_to_say {
             return;
         }
         let full = self.reporter.full || !self.reporter.ever;

@@ -7,6 +7,7 @@ use capstan_proto::{BundleName, Moment, ObjectKey, Sync};
 use super::Agent;
 use super::bundle::Wait;
 use super::object::{Saved, State};
+use super::prune::Leaving;
 use super::timer::Timer;
 use crate::kind::Kind;
 use crate::limits::{CALLS_MAX, READS_MAX};
@@ -37,8 +38,8 @@ pub(super) struct Work {
     pub(super) writes: usize,
     /// Reading calls under way.
     pub(super) reads: usize,
-    /// How many objects the snapshot lacks, at least until the next look.
-    pub(super) leaving: usize,
+    /// Objects that we own and the held snapshot lacks, in the order of their removal.
+    pub(super) leaving: BTreeSet<Leaving>,
     /// Why nothing is pruned, as it was said last.
     pub(super) not_pruning: Option<String>,
 }

@@ -189,8 +189,7 @@ impl Agent {
             self.want(key, bundle, want);
         }
         self.order_work();
-        self.work.leaving = self.leaving().count();
-        self.work.not_pruning = None;
+        self.list_leaving();
         self.need_namespaces();
         self.drop_empty_bundles();
         self.touch_all_reports();

@@ -141,6 +141,7 @@ impl Agent {
         object.owners = None;
         object.settled = 0;
         object.deletion_sent = false;
+        object.gave_up = false;
         let bundle = object.bundle.clone();
         self.inventory_changed(&bundle, true);
         self.change(key, |_| {});

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use capstan_proto::Sync;
 use capstan_proto::policy::{Adopt, OnConflict};
-use capstan_proto::{Health, Sync};
 use serde_json::json;
 
 use super::cluster::{namespace, status};
@@ -349,20 +349,74 @@ fn an_immutable_field_is_said_once_and_not_tried_for_ever() {
 }
 
 #[test]
-fn calls_under_way_are_bounded() {
+fn calls_under_way_are_bounded_and_watch_events_meanwhile_are_ours() {
     let mut world = World::started();
-    let manifests: Vec<_> = (0..100).map(|i| config(&format!("c{i}"), "1")).collect();
-    let busiest = std::rc::Rc::new(std::cell::Cell::new(0_usize));
+    world.slow = true;
+    let manifests: Vec<_> = (0..50).map(|i| config(&format!("c{i}"), "1")).collect();
     world.deploy(&[bundle("web", manifests)]);
-    let mut open = 0_usize;
-    for effect in &world.effects {
-        if let Effect::Call { .. } = effect {
-            open += 1;
-            busiest.set(busiest.get().max(open));
+    let mut most = 0;
+    loop {
+        let answered = world.answer_all();
+        most = most.max(answered);
+        if answered == 0 {
+            break;
         }
     }
-    assert_eq!(world.state("web").objects_synced, 100);
-    assert_eq!(world.state("web").health, Health::Healthy);
+    assert_eq!(most, 8);
+    world.pass(200);
+    assert_eq!(world.words("web"), "Synced Healthy");
+    assert_eq!(world.applies().len(), 50);
+}
+
+#[test]
+fn a_frozen_cluster_is_not_written_and_says_so() {
+    let mut world = World::started();
+    let a = config("a", "1");
+    world.deploy(&[bundle("web", vec![a.clone()])]);
+    world.limits.frozen = true;
+    world.pass(1_000);
+    world.start();
+    world.connect();
+    world.calls();
+    world.edit(&key(&a), "kubectl", |body| body["data"]["key"] = json!("x"));
+    world.deploy(&[bundle("web", vec![config("a", "2"), config("b", "1")])]);
+    assert!(world.calls().iter().all(|call| call.starts_with("get")));
+    assert_eq!(world.state("web").sync, Sync::Held);
+    assert_eq!(world.state("web").reason, "Frozen");
+}
+
+#[test]
+fn a_namespace_that_vanishes_is_made_again_with_everything_in_it() {
+    let mut world = World::started();
+    let mut a = config("a", "1");
+    a["metadata"]["namespace"] = json!("apps");
+    let asked = with_policy(bundle("web", vec![a.clone()]), |policy| {
+        policy.create_namespace = Some("apps".into());
+    });
+    world.deploy(&[asked]);
+    world.cluster.remove(&namespace("apps"));
+    world.remove(&key(&a));
+    world.pass(5_000);
+    assert!(world.cluster.objects.contains_key(&key(&a)));
+    assert_eq!(world.words("web"), "Synced Healthy");
+}
+
+#[test]
+fn an_object_that_was_given_up_is_tried_again_when_it_is_gone() {
+    let mut world = World::started();
+    let a = config("a", "1");
+    world.deploy(&[bundle("web", vec![a.clone()])]);
+    world.fault = Some(Box::new(|request| {
+        let details = json!({"causes": [{"field": "data"}]});
+        let refusal =
+            json!({"reason": "Invalid", "message": "field is immutable", "details": details});
+        matches!(request, Request::Apply { .. }).then(|| status(422, refusal))
+    }));
+    world.deploy(&[bundle("web", vec![config("a", "2")])]);
+    world.fault = None;
+    world.remove(&key(&a));
+    world.pass(2_000);
+    assert_eq!(world.words("web"), "Synced Healthy");
 }
 
 #[test]

@@ -78,6 +78,9 @@ pub(super) struct World {
     pub(super) corrupt: bool,
     /// Watch events arrive before the answer to the write that caused them.
     pub(super) early: bool,
+    /// Calls are not answered until told to.
+    pub(super) slow: bool,
+    unanswered: Vec<Event>,
     /// Watches say nothing until told to.
     pub(super) silent: bool,
     pub(super) limits: LocalLimits,
@@ -122,6 +125,8 @@ impl World {
             lose_inventory: false,
             corrupt: false,
             early: false,
+            slow: false,
+            unanswered: Vec::new(),
             silent: false,
             limits: LocalLimits::default(),
             requests: Vec::new(),
@@ -314,6 +319,16 @@ impl World {
         }
     }
 
+    /// Answers what was called for so far; how much that was.
+    pub(super) fn answer_all(&mut self) -> usize {
+        let answers = std::mem::take(&mut self.unanswered);
+        let count = answers.len();
+        for answer in answers {
+            self.handle(answer);
+        }
+        count
+    }
+
     /// Hands over what the watches kept back.
     pub(super) fn speak(&mut self) {
         self.silent = false;
@@ -360,7 +375,11 @@ impl World {
                 if self.early {
                     self.notify(events);
                 }
-                events.push(Event::Answered { ticket, outcome });
+                let answer = Event::Answered { ticket, outcome };
+                match self.slow {
+                    true => self.unanswered.push(answer),
+                    false => events.push(answer),
+                }
             }
             Effect::Watch(watches) => {
                 for (kind, watch) in &watches {
