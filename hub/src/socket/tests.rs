@@ -1,3 +1,5 @@
+//! Tests of the operators' socket.
+
 use std::os::unix::fs::PermissionsExt as _;
 
 use super::{connect, listen};

@@ -96,6 +96,18 @@ fn is_crate_root(path: &Path) -> bool {
         || below_manifest
             && (directory == "tests" || directory == "benches" || directory == "examples")
         || directory == "bin"
+        || name == "main.rs" && is_test_directory(parent)
+}
+
+/// `tests/NAME/` of a crate, whose `main.rs` is a test of its own.
+fn is_test_directory(directory: &Path) -> bool {
+    let above = directory.parent();
+    above
+        .and_then(Path::file_name)
+        .is_some_and(|name| name == "tests")
+        && above
+            .and_then(Path::parent)
+            .is_some_and(|crate_| crate_.join("Cargo.toml").exists())
 }
 
 /// Follows `mod name;` from a file. `root` tells that its modules lie beside it.

@@ -1,3 +1,5 @@
+//! Tests of what survives a restart.
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 

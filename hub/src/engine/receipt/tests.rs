@@ -1,3 +1,5 @@
+//! Tests of receipts.
+
 use capstan_hub_core::session::Receipt;
 use capstan_proto::{ClusterName, Digest, Generation, Incarnation, Number, Triple};
 

@@ -1,3 +1,5 @@
+//! Tests of handing out content.
+
 use capstan_proto::wire::Encoding;
 use capstan_proto::{Digest, limits};
 

@@ -1,3 +1,5 @@
+//! Tests of queries.
+
 use std::collections::BTreeMap;
 
 use capstan_proto::wire::Page;

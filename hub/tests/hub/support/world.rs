@@ -214,11 +214,13 @@ impl World {
 /// Asks until the answer is good; panics with the last bad one.
 pub(crate) async fn eventually<T>(mut ask: impl AsyncFnMut() -> Result<T, String>) -> T {
     let end = tokio::time::Instant::now() + PATIENCE;
+    let mut looks = tokio::time::interval(Duration::from_millis(20));
     loop {
+        looks.tick().await;
         match ask().await {
             Ok(good) => return good,
             Err(bad) if tokio::time::Instant::now() > end => panic!("it never came about: {bad}"),
-            Err(_) => tokio::time::sleep(Duration::from_millis(20)).await,
+            Err(_) => {}
         }
     }
 }

@@ -137,7 +137,9 @@ async fn run(client: &Client, step: &Step, normalizer: &mut Normalizer) -> Resul
     let body = request.body.as_ref().map(|body| normalizer.fill(body));
     let path = normalizer.fill_text(&request.path);
     let deadline = tokio::time::Instant::now() + PATIENCE;
+    let mut looks = tokio::time::interval(Duration::from_millis(50));
     loop {
+        looks.tick().await;
         let content_type = request.content_type.as_deref().or(Some("application/json"));
         let answer = client
             .send(&request.method, &path, content_type, body.as_deref())
@@ -154,6 +156,5 @@ async fn run(client: &Client, step: &Step, normalizer: &mut Normalizer) -> Resul
                 body: normalizer.clean(body),
             });
         }
-        tokio::time::sleep(Duration::from_millis(50)).await;
     }
 }
