@@ -113,6 +113,12 @@ pub async fn run(config: &Run, mut shutdown: Shutdown) -> Result<(), RunError> {
             Ok(tenure::End::LeaseLost) => {
                 tracing::warn!("the Lease is lost; nothing is written until it is held again")
             }
+            Ok(tenure::End::Stale(problem)) => {
+                tracing::warn!(
+                    problem,
+                    "the stored state changed under us; it is read anew"
+                );
+            }
             Err(error) => {
                 let error = chain(&error);
                 if error != said {

@@ -59,6 +59,8 @@ pub struct Lease {
     namespace: String,
     instance: String,
     seen: Option<Seen>,
+    /// The version that we wrote last: as long as nobody else writes, one request extends the Lease.
+    version: Option<String>,
 }
 
 impl Lease {
@@ -70,6 +72,7 @@ impl Lease {
             namespace: namespace.to_owned(),
             instance: instance.to_owned(),
             seen: None,
+            version: None,
         }
     }
 
@@ -92,6 +95,12 @@ impl Lease {
     /// # Errors
     /// When the API server does not say.
     pub async fn attempt(&mut self, now: time::OffsetDateTime) -> Result<Attempt, LeaseError> {
+        if let Some(version) = self.version.take() {
+            let call = Call::put(self.path(NAME), &self.body(now, Some(&version)));
+            if self.settle(call).await? == Attempt::Held {
+                return Ok(Attempt::Held);
+            }
+        }
         let answer = self.call(Call::get(self.path(NAME))).await?;
         if answer.failure().says_gone("leases", NAME) {
             let call = Call::post(self.path(""), &self.body(now, None));
@@ -152,12 +161,18 @@ impl Lease {
         }
     }
 
-    async fn settle(&self, call: Call) -> Result<Attempt, LeaseError> {
+    async fn settle(&mut self, call: Call) -> Result<Attempt, LeaseError> {
         let answer = self.call(call).await?;
-        match answer.status {
-            409 => Ok(Attempt::HeldBy("another process".to_owned())),
-            _ => Ok(answer.success().map(|_| Attempt::Held)?),
+        // 404: somebody deleted it; it is made anew with the next attempt.
+        if matches!(answer.status, 404 | 409) {
+            return Ok(Attempt::HeldBy("another process".to_owned()));
         }
+        let body = answer.success()?;
+        let version = body
+            .pointer("/metadata/resourceVersion")
+            .and_then(Value::as_str);
+        self.version = version.map(str::to_owned);
+        Ok(Attempt::Held)
     }
 
     async fn call(&self, call: Call) -> Result<super::Answer, CallError> {

@@ -4,6 +4,7 @@
 //! the status. Before it resumes it asks whether the server's storage is still as new as what it saw (K4): a server
 //! restored from a backup accepts the old resource version and stays silent. What an event means is judged by the core.
 
+mod history;
 mod lines;
 mod stream;
 
@@ -17,7 +18,7 @@ use capstan_spoke_core::event::WatchProblem;
 use capstan_spoke_core::{Event, Kind, Observed, Outcome};
 use http::StatusCode;
 use serde_json::Value;
-use tokio::sync::{Mutex, Notify, mpsc};
+use tokio::sync::{Notify, mpsc};
 use tokio_util::task::AbortOnDropHandle;
 
 use super::call::{LIST_DEADLINE, PARTIAL, PARTIAL_LIST};
@@ -25,6 +26,7 @@ use super::request::Caller;
 use super::resource::encode;
 use super::{Answer, BUNDLE_LABEL, Call, Place, Resource};
 use crate::link::Backoff;
+use history::{History, Mark, Restore};
 use stream::Ended;
 
 /// Objects a page: 500 is what the API server's own clients ask for.
@@ -57,25 +59,18 @@ struct Running {
 struct Shared {
     caller: Caller,
     events: mpsc::Sender<Event>,
-    epoch: Arc<Epoch>,
-}
-
-/// Counts the restores of the API server's storage; all watches list anew when it moves.
-#[derive(Debug, Default)]
-struct Epoch {
-    count: Mutex<u64>,
-    moved: Notify,
+    history: Arc<History>,
 }
 
 impl Watches {
-    /// No watches yet. Events go to `events`.
+    /// No watches yet. Events go to `events`; `seen` are the resource versions that an earlier process saw, by kind.
     #[must_use]
-    pub fn new(caller: Caller, events: mpsc::Sender<Event>) -> Self {
+    pub fn new(caller: Caller, events: mpsc::Sender<Event>, seen: BTreeMap<Kind, u64>) -> Self {
         Self {
             shared: Shared {
                 caller,
                 events,
-                epoch: Arc::default(),
+                history: Arc::new(History::new(seen)),
             },
             running: BTreeMap::new(),
         }
@@ -126,6 +121,7 @@ fn start(shared: Shared, kind: Kind, how: Watch) -> Running {
     let nudge = Arc::new(Notify::new());
     let failing = Arc::new(AtomicBool::new(false));
     let task = Task {
+        mark: shared.history.begin(&kind),
         shared,
         kind,
         full: how == Watch::Full,
@@ -145,6 +141,7 @@ fn start(shared: Shared, kind: Kind, how: Watch) -> Running {
 /// One kind's watch.
 struct Task {
     shared: Shared,
+    mark: Mark,
     kind: Kind,
     full: bool,
     nudge: Arc<Notify>,
@@ -269,6 +266,10 @@ impl Task {
             token = metadata("/metadata/continue").to_owned();
             if token.is_empty() {
                 let version = metadata("/metadata/resourceVersion").to_owned();
+                let history = self.shared.history.clone();
+                if let Some(restore) = history.listed(&mut self.mark, &version).await {
+                    self.tell_of(restore).await;
+                }
                 self.listed(objects).await;
                 return Ok(version);
             }
@@ -289,7 +290,7 @@ impl Task {
     }
 
     /// Follows until the stream ends in a way that asks for something else.
-    async fn follow(&self, resource: &Resource, version: String) -> Result<Next, WatchProblem> {
+    async fn follow(&mut self, resource: &Resource, version: String) -> Result<Next, WatchProblem> {
         let target = self.target(
             resource,
             &format!(
@@ -302,12 +303,18 @@ impl Task {
         if !self.full {
             call = call.accept(PARTIAL);
         }
-        let moved = self.shared.epoch.moved.notified();
-        let follow = stream::follow(self, call, version);
+        let history = self.shared.history.clone();
+        let moved = history.moved.notified();
+        tokio::pin!(moved);
+        moved.as_mut().enable();
+        if history.moved_since(&self.mark).await {
+            return Ok(Next::List);
+        }
+        let nudge = self.nudge.clone();
         tokio::select! {
             () = moved => Ok(Next::List),
-            () = self.nudge.notified() => Ok(Next::List),
-            ended = follow => match ended {
+            () = nudge.notified() => Ok(Next::List),
+            ended = stream::follow(self, call, version) => match ended {
                 Ended::At(version) => Ok(Next::Resume(version)),
                 Ended::Gap => Ok(Next::List),
                 Ended::Failed(problem) => Err(problem),
@@ -316,8 +323,11 @@ impl Task {
     }
 
     /// Whether what we saw last is still part of the server's past (K4).
-    async fn may_resume(&self, resource: &Resource, version: &str) -> Result<bool, WatchProblem> {
-        let before = *self.shared.epoch.count.lock().await;
+    async fn may_resume(
+        &mut self,
+        resource: &Resource,
+        version: &str,
+    ) -> Result<bool, WatchProblem> {
         let query = format!(
             "limit=1&resourceVersion={}&resourceVersionMatch=NotOlderThan",
             encode(version)
@@ -339,21 +349,20 @@ impl Task {
                 }));
             }
             if started.elapsed() >= RESTORED_AFTER {
-                self.restored(before).await;
+                let history = self.shared.history.clone();
+                if let Some(restore) = history.resumed_too_far(&self.mark).await {
+                    self.tell_of(restore).await;
+                }
                 return Ok(false);
             }
             tokio::time::sleep(CHECK_EVERY).await;
         }
     }
 
-    /// Tells of a restore once, whichever watch found it first.
-    async fn restored(&self, before: u64) {
-        let mut count = self.shared.epoch.count.lock().await;
-        if *count == before {
-            self.tell(Event::ClusterRestored).await;
-            *count += 1;
-            self.shared.epoch.moved.notify_waiters();
-        }
+    async fn tell_of(&mut self, restore: Restore<'_>) {
+        tracing::warn!(kind = %self.kind, "the API server's storage went back in time; everything is listed anew");
+        self.tell(Event::ClusterRestored).await;
+        restore.told(&mut self.mark);
     }
 }
 

@@ -34,6 +34,17 @@ pub(super) enum Input {
     HubUp(Up),
     /// The session is over.
     HubDown,
+    /// Stored state was written by somebody else, or went back in time: it is to be read anew.
+    Stale(String),
+}
+
+/// Why the owner ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Stop {
+    /// We were told to stop.
+    Asked,
+    /// What is stored is not what we think it is.
+    Stale(String),
 }
 
 /// A connection to the hub, as far as the owner uses it.
@@ -51,6 +62,8 @@ pub(super) struct Parts {
     pub(super) inventories: Inventories,
     pub(super) inputs: mpsc::Sender<Input>,
     pub(super) queue: mpsc::Receiver<Input>,
+    /// The resource versions that the inventory knows, by kind.
+    pub(super) seen: BTreeMap<Kind, u64>,
 }
 
 /// The agent and everything that executes its effects.
@@ -76,7 +89,7 @@ impl Owner {
         let instance = context.instance.to_string();
         Self {
             agent: Agent::new(),
-            watches: Watches::new(caller.clone(), events(&parts.inputs)),
+            watches: Watches::new(caller.clone(), events(&parts.inputs), parts.seen.clone()),
             fetcher: Fetcher::new(parts.inputs.clone(), context.metrics.clone()),
             notices: Notices::new(context.kube.clone(), &context.namespace, &instance),
             caller,
@@ -90,8 +103,8 @@ impl Owner {
     }
 
     /// Runs until the shutdown; then waits for the calls that are under way.
-    pub(super) async fn run(&mut self, mut shutdown: Shutdown) {
-        loop {
+    pub(super) async fn run(&mut self, mut shutdown: Shutdown) -> Stop {
+        let stop = loop {
             let wake = self.agent.poll_timeout().map(until);
             let tick = async {
                 match wake {
@@ -101,18 +114,20 @@ impl Owner {
             };
             tokio::select! {
                 biased;
-                () = shutdown.wait() => break,
+                () = shutdown.wait() => break Stop::Asked,
                 input = self.parts.queue.recv() => match input {
+                    Some(Input::Stale(problem)) => break Stop::Stale(problem),
                     Some(input) => self.take(input),
-                    None => break,
+                    None => break Stop::Asked,
                 },
                 () = tick => self.handle(Event::Tick),
                 Some(_) = self.tasks.join_next() => {}
             }
-        }
+        };
         if tokio::time::timeout(DRAIN, self.close()).await.is_err() {
             tracing::warn!("calls to the API server did not end in time");
         }
+        stop
     }
 
     /// Begins nothing new; hears out the calls that are under way, and makes durable what was learnt from them.
@@ -160,6 +175,8 @@ impl Owner {
                 self.fetcher.cancel();
                 self.handle(Event::HubDisconnected);
             }
+            // Heard while closing: the next tenure reads everything anyway.
+            Input::Stale(_) => {}
         }
     }
 

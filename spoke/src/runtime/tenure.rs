@@ -3,15 +3,17 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
 
-use capstan_spoke_core::Event;
+use capstan_proto::BundleName;
 use capstan_spoke_core::event::Started;
+use capstan_spoke_core::inventory::Rows;
+use capstan_spoke_core::{Event, Kind};
 use time::OffsetDateTime;
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::task::AbortOnDropHandle;
 
 use super::hub::Hub;
 use super::keeper::{self, Kept};
-use super::owner::{Input, Owner, Parts};
+use super::owner::{Input, Owner, Parts, Stop};
 use super::writers::{Inventories, Keeper};
 use super::{Context, limits};
 use crate::kube::AskError;
@@ -32,6 +34,8 @@ pub(super) enum End {
     Stopped,
     /// The Lease is not ours any more.
     LeaseLost,
+    /// What is stored is not what we think it is.
+    Stale(String),
 }
 
 /// Why a tenure could not begin.
@@ -58,7 +62,7 @@ pub(super) async fn run(context: &Context, mut shutdown: Shutdown) -> Result<End
     let mut kept = AbortOnDropHandle::new(tokio::spawn(keeper::keep(lease, stop)));
 
     let result = tokio::select! {
-        result = work(context, shutdown) => result.map(|()| End::Stopped),
+        result = work(context, shutdown) => result,
         _ = &mut kept => Ok(End::LeaseLost),
     };
     context.ready.store(false, Ordering::Relaxed);
@@ -77,7 +81,7 @@ pub(super) async fn run(context: &Context, mut shutdown: Shutdown) -> Result<End
 }
 
 /// Loads, and runs the core until the shutdown.
-async fn work(context: &Context, shutdown: Shutdown) -> Result<(), TenureError> {
+async fn work(context: &Context, shutdown: Shutdown) -> Result<End, TenureError> {
     let instance = context.instance.to_string();
     let secrets = Secrets::new(context.kube.clone(), &context.namespace, &instance);
     let cluster_uid = crate::kube::cluster_uid(&context.kube).await?;
@@ -108,6 +112,13 @@ async fn work(context: &Context, shutdown: Shutdown) -> Result<(), TenureError> 
             .map(|snapshot| snapshot.objects().len()),
         "the stored state is loaded"
     );
+    if let Some(head) = &started.head {
+        let generation = i64::try_from(head.triple.number.generation.0);
+        context
+            .metrics
+            .generation
+            .set(generation.unwrap_or(i64::MAX));
+    }
     context.ready.store(true, Ordering::Relaxed);
 
     let (inputs, queue) = mpsc::channel(INPUTS_MAX);
@@ -118,13 +129,27 @@ async fn work(context: &Context, shutdown: Shutdown) -> Result<(), TenureError> 
         inventories: Inventories::new(secrets, inventories, inputs.clone()),
         inputs,
         queue,
+        seen: seen(&started.inventory),
     };
     let mut owner = Owner::new(context, parts);
     owner.handle(Event::Started(Box::new(started)));
-    owner.run(shutdown).await;
+    let stop = owner.run(shutdown).await;
     // Before the owner, whose end would look to it like a hub that does not read.
     drop(hub);
-    Ok(())
+    Ok(match stop {
+        Stop::Asked => End::Stopped,
+        Stop::Stale(problem) => End::Stale(problem),
+    })
+}
+
+/// The highest resource version that an earlier process saw of each kind.
+fn seen(inventory: &BTreeMap<BundleName, Rows>) -> BTreeMap<Kind, u64> {
+    let mut seen = BTreeMap::new();
+    for (key, row) in inventory.values().flatten() {
+        let highest = seen.entry(Kind::of(key)).or_insert(0);
+        *highest = row.resource_version.max(*highest);
+    }
+    seen
 }
 
 impl From<Event> for Input {

@@ -14,7 +14,7 @@ use tokio_util::task::AbortOnDropHandle;
 use super::owner::Input;
 use crate::kube::accepted::Accepted;
 use crate::kube::inventory::Inventory;
-use crate::kube::secret::Secrets;
+use crate::kube::secret::{SecretError, Secrets};
 use crate::telemetry::chain;
 
 enum Order {
@@ -65,6 +65,10 @@ async fn keep(
             let triple = store.head.triple;
             let event = match accepted.store(&store).await {
                 Ok(()) => Event::Stored(triple),
+                Err(error @ SecretError::Conflict { .. }) => {
+                    drop(inputs.send(Input::Stale(chain(&error))).await);
+                    return;
+                }
                 Err(error) => {
                     // Its contents go with the next attempt, which may only name what came since.
                     left_over = Some(store);
@@ -170,6 +174,10 @@ impl Inventories {
         async move {
             let event = match inventory.lock().await.write(&rows).await {
                 Ok(()) => Event::InventoryWritten { bundle, version },
+                Err(error @ SecretError::Conflict { .. }) => {
+                    drop(inputs.send(Input::Stale(chain(&error))).await);
+                    return;
+                }
                 Err(error) => Event::InventoryFailed {
                     bundle,
                     version,

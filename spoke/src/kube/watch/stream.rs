@@ -33,7 +33,7 @@ enum Line {
 }
 
 /// Follows from `version`.
-pub(super) async fn follow(task: &Task, call: Call, mut version: String) -> Ended {
+pub(super) async fn follow(task: &mut Task, call: Call, mut version: String) -> Ended {
     let response = match task.shared.caller.kube().stream(call).await {
         Ok(response) => response,
         Err(error) => return Ended::Failed(unknown(crate::telemetry::chain(&error))),
@@ -83,7 +83,7 @@ async fn refused(response: http::Response<kube::client::Body>) -> Ended {
 }
 
 /// Reads a line and moves `version` along.
-fn read(task: &Task, line: &[u8], version: &mut String) -> Result<Line, WatchProblem> {
+fn read(task: &mut Task, line: &[u8], version: &mut String) -> Result<Line, WatchProblem> {
     let garbled = || unknown("the watch sent what is no event".to_owned());
     let mut event: Value = serde_json::from_slice(line).map_err(|_| garbled())?;
     let object = event
@@ -112,6 +112,7 @@ fn read(task: &Task, line: &[u8], version: &mut String) -> Result<Line, WatchPro
         .pointer("/metadata/resourceVersion")
         .and_then(Value::as_str);
     *version = seen.ok_or_else(garbled)?.to_owned();
+    task.mark.reach(version);
     if kind == "BOOKMARK" {
         return Ok(Line::Bookmark);
     }
