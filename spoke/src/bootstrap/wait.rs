@@ -169,9 +169,11 @@ fn not_connected(seen: &Seen, namespace: &str, timeout: Duration) -> BootstrapEr
         Some(progress) => progress.phase.sentence().to_owned(),
         None => seen.pod.clone(),
     };
-    let look = match &seen.progress {
-        Some(_) => format!("look at `kubectl --namespace {namespace} logs deployment/{ACCOUNT}`"),
-        None => format!("look at `kubectl --namespace {namespace} describe pods`"),
+    // Once its image ran, what the agent says tells more than what its pod is.
+    let ran = seen.progress.is_some() || seen.pod.contains("agent");
+    let look = match ran {
+        true => format!("look at `kubectl --namespace {namespace} logs deployment/{ACCOUNT}`"),
+        false => format!("look at `kubectl --namespace {namespace} describe pods`"),
     };
     BootstrapError::NotConnected {
         timeout,
