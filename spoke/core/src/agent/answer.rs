@@ -146,6 +146,16 @@ impl Agent {
         }
     }
 
+    /// Whether the held snapshot says that the object is not wanted. Where nothing is held, or its
+    /// content is damaged, nobody knows: an error is never an empty answer.
+    pub(super) fn is_unwanted(&self, key: &ObjectKey) -> bool {
+        let wanted = self
+            .objects
+            .get(key)
+            .is_some_and(|object| object.want.is_some());
+        self.target.is_some() && !wanted && !self.skipped.contains_key(key)
+    }
+
     /// A row leaves: its object is certainly gone, or not ours any more.
     pub(super) fn drop_row(&mut self, key: &ObjectKey) {
         let Some(object) = self.objects.get_mut(key) else {

@@ -93,6 +93,7 @@ impl Agent {
 fn loaded(bundle: BundleName, row: Row) -> Object {
     let mut object = Object::new(bundle, None, None);
     object.settled = row.resource_version;
+    object.judged = row.resource_version;
     object.resolve = row.uid.is_none();
     object.saved = match row.uid {
         Some(_) => Saved::Uid,

@@ -161,6 +161,8 @@ pub(super) struct Object {
     pub(super) held: Option<Held>,
     /// Resource version up to which everything is known.
     pub(super) settled: u64,
+    /// Resource version that was compared with the declaration; what it was found to be still holds.
+    pub(super) judged: u64,
     /// It is being deleted, by whomever (K18).
     pub(super) terminating: bool,
     /// What is wrong with it.
@@ -209,6 +211,7 @@ impl Object {
             call: None,
             held: None,
             settled: 0,
+            judged: 0,
             terminating: false,
             breach: None,
             owners: None,

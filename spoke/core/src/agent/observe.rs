@@ -120,7 +120,7 @@ impl Agent {
         if source == Source::Watched && seen.resource_version < object.settled {
             return;
         }
-        let known = seen.resource_version == object.settled && source == Source::Watched;
+        let known = seen.resource_version == object.judged && source == Source::Watched;
         object.settled = seen.resource_version;
         object.checked_at = match source {
             Source::Asked => Some(self.now),
@@ -144,7 +144,13 @@ impl Agent {
             }
             return;
         }
-        match self.find(key, &seen) {
+        let found = self.find(key, &seen);
+        if let Some(object) = self.objects.get_mut(key)
+            && found != Finding::Unclear
+        {
+            object.judged = seen.resource_version;
+        }
+        match found {
             Finding::Same => {
                 self.rebase(key, &seen);
                 self.verified(key);
@@ -179,7 +185,8 @@ impl Agent {
                 let same = projection_digest(&fields, &seen.body) == values;
                 if same { Finding::Same } else { Finding::Broken }
             }
-            None if seen.full => Finding::Same,
+            // Nobody knows what it was: it is put right, and known from then on.
+            None if seen.full => Finding::Broken,
             _ => Finding::Unclear,
         }
     }
@@ -252,6 +259,9 @@ impl Agent {
             // Giving back what is perhaps ours would empty it: it is kept, and never deleted.
             Maker::We | Maker::Unclear => {
                 object.settled = seen.resource_version;
+                if let Some(row) = &mut object.row {
+                    row.digest = None;
+                }
                 self.take_foreign(key, seen.uid);
                 self.change(key, |_| {});
                 return;
@@ -264,6 +274,7 @@ impl Agent {
         let row = object.row.get_or_insert_with(Row::default);
         row.uid = Some(seen.uid);
         row.origin = Origin::Created;
+        row.digest = None;
         object.resolve = false;
         object.settled = seen.resource_version;
         let bundle = object.bundle.clone();
@@ -276,6 +287,9 @@ impl Agent {
         let object = &self.objects[key];
         if object.want.is_none() {
             // Ours is gone; this one was never ours.
+            if !self.is_unwanted(key) {
+                return;
+            }
             self.drop_row(key);
             self.forget_if_done(key);
             return;

@@ -133,6 +133,7 @@ impl Agent {
         }
         for object in self.objects.values_mut() {
             object.settled = 0;
+            object.judged = 0;
         }
     }
 

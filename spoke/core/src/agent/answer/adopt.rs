@@ -51,7 +51,9 @@ impl Agent {
             return;
         };
         if object.want.is_none() {
-            self.drop_row(key);
+            if self.is_unwanted(key) {
+                self.drop_row(key);
+            }
             return;
         }
         if object.recreating {

@@ -127,6 +127,7 @@ impl Agent {
             object.saved = object.saved.min(Saved::Intent);
         }
         object.settled = seen.resource_version;
+        object.judged = seen.resource_version;
         object.resolve = false;
         object.recreating = false;
         object.breach = None;

@@ -83,11 +83,15 @@ impl Agent {
             return;
         };
         object.settled = 0;
+        object.judged = 0;
         object.terminating = false;
         object.resolve = false;
         object.retry_at = None;
+        object.breach = None;
         if object.want.is_none() {
-            self.drop_row(key);
+            if self.is_unwanted(key) {
+                self.drop_row(key);
+            }
             return;
         }
         if object.uid().is_none() {
@@ -131,6 +135,7 @@ impl Agent {
         };
         row.uid = None;
         row.origin = Origin::Intent;
+        row.digest = None;
         row.entry = None;
         row.values = None;
         row.generation = None;
@@ -140,6 +145,7 @@ impl Agent {
         object.resolve = false;
         object.owners = None;
         object.settled = 0;
+        object.judged = 0;
         object.deletion_sent = false;
         object.gave_up = false;
         let bundle = object.bundle.clone();
