@@ -122,10 +122,9 @@ impl Agent {
         }
         let known = seen.resource_version == object.judged && source == Source::Watched;
         object.settled = seen.resource_version;
-        object.checked_at = match source {
-            Source::Asked => Some(self.now),
-            Source::Watched => object.checked_at,
-        };
+        if source == Source::Asked && seen.full {
+            object.checked_at = Some(self.now);
+        }
         remember_owners(object, &seen);
         if seen.deleting {
             self.see_deletion(key, &seen);

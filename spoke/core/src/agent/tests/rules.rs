@@ -246,3 +246,25 @@ fn k2_a_label_that_is_stripped_on_admission_is_a_failure_in_words() {
         (Sync::Failed, "LabelRemoved")
     );
 }
+
+#[test]
+fn k1_a_secret_that_may_have_moved_gets_one_forced_apply_and_no_read_of_its_values() {
+    let mut world = World::started();
+    let secret = json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "s", "namespace": "shop"}, "data": {"p": "MQ=="}});
+    world.deploy(&[bundle("web", vec![secret.clone()])]);
+    world.pass(20_000);
+    world.calls();
+    world
+        .cluster
+        .rewrite(&key(&secret), |body| body["data"]["p"] = json!("Mg=="));
+    world.handle(Event::Tick);
+    assert_eq!(world.calls(), ["force Secret/s"]);
+    assert_eq!(
+        world.cluster.objects[&key(&secret)].body["data"]["p"],
+        json!("MQ==")
+    );
+    world.handle(Event::ClusterRestored);
+    world.relist(&crate::kind::Kind::new("", "Secret"));
+    world.pass(30_000);
+    assert_eq!(world.words("web"), "Synced Healthy");
+}
