@@ -8,11 +8,12 @@ use capstan_proto::{Digest, Moment, ObjectKey};
 
 use crate::event::RemovalBudget;
 
-/// The digest of a removal set: SHA-256 over the sorted keys, every part length-prefixed.
+/// The digest by which an approval names what this cluster may lose: SHA-256 over the sorted keys,
+/// every part length-prefixed, exactly as the hub computes it.
 #[must_use]
 pub fn removal_set_digest(objects: &BTreeSet<ObjectKey>) -> Digest {
     let mut hasher = Hasher::new();
-    hasher.field(b"capstan removal 1");
+    hasher.field(b"capstan cluster removal set 1");
     for key in objects {
         for part in [&key.group, &key.kind, &key.namespace, &key.name] {
             hasher.field(part.as_bytes());
