@@ -86,7 +86,7 @@ fn dispatch(cli: Cli) -> Outcome {
         Command::Cluster(ClusterCommand::Ban(args)) => ask(admin::ban(&target, args)),
         Command::Cluster(ClusterCommand::Unban(args)) => ask(admin::unban(&target, args)),
         Command::Approve(args) => ask(admin::approve(&target, args)),
-        Command::Refresh { source } => ask(admin::refresh(&target, source)),
+        Command::Refresh(args) => ask(admin::refresh(&target, args)),
         Command::Recover(args) => ask(admin::recover(&target, args)),
     }
 }

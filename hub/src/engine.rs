@@ -21,6 +21,7 @@ pub(crate) mod shelf;
 mod show;
 pub(crate) mod source;
 mod spokes;
+pub(crate) mod waker;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -87,6 +88,8 @@ pub(crate) struct State {
     picture: u64,
     stale_picture: bool,
     broken: Option<String>,
+    /// Why the store keeps nothing any more.
+    unkept: Option<String>,
     stopping: bool,
 }
 
@@ -135,6 +138,7 @@ impl State {
             picture: 0,
             stale_picture: true,
             broken: None,
+            unkept: None,
             stopping: false,
         }
     }
@@ -167,6 +171,8 @@ impl State {
                 known.member = Some(Member::new(&registration, banned));
                 // A new identity begins without the old one's suspicions.
                 known.openings.clear();
+                // Enrolling is being heard.
+                known.observed.heard_at = Some(now);
                 self.pass_is_due(now, &mut effects);
             }
             Event::Standing { cluster, banned } => self.standing(&cluster, banned, &mut effects),
@@ -193,7 +199,14 @@ impl State {
             Event::Recorded { cluster, session } => {
                 self.recorded((&cluster, session), now, &mut effects);
             }
-            Event::LedgerFailed(reason) => self.broken = Some(reason),
+            Event::LedgerFailed(reason) => {
+                self.broken = Some(reason);
+                self.aim_all(now, &mut effects);
+            }
+            Event::StoreFailed(reason) => {
+                self.unkept = Some(reason);
+                self.aim_all(now, &mut effects);
+            }
             Event::Shelved(_) => {}
             Event::Tick => self.ticked(now, &mut effects),
             Event::Stop(reply) => {
@@ -222,6 +235,7 @@ impl State {
                 if at.is_some() {
                     source.polled_at = at;
                     source.failing = None;
+                    source.rewritten = None;
                 }
                 self.read.insert(name.clone(), *commit);
                 self.trees.insert(name.clone(), Some(tree));
@@ -231,7 +245,20 @@ impl State {
                 if source.failing.take().is_some() {
                     tracing::info!(source = %name, "the source answers again");
                 }
+                source.rewritten = None;
                 source.polled_at = Some(at);
+            }
+            Polled::Rewritten { at, head, in_force } => {
+                let since = match &source.rewritten {
+                    Some((since, _)) => *since,
+                    None => {
+                        tracing::warn!(source = %name, head = head.short(), in_force = in_force.short(), "the branch was rewritten; it is not followed");
+                        at
+                    }
+                };
+                source.polled_at = Some(at);
+                source.failing = Some((since, source.rewrite(&head, &in_force)));
+                source.rewritten = Some((since, head));
             }
             Polled::Failed { at, message } => {
                 let since = match &source.failing {
@@ -426,6 +453,22 @@ impl State {
         self.tell(name, Happened::Aim(aim), now, effects);
     }
 
+    /// Tells every session anew.
+    fn aim_all(&mut self, now: Moment, effects: &mut Vec<Effect>) {
+        let names: Vec<ClusterName> = self.clusters.keys().cloned().collect();
+        for name in names {
+            self.aim(&name, now, effects);
+        }
+    }
+
+    /// Why nothing may be removed anywhere: what the hub cannot write down, it does not know after a restart.
+    fn withheld(&self) -> Option<Prune> {
+        let store = self.unkept.as_ref().map(|why| ("store", why));
+        let ledger = self.broken.as_ref().map(|why| ("ledger", why));
+        let (what, why) = ledger.or(store)?;
+        Some(Prune::Withheld(format!("the hub's {what} failed: {why}")))
+    }
+
     /// What a cluster should run, as its session understands it.
     fn aim_of(&self, name: &ClusterName) -> Aim {
         let Some(desired) = &self.desired else {
@@ -446,13 +489,14 @@ impl State {
                 };
                 let snapshot = Arc::clone(&given.snapshot);
                 let triple = given.triple;
+                let prune = self.withheld().unwrap_or_else(|| target.prune.clone());
                 Aim::Target(
                     Target {
                         triple,
                         snapshot,
                         header,
                     },
-                    target.prune.clone(),
+                    prune,
                 )
             }
             (Some(Wanted::NoOpinion { reason }), _) => Aim::NoOpinion(reason.clone()),

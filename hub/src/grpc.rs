@@ -21,7 +21,7 @@ use capstan_proto::wire::query_server::QueryServer;
 use capstan_proto::wire::session_server::SessionServer;
 use capstan_proto::{SourceName, limits};
 use tokio::net::{TcpListener, UnixListener};
-use tokio::sync::{Notify, mpsc, watch};
+use tokio::sync::{mpsc, watch};
 use tokio_stream::wrappers::{TcpListenerStream, UnixListenerStream};
 use tokio_util::sync::CancellationToken;
 use tonic::transport::Server;
@@ -35,6 +35,7 @@ use crate::engine::event::Event;
 use crate::engine::picture::Picture;
 use crate::engine::receipt::Receipts;
 use crate::engine::shelf::Shelf;
+use crate::engine::waker::Waker;
 use crate::metrics::Metrics;
 use crate::tls::Incoming;
 
@@ -77,7 +78,7 @@ pub(crate) struct Shared {
     /// Writes down what changes something.
     pub(crate) audit: Arc<Audit>,
     /// Wakes the followers of Git.
-    pub(crate) wakers: Arc<BTreeMap<SourceName, Arc<Notify>>>,
+    pub(crate) wakers: Arc<BTreeMap<SourceName, Arc<Waker>>>,
     /// What spokes dial.
     pub(crate) advertise: HostPort,
     /// Set when the hub stops.

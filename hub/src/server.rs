@@ -3,12 +3,12 @@
 mod bind;
 mod open;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use capstan_proto::SourceName;
-use tokio::sync::{Notify, mpsc, oneshot, watch};
+use capstan_proto::{Revision, SourceName};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -21,6 +21,7 @@ use crate::engine::picture::{Picture, SourceView};
 use crate::engine::run::{EVENTS_MAX, Hands};
 use crate::engine::shelf::Shelving;
 use crate::engine::source::{self, Archive, Following};
+use crate::engine::waker::Waker;
 use crate::engine::{self, Setting};
 use crate::grpc::{self, Shared};
 use crate::http::{self, Pages};
@@ -259,10 +260,16 @@ impl Parts {
             connections: connections.clone(),
             metrics: metrics.clone(),
         };
+        let remembered = restored.stamps();
         let state = engine::State::new(setting, views, restored);
         let engine = tokio::spawn(engine::run::run(state, hands, incoming));
         let mut tasks = JoinSet::new();
-        let wakers = follow(config, layout, (&events, &metrics, &stop), &mut tasks);
+        let wakers = follow(
+            (config, layout),
+            &remembered,
+            (&events, &metrics, &stop),
+            &mut tasks,
+        );
         let shared = Shared {
             events: events.clone(),
             pictures: picture,
@@ -379,25 +386,27 @@ async fn hang_up(shared: Shared) {
             heard = hangups.recv() => if heard.is_none() { return },
         }
         tracing::info!("SIGHUP: looking at Git");
-        shared.wakers.values().for_each(|waker| waker.notify_one());
+        shared.wakers.values().for_each(|waker| waker.wake());
     }
 }
 
 /// Starts the followers of all sources; gives back what wakes them.
 fn follow(
-    config: &Config,
-    layout: &Layout,
+    (config, layout): (&Config, &Layout),
+    remembered: &BTreeMap<SourceName, BTreeSet<Revision>>,
     (events, metrics, stop): (&mpsc::Sender<Event>, &Metrics, &CancellationToken),
     tasks: &mut JoinSet<()>,
-) -> BTreeMap<SourceName, Arc<Notify>> {
+) -> BTreeMap<SourceName, Arc<Waker>> {
     let mut wakers = BTreeMap::new();
     for source in &config.sources {
-        let wake = Arc::new(Notify::new());
-        wakers.insert(source.git.name.clone(), Arc::clone(&wake));
+        let name = &source.git.name;
+        let waker = Arc::new(Waker::default());
+        wakers.insert(name.clone(), Arc::clone(&waker));
         tasks.spawn(source::follow(Following {
             source: source.clone(),
-            directory: layout.git(&source.git.name),
-            wake,
+            directory: layout.git(name),
+            waker,
+            remembered: remembered.get(name).cloned().unwrap_or_default(),
             events: events.clone(),
             metrics: metrics.clone(),
             stop: stop.clone(),
@@ -425,6 +434,7 @@ fn view(source: &Source) -> SourceView {
         commit: None,
         polled_at: None,
         failing: None,
+        rewritten: None,
     }
 }
 

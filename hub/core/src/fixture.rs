@@ -31,12 +31,20 @@ pub(crate) fn bundle(name: &str) -> BundleName {
     BundleName::try_new(source(), name).unwrap()
 }
 
-/// Files from a text: `== path` begins a file; `@Kind` and `@Kind name` stand for the lines that
+/// Files from a text: `== path` begins a file; `!= path` is a symbolic link; `@Kind` and `@Kind name` stand for the lines that
 /// every document begins with.
 pub(crate) fn tree(n: u32, text: &str) -> Tree {
     let mut files: BTreeMap<String, String> = BTreeMap::new();
     let mut path = "fleet.yaml".to_owned();
+    let mut refused = BTreeMap::new();
     for line in text.lines() {
+        if let Some(link) = line.strip_prefix("!= ") {
+            refused.insert(
+                link.to_owned(),
+                "symbolic links are not followed".to_owned(),
+            );
+            continue;
+        }
         if let Some(next) = line.strip_prefix("== ") {
             path = next.trim().to_owned();
             files.entry(path.clone()).or_default();
@@ -54,12 +62,13 @@ pub(crate) fn tree(n: u32, text: &str) -> Tree {
             None => writeln!(file, "{line}").unwrap(),
         }
     }
-    Tree::new(
-        revision(n),
-        files
-            .into_iter()
-            .map(|(path, text)| (path, text.into_bytes())),
-    )
+    let files = files
+        .into_iter()
+        .map(|(path, text)| (path, text.into_bytes()));
+    Tree {
+        refused,
+        ..Tree::new(revision(n), files)
+    }
 }
 
 /// One source at revision `n`.

@@ -45,6 +45,13 @@ pub struct Content {
     pub mentions_revision: bool,
 }
 
+impl Content {
+    /// Whether a definition may be missing from it although nobody removed it.
+    fn is_in_doubt(&self) -> bool {
+        !self.problems.is_empty()
+    }
+}
+
 /// A bundle for certain inputs: what a spoke gets.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Instance {

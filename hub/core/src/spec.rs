@@ -65,21 +65,35 @@ pub struct Tree {
     pub revision: Revision,
     /// Files by path relative to the source's path, with `/`.
     pub files: BTreeMap<String, File>,
+    /// Entries that are there and are not read, by path, each with the reason in words. What is
+    /// behind them is unknown: never the same as absent.
+    pub refused: BTreeMap<String, String>,
 }
 
 impl Tree {
-    /// A tree of these files.
+    /// A tree of these files, with nothing refused.
     #[must_use]
     pub fn new(revision: Revision, files: impl IntoIterator<Item = (String, Vec<u8>)>) -> Self {
         let files = files
             .into_iter()
             .map(|(path, bytes)| (path, File::new(bytes)))
             .collect();
-        Self { revision, files }
+        Self {
+            revision,
+            files,
+            refused: BTreeMap::new(),
+        }
     }
-}
 
-impl Tree {
+    /// What is refused in a directory, below it, and on the way to it: anything of it could have
+    /// been there.
+    pub fn refused_around(&self, directory: &str) -> impl Iterator<Item = (&str, &str)> {
+        self.refused
+            .iter()
+            .filter(move |(path, _)| is_within(path, directory) || is_within(directory, path))
+            .map(|(path, reason)| (path.as_str(), reason.as_str()))
+    }
+
     /// The files below a directory, in the order of their paths; all of them below ``.
     pub fn below(&self, directory: &str) -> impl Iterator<Item = (&str, &File)> {
         let prefix = if directory.is_empty() {
@@ -92,6 +106,12 @@ impl Tree {
             .take_while(move |(path, _)| path.starts_with(&prefix))
             .map(|(path, file)| (path.as_str(), file))
     }
+}
+
+/// Whether a path is a directory's, or below it; every path is within ``.
+fn is_within(path: &str, directory: &str) -> bool {
+    let rest = path.strip_prefix(directory);
+    directory.is_empty() || rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 /// What is there of a source.
@@ -323,6 +343,8 @@ pub struct Spec {
     pub gaps: BTreeMap<SourceName, Vec<Gap>>,
     /// What was found in each file, so that an unchanged file is not read again.
     files: BTreeMap<SourceName, BTreeMap<String, load::FileRecord>>,
+    /// Sources of which it is known that nothing was declared before.
+    begun: BTreeSet<SourceName>,
 }
 
 impl Spec {
@@ -331,6 +353,18 @@ impl Spec {
     #[must_use]
     pub fn kept_revisions(&self) -> BTreeSet<(SourceName, Revision)> {
         keep::revisions(self)
+    }
+
+    /// What to load a source's first commit after: `previous`, and that nothing of the source was
+    /// declared before where that knows nothing of it.
+    #[must_use]
+    pub fn beginning(previous: Option<&Self>, source: &SourceName) -> Self {
+        let mut spec = previous.cloned().unwrap_or_default();
+        if !spec.revisions.contains_key(source) {
+            spec.gaps.remove(source);
+            spec.begun.insert(source.clone());
+        }
+        spec
     }
 
     /// Whether every source that is configured was read at least once.

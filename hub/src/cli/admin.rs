@@ -3,9 +3,9 @@
 use std::io::Write as _;
 
 use anyhow::Context as _;
-use capstan_proto::{SourceName, wire};
+use capstan_proto::wire;
 
-use super::args::{Approve, CreateToken, Format, Recover, Standing, Target};
+use super::args::{Approve, CreateToken, Format, Recover, Refresh, Standing, Target};
 use super::connect::{self, refusal};
 use super::output::{print, value};
 use super::words::moment;
@@ -97,12 +97,25 @@ pub(super) async fn recover(target: &Target, args: Recover) -> Outcome {
     done(connect::admin(target).await?.recover(request).await)
 }
 
-pub(super) async fn refresh(target: &Target, source: Option<SourceName>) -> Outcome {
-    let source = source.map(String::from).unwrap_or_default();
-    let request = wire::RefreshRequest { source };
+pub(super) async fn refresh(target: &Target, args: Refresh) -> Outcome {
+    let Refresh {
+        source,
+        accept_rewrite,
+        reason,
+    } = args;
+    let request = wire::RefreshRequest {
+        source: source.map(String::from).unwrap_or_default(),
+        accept_rewrite,
+        reason: reason.unwrap_or_default(),
+    };
     let answer = connect::admin(target).await?.refresh(request).await;
     let answer = answer.map_err(|status| refusal(&status))?.into_inner();
-    print(&[format!("asked for a look at {}", answer.sources.join(", "))])
+    let sources = answer.sources.join(", ");
+    print(&[if accept_rewrite {
+        format!("accepted the new history of {sources}")
+    } else {
+        format!("asked for a look at {sources}")
+    }])
 }
 
 fn done(answer: Result<tonic::Response<wire::Recorded>, tonic::Status>) -> Outcome {

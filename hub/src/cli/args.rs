@@ -66,11 +66,9 @@ pub(super) enum Command {
     )]
     Approve(Approve),
     /// Look at Git now, not at the next poll
-    #[command(after_help = "Examples:\n  hub refresh\n  hub refresh platform")]
-    Refresh {
-        /// One source; all of them when absent
-        source: Option<SourceName>,
-    },
+    #[command(after_help = "Examples:\n  hub refresh\n  hub refresh platform\n  \
+        hub refresh platform --accept-rewrite --reason \"squashed the history\"")]
+    Refresh(Refresh),
     /// End recovery: what Git says now is right, removals included
     #[command(
         after_help = "Examples:\n  hub recover --confirm --reason \"the restored ledger is complete\"\n  \
@@ -90,6 +88,18 @@ pub(super) enum Command {
     },
     /// Print the version
     Version,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Refresh {
+    /// One source; all of them when absent
+    pub(super) source: Option<SourceName>,
+    /// Follow the source's branch although it was rewritten
+    #[arg(long, requires = "source", requires = "reason")]
+    pub(super) accept_rewrite: bool,
+    /// Why; it stands in the audit log
+    #[arg(long, requires = "accept_rewrite")]
+    pub(super) reason: Option<String>,
 }
 
 #[derive(Debug, Args)]

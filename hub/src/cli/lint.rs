@@ -10,7 +10,7 @@ use capstan_hub_core::manifest::{self, Rendered};
 use capstan_hub_core::placement::{self, Decisions};
 use capstan_hub_core::problem::{Problem, Severity};
 use capstan_hub_core::report;
-use capstan_hub_core::spec::{self, SourceState, Tree, Trees};
+use capstan_hub_core::spec::{self, SourceState, Spec, Tree, Trees};
 use capstan_proto::{Revision, SourceName};
 use serde::Serialize;
 
@@ -55,7 +55,14 @@ pub(super) fn run(args: &Lint) -> Outcome {
 
 /// The whole way of the data as far as it goes without a fleet.
 fn check(trees: &Trees) -> Vec<Problem> {
-    let (spec, mut problems) = spec::load(trees, None);
+    // Lint looks at what is there: what was before is no business of it.
+    let nothing = trees
+        .sources
+        .keys()
+        .fold(None, |before: Option<Spec>, source| {
+            Some(Spec::beginning(before.as_ref(), source))
+        });
+    let (spec, mut problems) = spec::load(trees, nothing.as_ref());
     let decisions = placement::resolve(&spec, &Inventory::default(), &Decisions::default());
     let rendered = manifest::render(&spec, trees, &decisions, &Rendered::default());
     problems.extend(decisions.problems.iter().cloned());
@@ -82,6 +89,7 @@ fn on_disk(root: &Path) -> anyhow::Result<Tree> {
     }
     let revision = Revision::try_new(NO_COMMIT).expect("40 digits");
     let (mut files, mut bytes) = (Vec::new(), 0_u64);
+    let mut refused = BTreeMap::new();
     let mut waiting = vec![String::new()];
     while let Some(folder) = waiting.pop() {
         let path = root.join(&folder);
@@ -107,6 +115,8 @@ fn on_disk(root: &Path) -> anyhow::Result<Tree> {
                     .with_context(|| format!("cannot read {}", entry.path().display()))?;
                 bytes += content.len() as u64;
                 files.push((relative, content));
+            } else if kind.is_symlink() {
+                refused.insert(relative, git::Refusal::SymbolicLink.to_string());
             }
             if files.len() > limits.files || bytes > limits.total_bytes {
                 return Err(anyhow!(
@@ -116,7 +126,10 @@ fn on_disk(root: &Path) -> anyhow::Result<Tree> {
             }
         }
     }
-    Ok(Tree::new(revision, files))
+    Ok(Tree {
+        refused,
+        ..Tree::new(revision, files)
+    })
 }
 
 fn is_text(name: &str) -> bool {
@@ -143,7 +156,12 @@ fn committed(root: &Path, rev: &str, within: &str) -> anyhow::Result<Tree> {
     };
     let tree = git::Tree::open(repository.path(), &source, &revision, Limits::default())?;
     let listed = tree.files()?;
-    Ok(Tree::new(revision, tree.read_all(&listed, is_text)?))
+    let refused = listed.refused.iter();
+    let refused = refused.map(|(path, refusal)| (path.clone(), refusal.to_string()));
+    Ok(Tree {
+        refused: refused.collect(),
+        ..Tree::new(revision, tree.read_all(&listed, is_text)?)
+    })
 }
 
 /// What JSON and YAML hold.

@@ -52,6 +52,9 @@ impl Show for Glance {
                 ago(source.failing_since_ms),
                 source.message
             ));
+            if !source.hint.is_empty() {
+                lines.push(format!("  {}", source.hint));
+            }
         }
         lines.push(String::new());
         lines.extend(fleet.text.lines().map(colour));

@@ -8,7 +8,9 @@ use capstan_hub_core::session::Hello;
 use capstan_hub_core::spec::Tree;
 use capstan_proto::delta::receiver::Reason;
 use capstan_proto::state::BundleState;
-use capstan_proto::{BundleName, ClusterName, Digest, Moment, Snapshot, SourceName, Triple};
+use capstan_proto::{
+    BundleName, ClusterName, Digest, Moment, Revision, Snapshot, SourceName, Triple,
+};
 use tokio::sync::oneshot;
 
 use super::out::Outbox;
@@ -100,6 +102,8 @@ pub(crate) enum Event {
     },
     /// The ledger refused something; in words.
     LedgerFailed(String),
+    /// The store keeps nothing any more; in words.
+    StoreFailed(String),
     /// Content reached the disk.
     Shelved(BTreeSet<Digest>),
     /// A second went by.
@@ -124,6 +128,15 @@ pub(crate) enum Polled {
     Same {
         /// When the source answered.
         at: Moment,
+    },
+    /// Its head does not contain the commit in force, which stays.
+    Rewritten {
+        /// When the source answered.
+        at: Moment,
+        /// Its head.
+        head: Revision,
+        /// The commit in force.
+        in_force: Revision,
     },
     /// It cannot be followed now; what was read before stays.
     Failed {

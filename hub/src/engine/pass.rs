@@ -176,7 +176,9 @@ fn walk(
     let mut depth = until.map_or(2, |until| until.max(1)).min(most.max(1));
     let mut trees = trees.clone();
     loop {
-        let mut spec: Option<Spec> = None;
+        // Before everything that there is, nothing was declared.
+        let whole = until.is_none() && depth >= most;
+        let mut spec = whole.then(|| Spec::beginning(previous, source));
         for revision in past[1..depth.min(past.len())].iter().rev() {
             let tree = archive.tree(revision)?;
             trees

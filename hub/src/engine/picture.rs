@@ -9,7 +9,7 @@ use capstan_hub_core::problem::Problem;
 use capstan_hub_core::rollup::Fleet;
 use capstan_hub_core::spec::Spec;
 use capstan_proto::state::BundleState;
-use capstan_proto::{BundleName, ClusterName, Moment, SourceName, Triple};
+use capstan_proto::{BundleName, ClusterName, Moment, Revision, SourceName, Triple};
 
 use crate::git::Commit;
 
@@ -67,6 +67,29 @@ pub(crate) struct SourceView {
     pub(crate) polled_at: Option<Moment>,
     /// Since when it fails, and why.
     pub(crate) failing: Option<(Moment, String)>,
+    /// Since when its head does not contain the commit in force, and which head that is.
+    pub(crate) rewritten: Option<(Moment, Revision)>,
+}
+
+impl SourceView {
+    /// What is said of a head that does not contain the commit in force.
+    pub(crate) fn rewrite(&self, head: &Revision, in_force: &Revision) -> String {
+        let (branch, head, in_force) = (&self.branch, head.short(), in_force.short());
+        format!(
+            "branch {branch} was rewritten: {head} does not contain {in_force}, which is in force"
+        )
+    }
+
+    /// What to do about it.
+    pub(crate) fn hint(&self) -> String {
+        if self.rewritten.is_none() {
+            return String::new();
+        }
+        format!(
+            "restore the branch, or accept the new history with `hub refresh {} --accept-rewrite --reason ...`",
+            self.name
+        )
+    }
 }
 
 /// What else is known of a cluster.

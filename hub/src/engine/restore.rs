@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use capstan_hub_core::desired::{Approval, RemovalLog, RemovalSet};
-use capstan_proto::{ClusterName, Digest, Moment};
+use capstan_proto::{ClusterName, Digest, Moment, Revision, SourceName};
 
 use super::cluster::{Cluster, Member};
 use super::memory::{self, Recalled, Which};
@@ -30,6 +30,17 @@ pub(crate) struct Restored {
 }
 
 impl Restored {
+    /// The commits that clusters were given.
+    pub(crate) fn stamps(&self) -> BTreeMap<SourceName, BTreeSet<Revision>> {
+        let mut stamps: BTreeMap<SourceName, BTreeSet<Revision>> = BTreeMap::new();
+        let given = self.clusters.values().flat_map(|cluster| &cluster.given);
+        for (source, revision) in given.flat_map(|given| &given.stamps) {
+            let of_source = stamps.entry(source.clone()).or_default();
+            of_source.insert(revision.clone());
+        }
+        stamps
+    }
+
     /// Every digest that a cluster may still need; `None` where it is not known what one holds.
     pub(crate) fn contents(&self) -> Option<BTreeSet<Digest>> {
         if self.clusters.values().any(|cluster| cluster.forgotten) {

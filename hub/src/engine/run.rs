@@ -64,6 +64,7 @@ pub(crate) async fn run(mut state: State, mut hands: Hands, mut events: mpsc::Re
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
     // The first picture is taken at once.
     let mut show_at = Instant::now();
+    let mut unkept = false;
     loop {
         let event = tokio::select! {
             event = events.recv() => match event {
@@ -74,6 +75,12 @@ pub(crate) async fn run(mut state: State, mut hands: Hands, mut events: mpsc::Re
             () = tokio::time::sleep_until(show_at), if state.is_stale() => None,
         };
         let began = Instant::now();
+        if !unkept && let Some(reason) = hands.store.read_only() {
+            unkept = true;
+            for effect in state.handle(Event::StoreFailed(reason), clock::now()) {
+                hands.carry_out(effect);
+            }
+        }
         if let Some(event) = event {
             if let Event::Shelved(digests) = &event {
                 hands.shelving.kept(digests.clone());

@@ -3,18 +3,19 @@
 //! A wake-up carries nothing; whatever woke it, the same poll runs. Git calls block and cannot be interrupted, so each
 //! runs on a thread of its own, with its own time limit.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use capstan_hub_core::spec::{File, Tree};
 use capstan_proto::Revision;
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use super::event::{Event, Polled};
+use super::waker::Waker;
 use crate::config::Source;
-use crate::git::{BlobId, Commit, Follower, Limits, Problem};
+use crate::git::{BlobId, Commit, Fetched, Follower, Limits, Problem, Relation};
 use crate::metrics::{Metrics, Result as Ended};
 use crate::{clock, telemetry};
 
@@ -25,8 +26,11 @@ pub(crate) struct Following {
     pub(crate) source: Source,
     /// Where its copy is.
     pub(crate) directory: PathBuf,
-    /// Wakes it.
-    pub(crate) wake: Arc<Notify>,
+    /// Wakes it, and says what a person accepted.
+    pub(crate) waker: Arc<Waker>,
+    /// The commits that clusters were given, as the store remembers them: should the copy be lost, only a head that
+    /// has them among its ancestors is followed.
+    pub(crate) remembered: BTreeSet<Revision>,
     /// Where to say what was found.
     pub(crate) events: mpsc::Sender<Event>,
     /// Counts polls.
@@ -40,8 +44,12 @@ struct State {
     source: crate::git::Source,
     directory: PathBuf,
     follower: Option<Follower>,
-    /// The commit that was read last.
+    /// The commit that was read last: the one in force.
     read: Option<Revision>,
+    /// The commits that were in force before, where the copy does not say it.
+    remembered: BTreeSet<Revision>,
+    /// The rewritten head that a person accepted, until it was read.
+    accepted: Option<Revision>,
     /// Files by Git's id of their content, so that an unchanged one is read once.
     blobs: BTreeMap<BlobId, File>,
 }
@@ -54,7 +62,8 @@ pub(crate) async fn follow(following: Following) {
     let Following {
         source,
         directory,
-        wake,
+        waker,
+        remembered,
         events,
         metrics,
         stop,
@@ -65,10 +74,13 @@ pub(crate) async fn follow(following: Following) {
         directory,
         follower: None,
         read: None,
+        remembered,
+        accepted: None,
         blobs: BTreeMap::new(),
     };
     let mut first = true;
     loop {
+        state.accepted = waker.accepted().or(state.accepted);
         let working = tokio::task::spawn_blocking(move || {
             let answer = if first { state.on_disk() } else { state.poll() };
             (state, answer)
@@ -98,7 +110,7 @@ pub(crate) async fn follow(following: Following) {
         }
         tokio::select! {
             () = stop.cancelled() => return,
-            () = wake.notified() => {}
+            () = waker.woken() => {}
             () = tokio::time::sleep(source.poll) => {}
         }
     }
@@ -108,10 +120,9 @@ pub(crate) async fn follow(following: Following) {
 fn said(answer: Result<Answer, Problem>, first: bool, metrics: &Metrics) -> Option<Polled> {
     let at = clock::now();
     if !first {
-        metrics.polled(if answer.is_ok() {
-            Ended::Ok
-        } else {
-            Ended::Error
+        metrics.polled(match answer {
+            Ok(Answer::Rewritten { .. }) | Err(_) => Ended::Error,
+            Ok(_) => Ended::Ok,
         });
     }
     match answer {
@@ -122,6 +133,7 @@ fn said(answer: Result<Answer, Problem>, first: bool, metrics: &Metrics) -> Opti
             at: (!first).then_some(at),
         }),
         Ok(Answer::Same) => Some(Polled::Same { at }),
+        Ok(Answer::Rewritten { head, in_force }) => Some(Polled::Rewritten { at, head, in_force }),
         Err(problem) if first => {
             tracing::info!(
                 error = telemetry::chain(&problem),
@@ -141,32 +153,75 @@ enum Answer {
     Nothing,
     Same,
     Head(Head),
+    /// The branch's head does not contain the commit in force, and nobody accepted that.
+    Rewritten {
+        head: Revision,
+        in_force: Revision,
+    },
 }
 
 impl State {
-    /// What an earlier process fetched; needs no network.
+    /// What an earlier process acted upon; needs no network.
     fn on_disk(&mut self) -> Result<Answer, Problem> {
-        let Some(commit) = self.follower()?.head()? else {
+        let Some(commit) = self.follower()?.accepted()? else {
             return Ok(Answer::Nothing);
         };
         self.read(commit)
     }
 
     fn poll(&mut self) -> Result<Answer, Problem> {
-        let read = self.read.clone();
-        let polled = self.follower()?.poll(read.as_ref());
-        if let Err(Problem::Copy { .. }) = &polled
+        let fetched = self.fetch()?;
+        let head = &fetched.commit.revision;
+        if fetched.relation == Relation::Same {
+            self.accepted = None;
+            return Ok(Answer::Same);
+        }
+        if let Some(in_force) = self.left_behind(&fetched)?
+            && !self.is_accepted(head)?
+        {
+            let head = head.clone();
+            return Ok(Answer::Rewritten { head, in_force });
+        }
+        let answer = self.read(fetched.commit)?;
+        self.accepted = None;
+        Ok(answer)
+    }
+
+    fn fetch(&mut self) -> Result<Fetched, Problem> {
+        let in_force = self.read.clone();
+        let fetched = self.follower()?.poll(in_force.as_ref());
+        if let Err(Problem::Copy { .. }) = &fetched
             && let Some(follower) = self.follower.take()
         {
             self.follower = Some(follower.discard()?);
-            let fetched = self.follower()?.poll(read.as_ref())?;
-            return self.read(fetched.commit);
+            return self.follower()?.poll(in_force.as_ref());
         }
-        let fetched = polled?;
-        if read.as_ref() == Some(&fetched.commit.revision) {
-            return Ok(Answer::Same);
+        fetched
+    }
+
+    /// The commit in force that the new head does not contain.
+    fn left_behind(&mut self, fetched: &Fetched) -> Result<Option<Revision>, Problem> {
+        if self.read.is_some() {
+            let rewritten = fetched.relation == Relation::Rewritten;
+            return Ok(self.read.clone().filter(|_| rewritten));
         }
-        self.read(fetched.commit)
+        for revision in self.remembered.clone() {
+            if !self
+                .follower()?
+                .contains(&fetched.commit.revision, &revision)?
+            {
+                return Ok(Some(revision));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Whether a person accepted this head, or one that it contains.
+    fn is_accepted(&mut self, head: &Revision) -> Result<bool, Problem> {
+        match self.accepted.clone() {
+            Some(accepted) => self.follower()?.contains(head, &accepted),
+            None => Ok(false),
+        }
     }
 
     fn follower(&mut self) -> Result<&mut Follower, Problem> {
@@ -181,13 +236,15 @@ impl State {
     fn read(&mut self, commit: Commit) -> Result<Answer, Problem> {
         let tree = self.follower()?.tree(&commit.revision)?;
         let (tree, blobs) = read_tree(&tree, &self.blobs)?;
+        // Before it is acted upon: after a restart the hub goes on from here, whatever the branch says then.
+        self.follower()?.accept(&commit.revision)?;
         self.blobs = blobs;
         self.read = Some(commit.revision.clone());
         Ok(Answer::Head((commit, Arc::new(tree))))
     }
 }
 
-/// Reads what fleets are written in; files that are refused are shown by their absence in the core.
+/// Reads what fleets are written in. What is refused is told, so that the core does not take it for absent.
 fn read_tree(
     tree: &crate::git::Tree,
     known: &BTreeMap<BlobId, File>,
@@ -205,13 +262,15 @@ fn read_tree(
         blobs.insert(listed.blob, file.clone());
         files.insert(path, file);
     }
-    Ok((
-        Tree {
-            revision: tree.revision().clone(),
-            files,
-        },
-        blobs,
-    ))
+    let refused = listed.refused.into_iter();
+    let tree = Tree {
+        revision: tree.revision().clone(),
+        files,
+        refused: refused
+            .map(|(path, refusal)| (path, refusal.to_string()))
+            .collect(),
+    };
+    Ok((tree, blobs))
 }
 
 /// Whether a file may hold fleet documents or manifests.

@@ -1,3 +1,5 @@
+//! Tests of the engine, as values in and values out.
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -37,6 +39,7 @@ fn state() -> State {
         commit: None,
         polled_at: None,
         failing: None,
+        rewritten: None,
     };
     let restored = Restored {
         clusters: BTreeMap::new(),

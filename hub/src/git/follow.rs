@@ -74,10 +74,36 @@ impl Follower {
 
     /// The head that the newest successful poll found, this process's or an earlier one's; needs no network.
     pub fn head(&self) -> Result<Option<Commit>, Problem> {
-        match self.repository.refname_to_id(HEAD) {
+        self.noted(HEAD)
+    }
+
+    /// The revision that the caller acts upon, or an earlier process did; needs no network.
+    pub fn accepted(&self) -> Result<Option<Commit>, Problem> {
+        self.noted(ACCEPTED)
+    }
+
+    /// Notes, durably, that the caller acts upon a commit that a poll brought.
+    pub fn accept(&self, revision: &Revision) -> Result<(), Problem> {
+        match oid_of(revision) {
+            Some(oid) => self.keep(ACCEPTED, oid),
+            None => Ok(()),
+        }
+    }
+
+    /// Whether `head` is `revision`, or has it among its ancestors.
+    pub fn contains(&self, head: &Revision, revision: &Revision) -> Result<bool, Problem> {
+        let Some(head) = oid_of(head) else {
+            return Ok(false);
+        };
+        let relation = self.relation(Some(revision), head)?;
+        Ok(matches!(relation, Relation::Same | Relation::FastForward))
+    }
+
+    fn noted(&self, name: &str) -> Result<Option<Commit>, Problem> {
+        match self.repository.refname_to_id(name) {
             Ok(oid) => self.commit(oid).map(Some),
             Err(error) if error.code() == ErrorCode::NotFound => Ok(None),
-            Err(error) => Err(self.copy("reading its head", error)),
+            Err(error) => Err(self.copy("reading what it notes", error)),
         }
     }
 

@@ -5,7 +5,7 @@ use std::fmt::Debug;
 use capstan_hub_core::desired::Hold;
 use capstan_proto::wire::admin_server::Admin;
 use capstan_proto::wire::{self, Recorded};
-use capstan_proto::{ClusterName, SourceName};
+use capstan_proto::{ClusterName, Revision, SourceName};
 use tokio::sync::oneshot;
 use tonic::transport::server::UdsConnectInfo;
 use tonic::{Request, Response, Status};
@@ -305,12 +305,58 @@ impl Service {
         }
         for name in &chosen {
             if let Some(waker) = self.shared.wakers.get(name) {
-                waker.notify_one();
+                waker.wake();
             }
         }
         Ok(wire::Refreshed {
             sources: chosen.iter().map(ToString::to_string).collect(),
         })
+    }
+
+    /// The head that a source's branch was rewritten to.
+    fn rewritten(&self, source: &str) -> Result<(SourceName, Revision), Status> {
+        if source.is_empty() {
+            return Err(status::invalid("name the one source to accept"));
+        }
+        let picture = self.shared.pictures.borrow();
+        let mut sources = picture.sources.iter();
+        let Some(view) = sources.find(|view| view.name.as_str() == source) else {
+            return Err(status::not_found(format!("there is no source `{source}`")));
+        };
+        match &view.rewritten {
+            Some((_, head)) => Ok((view.name.clone(), head.clone())),
+            None => Err(status::precondition(format!(
+                "the branch of source `{source}` is not rewritten; there is nothing to accept"
+            ))),
+        }
+    }
+
+    /// Lets a source follow the head that it has now, and what comes after it. A head that comes meanwhile and does not
+    /// contain this one is not accepted.
+    fn accept(&self, name: &SourceName, head: Revision) -> wire::Refreshed {
+        if let Some(waker) = self.shared.wakers.get(name) {
+            waker.accept(head);
+        }
+        wire::Refreshed {
+            sources: vec![name.to_string()],
+        }
+    }
+
+    fn accept_rewrite(&self, caller: Caller, source: &str, why: &str) -> Answer<wire::Refreshed> {
+        let found = reason(why).and_then(|()| self.rewritten(source));
+        let subject = match &found {
+            Ok((name, head)) => format!("{name} {head}"),
+            Err(_) => source.to_owned(),
+        };
+        let call = Call {
+            caller,
+            name: "AcceptRewrite",
+            subject: &subject,
+            reason: why,
+        };
+        // Written down before it is done.
+        let (name, head) = self.written(&call, found)?.into_inner();
+        Ok(Response::new(self.accept(&name, head)))
     }
 
     async fn recovered(&self, request: &wire::RecoverRequest) -> Result<Recorded, Status> {
@@ -435,7 +481,14 @@ impl Admin for Service {
 
     async fn refresh(&self, request: Request<wire::RefreshRequest>) -> Answer<wire::Refreshed> {
         let caller = self.caller(&request)?;
-        let source = request.into_inner().source;
+        let wire::RefreshRequest {
+            source,
+            accept_rewrite,
+            reason: why,
+        } = request.into_inner();
+        if accept_rewrite {
+            return self.accept_rewrite(caller, &source, &why);
+        }
         let outcome = self.wake(&source);
         self.written(
             &Call {

@@ -139,7 +139,7 @@ fn source(source: &SourceView) -> wire::Source {
         state: state.to_owned(),
         failing_since_ms: ms(since),
         message,
-        hint: String::new(),
+        hint: source.hint(),
     }
 }
 

@@ -87,15 +87,36 @@ async fn a_deleted_branch_keeps_the_last_good_state_and_says_since_when() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_force_push_is_followed_and_removals_are_held() {
+async fn symbolic_links_remove_nothing() {
     let (world, mut spoke) = world().await;
-    let first = world.fleet(|_| true).await.sources[0].revision.clone();
+    for path in ["web.yaml", "clusters.yaml", "apps/web/a.yaml", "apps/web"] {
+        let revision = world.repository.link(path, "elsewhere");
+        world.follows(&revision).await;
+        let found = problems(&world).await;
+        assert!(
+            found
+                .iter()
+                .any(|p| p.code == "E0112" && p.path == path && !p.hint.is_empty()),
+            "{found:#?}"
+        );
+    }
+    assert_eq!(world.counter("offers_sent").await, 1);
+    let held = spoke.held().unwrap().1.objects().len();
+    assert_eq!(held, 2);
+    let back = [
+        ("clusters.yaml", Some(cluster("one"))),
+        ("web.yaml", Some(everywhere("web"))),
+    ];
+    let back: Vec<_> = back
+        .iter()
+        .map(|(path, text)| (*path, text.as_deref()))
+        .collect();
+    world.repository.commit(&back);
+    let (a, b) = (config_map("a", "1"), config_map("b", "2"));
+    world.repository.unlink("apps/web");
     world
         .repository
-        .commit(&[("apps/web/b.yaml", Some(&config_map("b", "2")))]);
-    world.refresh().await;
-    spoke.takes_offer().await;
-    world.repository.reset(&first);
+        .commit(&[("apps/web/a.yaml", Some(&a)), ("apps/web/b.yaml", Some(&b))]);
     world.refresh().await;
     let offer = spoke.takes_offer().await;
     assert!(
@@ -109,9 +130,6 @@ async fn a_force_push_is_followed_and_removals_are_held() {
         ),
         "{offer:?}"
     );
-    world
-        .fleet(|fleet| fleet.sources[0].revision == first)
-        .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -11,4 +11,5 @@ mod delivery;
 mod files;
 mod identity;
 mod restart;
+mod rewritten;
 mod support;

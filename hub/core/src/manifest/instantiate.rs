@@ -13,7 +13,7 @@ use super::substitute::{self, Values};
 use super::{Content, Instance, Manifest, Scope, Scopes, fold};
 use crate::limits;
 use crate::problem::{Code, Place, Problem};
-use crate::spec::Bundle;
+use crate::spec::{Bundle, Tree};
 use crate::yaml::{Node, Value as NodeValue};
 
 /// The label that says which bundle an object belongs to.
@@ -280,16 +280,19 @@ fn locate(manifest: &Manifest, path: &[Step]) -> Place {
 }
 
 /// A content's identity: what its files say.
-pub(super) fn content_key<'a>(
-    directory: &str,
-    files: impl Iterator<Item = (&'a str, &'a crate::spec::File)>,
-) -> Digest {
+pub(super) fn content_key(directory: &str, tree: &Tree) -> Digest {
     let mut hasher = capstan_proto::digest::Hasher::new();
     hasher.field(directory.as_bytes());
-    for (path, file) in files {
+    for (path, file) in tree.below(directory) {
         hasher
             .field(path.as_bytes())
             .field(file.digest().as_bytes());
+    }
+    for (path, reason) in tree.refused_around(directory) {
+        hasher
+            .field(b"refused")
+            .field(path.as_bytes())
+            .field(reason.as_bytes());
     }
     hasher.finish()
 }

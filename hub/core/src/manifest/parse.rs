@@ -9,9 +9,22 @@ use crate::problem::{Code, Place, Problem};
 use crate::spec::{File, Tree};
 use crate::yaml::{Dialect, Fault, Node, Value, read};
 
-/// Reads every manifest below a directory.
+/// Reads every manifest below a directory. With anything refused there, its content is not known.
 pub(super) fn content(source: &SourceName, tree: &Tree, directory: &str) -> Content {
     let mut content = Content::default();
+    for (path, reason) in tree.refused_around(directory) {
+        let place = Place {
+            source: source.clone(),
+            path: Arc::from(path),
+            line: 1,
+            column: 1,
+        };
+        let message = format!("this is not read: {reason}");
+        content.problems.push(
+            Problem::error(&place, Code::Unreadable, message)
+                .hint("the bundle's last good content stays until it is mended"),
+        );
+    }
     for (path, file) in tree.below(directory) {
         one_file(&mut content, source, path, file);
     }

@@ -21,8 +21,8 @@ pub(super) struct Memo {
     instances: BTreeMap<Digest, Result<Arc<Instance>, Failure>>,
 }
 
-/// Renders every placed bundle for every cluster it is placed on. `previous` is only a memory: the
-/// answer is the same without it.
+/// Renders every placed bundle for every cluster it is placed on. `previous` is a memory:
+/// without broken content the answer is the same without it.
 #[must_use]
 pub fn render(spec: &Spec, trees: &Trees, decisions: &Decisions, previous: &Rendered) -> Rendered {
     let mut work = Work::default();
@@ -32,7 +32,11 @@ pub fn render(spec: &Spec, trees: &Trees, decisions: &Decisions, previous: &Rend
             bundles.insert(name.clone(), memo);
         }
     }
-    let scopes = Arc::new(Scopes::of(bundles.values().map(|memo| &*memo.content)));
+    let mut scopes = Scopes::of(bundles.values().map(|memo| &*memo.content));
+    if bundles.values().any(|memo| memo.content.is_in_doubt()) {
+        scopes.fill(&previous.scopes);
+    }
+    let scopes = Arc::new(scopes);
     let mut rendered = Rendered {
         scopes,
         work,
@@ -95,7 +99,7 @@ fn parsed(
         });
     };
     let path = &document.spec.path;
-    let key = content_key(path, tree.below(path));
+    let key = content_key(path, tree);
     let content = match before.filter(|memo| memo.key == key) {
         Some(memo) => Arc::clone(&memo.content),
         None => {

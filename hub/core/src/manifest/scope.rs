@@ -84,6 +84,14 @@ impl Scopes {
         Self { found }
     }
 
+    /// Adds the scopes of kinds that are not defined here: while content is broken, a definition
+    /// that is missed is not taken for one that is gone, which would move objects into a namespace.
+    pub(super) fn fill(&mut self, before: &Self) {
+        for (kind, scope) in &before.found {
+            self.found.entry(kind.clone()).or_insert(*scope);
+        }
+    }
+
     /// Where objects of a kind live. A kind that nothing defines counts as namespaced.
     #[must_use]
     pub fn of_kind(&self, group: &str, kind: &str) -> Scope {

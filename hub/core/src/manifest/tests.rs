@@ -379,3 +379,28 @@ fn a_commit_that_changes_nothing_makes_nothing_anew_unless_it_is_mentioned() {
     assert_eq!(again("${cluster.name}"), 0);
     assert_eq!(again("${source.revision}"), 1);
 }
+
+#[test]
+fn a_definition_that_becomes_unreadable_does_not_move_the_objects_of_its_kind() {
+    let object = "== w/wall.yaml
+{apiVersion: example.com/v1, kind: Wall, metadata: {name: w}}
+";
+    let definition = "== d/crd.yaml
+apiVersion: apiextensions.k8s.io/v1
+kind: CustomResourceDefinition
+metadata: {name: walls.example.com}
+spec: {group: example.com, scope: Cluster, names: {kind: Wall}}
+";
+    let bundle = "== d.yaml
+@Bundle definitions
+spec: {path: d}
+";
+    let good = fleet("", &[object, definition, bundle].concat());
+    let before = rendered(&trees(1, &good), &Rendered::default());
+    let link = fleet("", &[object, bundle, "!= d/crd.yaml\n"].concat());
+    let after = rendered(&trees(2, &link), &before);
+    expect![[r#"
+        a/web Wall.example.com w: {"apiVersion":"example.com/v1","kind":"Wall","metadata":{"labels":{"capstan.dev/bundle":"main.web"},"name":"w"}}
+        d/crd.yaml:1:1: error[E0112]: this is not read: symbolic links are not followed (the bundle's last good content stays until it is mended)
+    "#]].assert_eq(&show(&after));
+}

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use capstan_proto::{BundleName, ClusterName, PlacementName, Revision, SourceName};
 
 use super::document::Kind;
-use super::read::Broken;
-use super::{Document, Gap, GroupName, Spec};
+use super::read::{Broken, is_candidate};
+use super::{Document, Gap, GroupName, Spec, Tree, is_within};
 use crate::problem::{Code, Place, Problem};
 
 /// A document by kind and name inside its source.
@@ -56,6 +56,14 @@ impl<'a> Before<'a> {
             .get(source)
             .and_then(|at| at.get(path))
             .map_or(&[], Vec::as_slice)
+    }
+
+    /// The documents that a file, or the files below a directory, declared.
+    fn within(&self, source: &SourceName, path: &str) -> impl Iterator<Item = &Identity> {
+        let files = self.at.get(source).into_iter().flatten();
+        files
+            .filter(move |(file, _)| is_within(file, path))
+            .flat_map(|(_, identities)| identities)
     }
 }
 
@@ -171,20 +179,78 @@ fn note_gap(spec: &mut Spec, before: &Before<'_>, at: &Place, kept: usize, ident
     let history = before
         .spec
         .filter(|spec| spec.revisions.contains_key(source));
-    let was_gap = history
-        .and_then(|spec| spec.gaps.get(source))
-        .into_iter()
-        .flatten()
-        .any(|gap| match gap {
-            Gap::Broken(place) => place.path == at.path,
-            Gap::Unread => true,
-        });
+    let was_gap = history.is_some_and(|spec| was_gap(spec, at));
     if kept == 0 && (!identified || history.is_none() || was_gap) {
         spec.gaps
             .entry(source.clone())
             .or_default()
             .push(Gap::Broken(at.clone()));
     }
+}
+
+fn was_gap(spec: &Spec, at: &Place) -> bool {
+    let gaps = spec.gaps.get(&at.source).into_iter().flatten();
+    gaps.into_iter().any(|gap| match gap {
+        Gap::Broken(place) => place.path == at.path,
+        Gap::Unread => true,
+    })
+}
+
+/// Keeps what was declared at and below paths that are refused now. Where it is not known what was
+/// there before, that is a gap.
+pub(super) fn refused_paths(
+    spec: &mut Spec,
+    before: &Before<'_>,
+    source: &SourceName,
+    tree: &Tree,
+) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    for (path, reason) in &tree.refused {
+        let at = Place {
+            source: source.clone(),
+            path: Arc::from(path.as_str()),
+            line: 1,
+            column: 1,
+        };
+        let mut kept = 0;
+        for (kind, name) in before.within(source, path) {
+            let copied = before
+                .spec
+                .is_some_and(|previous| copy(spec, previous, source, (*kind, name), true));
+            kept += usize::from(copied);
+        }
+        let known = before.spec.is_some_and(|spec| {
+            let read = spec.revisions.contains_key(source) || spec.begun.contains(source);
+            read && !was_gap(spec, &at)
+        });
+        let gap = kept == 0 && !known;
+        if gap {
+            let gaps = spec.gaps.entry(source.clone()).or_default();
+            gaps.push(Gap::Broken(at.clone()));
+        }
+        problems.extend(refused(spec, &at, reason, gap || kept > 0));
+    }
+    problems
+}
+
+/// What is said of a refused path: nothing where a bundle's content says it, or where it cannot
+/// hold anything of ours.
+fn refused(spec: &Spec, at: &Place, reason: &str, matters: bool) -> Option<Problem> {
+    let name = at.path.rsplit('/').next().unwrap_or(&at.path);
+    let concerns = |path: &str| is_within(&at.path, path) || is_within(path, &at.path);
+    let mut bundles = spec.bundles.iter();
+    let in_bundle =
+        bundles.any(|(name, bundle)| *name.source() == at.source && concerns(&bundle.spec.path));
+    let message = format!("this is not read: {reason}");
+    let problem = if matters || is_candidate(name) && !in_bundle {
+        Problem::error(at, Code::Unreadable, message)
+    } else if !in_bundle && !name.contains('.') {
+        // It may be a directory.
+        Problem::warning(at, Code::Unreadable, message)
+    } else {
+        return None;
+    };
+    Some(problem.hint("what was declared here before stays until it is mended"))
 }
 
 /// Keeps the documents that the file of a place declared and nothing declares now; how many.

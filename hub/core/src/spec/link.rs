@@ -335,7 +335,8 @@ pub(super) fn directories(spec: &Spec, trees: &Trees) -> Vec<Problem> {
             continue;
         };
         let path = &document.spec.path;
-        if tree.below(path).next().is_none() {
+        let unknown = tree.refused_around(path).next().is_some();
+        if !unknown && tree.below(path).next().is_none() {
             let message = format!("`{path}` is no directory with files");
             let directories: BTreeSet<&str> = tree
                 .files

@@ -49,8 +49,9 @@ pub fn load(trees: &Trees, previous: Option<&Spec>) -> Loaded {
             .into_iter()
             .flat_map(BTreeMap::values);
         problems.extend(records.flat_map(|record| record.contents.problems.iter().cloned()));
-        if matches!(state, SourceState::Read(_)) {
+        if let SourceState::Read(tree) = state {
             problems.extend(keep::broken_documents(&mut spec, &before, source));
+            problems.extend(keep::refused_paths(&mut spec, &before, source, tree));
         }
     }
     problems.extend(link::groups(&mut spec, previous));

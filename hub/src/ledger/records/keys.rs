@@ -116,7 +116,10 @@ pub fn removals(at: Moment, part: u32) -> RecordKey<RemovalBatch> {
 /// The part of the removal log that a list calls by this name; `None` when it is none of ours.
 pub fn removals_named(name: &str) -> Option<RecordKey<RemovalBatch>> {
     let (at, part) = name.split_once('-')?;
-    Some(removals(Moment::from_unix_ms(at.parse().ok()?), part.parse().ok()?))
+    Some(removals(
+        Moment::from_unix_ms(at.parse().ok()?),
+        part.parse().ok()?,
+    ))
 }
 
 /// The whole removal log, the oldest first.

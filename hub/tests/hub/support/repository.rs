@@ -37,6 +37,40 @@ impl Repository {
                 }
             }
         }
+        self.commit_index(&mut index)
+    }
+
+    /// Commits a symbolic link in the place of a file, or of a directory with everything below it.
+    pub(crate) fn link(&self, path: &str, target: &str) -> String {
+        let mut index = self.git.index().unwrap();
+        drop(index.remove_path(Path::new(path)));
+        index.remove_dir(Path::new(path), 0).unwrap();
+        let entry = git2::IndexEntry {
+            ctime: git2::IndexTime::new(0, 0),
+            mtime: git2::IndexTime::new(0, 0),
+            dev: 0,
+            ino: 0,
+            mode: 0o120_000,
+            uid: 0,
+            gid: 0,
+            file_size: 0,
+            id: git2::Oid::from_bytes(&[0; 20]).unwrap(),
+            flags: 0,
+            flags_extended: 0,
+            path: path.as_bytes().to_vec(),
+        };
+        index.add_frombuffer(&entry, target.as_bytes()).unwrap();
+        self.commit_index(&mut index)
+    }
+
+    /// Commits the removal of a symbolic link.
+    pub(crate) fn unlink(&self, path: &str) -> String {
+        let mut index = self.git.index().unwrap();
+        index.remove_path(Path::new(path)).unwrap();
+        self.commit_index(&mut index)
+    }
+
+    fn commit_index(&self, index: &mut git2::Index) -> String {
         index.write().unwrap();
         let tree = self.git.find_tree(index.write_tree().unwrap()).unwrap();
         let author = git2::Signature::now("Somebody", "somebody@fleet.example").unwrap();
