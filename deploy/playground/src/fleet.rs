@@ -29,6 +29,9 @@ const PART: Duration = Duration::from_secs(30);
 /// How often a part is looked at while it starts, and for having ended.
 const LOOK: Duration = Duration::from_millis(20);
 
+/// A free port on loopback, so that a playground runs beside other hubs.
+const ANY_PORT: &str = "127.0.0.1:0";
+
 /// A directory that goes away at the end, or one that stays.
 enum Home {
     Temporary(TempDir),
@@ -170,7 +173,7 @@ impl Fleet {
         if !layout.hub_config().exists() {
             let source = format!("fleet={}#{BRANCH}", layout.repository().display());
             let advertise = format!("127.0.0.1:{}", self.settings.hub_port);
-            let arguments: [OsString; 9] = [
+            let arguments: [OsString; 15] = [
                 "init".into(),
                 "--config".into(),
                 layout.hub_config().into(),
@@ -178,11 +181,16 @@ impl Fleet {
                 layout.hub_data().into(),
                 "--advertise".into(),
                 advertise.clone().into(),
+                "--listen-spokes".into(),
+                advertise.into(),
+                "--listen-api".into(),
+                ANY_PORT.into(),
+                "--listen-http".into(),
+                ANY_PORT.into(),
                 "--source".into(),
                 source.into(),
             ];
             call(&layout.program("hub"), &arguments).await?;
-            listen_apart(&layout.hub_config(), &advertise)?;
         }
         // A socket of the last start would look like a hub that serves.
         drop(fs::remove_file(layout.hub_socket()));
@@ -302,19 +310,6 @@ impl Fleet {
         }
         Ok(ExitCode::FAILURE)
     }
-}
-
-/// Gives the hub addresses of its own, so that it runs beside another one.
-fn listen_apart(config: &Path, spokes: &str) -> anyhow::Result<()> {
-    let text = fs::read_to_string(config)?;
-    let line = |line: &str| match line.split_once(": \"").map(|(name, _)| name.trim()) {
-        Some("spokes") => format!("  spokes: \"{spokes}\""),
-        Some(name @ ("api" | "http")) => format!("  {name}: \"127.0.0.1:0\""),
-        _ => line.to_owned(),
-    };
-    let lines: Vec<_> = text.lines().map(line).collect();
-    fs::write(config, lines.join("\n"))
-        .with_context(|| format!("cannot write {}", config.display()))
 }
 
 /// What `hub token create -o json` answers.

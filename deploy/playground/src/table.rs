@@ -5,10 +5,14 @@ use std::io::{IsTerminal as _, Write as _};
 
 use anstyle::{AnsiColor, Style};
 use capstan_proto::wire;
-use comfy_table::{Table, presets};
 
 use crate::guide;
 use crate::status::Picture;
+
+/// Width of the longest word of each column: Quarantined, WaitingForDependency, Progressing.
+const CONNECTION: usize = 11;
+const SYNC: usize = 20;
+const HEALTH: usize = 11;
 
 /// Where the table stands on the screen, and what was said before.
 pub(crate) struct Live {
@@ -87,29 +91,32 @@ impl Live {
 }
 
 fn render(picture: &Picture) -> String {
-    let mut table = Table::new();
-    table.load_preset(presets::NOTHING);
-    table.set_header([
-        "CLUSTER",
-        "CONNECTION",
-        "SYNC",
-        "HEALTH",
-        "BUNDLES",
-        "OBJECTS",
-        "REVISION",
-    ]);
-    for cluster in &picture.clusters {
-        table.add_row([
-            cluster.name.clone(),
-            word(&cluster.connection),
-            word(&cluster.sync),
-            word(&cluster.health),
+    let longest = picture
+        .clusters
+        .iter()
+        .map(|cluster| cluster.name.len())
+        .max();
+    let name_width = longest.unwrap_or_default().max("CLUSTER".len());
+    let mut lines = vec![
+        heading(picture),
+        format!(
+            "{:name_width$}  {:CONNECTION$}  {:SYNC$}  {:HEALTH$}  BUNDLES  OBJECTS  REVISION",
+            "CLUSTER", "CONNECTION", "SYNC", "HEALTH"
+        ),
+    ];
+    lines.extend(picture.clusters.iter().map(|cluster| {
+        format!(
+            "{:name_width$}  {}  {}  {}  {:>7}  {:>7}  {}",
+            cluster.name,
+            word(&cluster.connection, CONNECTION),
+            word(&cluster.sync, SYNC),
+            word(&cluster.health, HEALTH),
             format!("{}/{}", cluster.bundles_healthy, cluster.bundles),
-            cluster.objects.to_string(),
-            revision(cluster),
-        ]);
-    }
-    format!("{}\n{}", heading(picture), table)
+            cluster.objects,
+            revision(cluster)
+        )
+    }));
+    lines.join("\n")
 }
 
 fn heading(picture: &Picture) -> String {
@@ -140,13 +147,13 @@ fn revision(cluster: &wire::Cluster) -> String {
         .unwrap_or_default()
 }
 
-fn word(word: &str) -> String {
+fn word(word: &str, width: usize) -> String {
     let color = match word {
         "Connected" | "Synced" | "Healthy" => AnsiColor::Green,
         "Failed" | "Degraded" | "Conflict" | "Offline" | "Banned" => AnsiColor::Red,
         _ => AnsiColor::Yellow,
     };
     let style = color.on_default();
-    // Padded before it is coloured: the table counts the colour codes as characters otherwise.
-    format!("{style}{word}{style:#}")
+    // Padded before it is coloured: colour codes have no width on the screen.
+    format!("{style}{word:width$}{style:#}")
 }

@@ -72,20 +72,16 @@ impl Fleet {
             &data,
             "--advertise",
             &spokes,
+            "--listen-spokes",
+            &spokes,
+            "--listen-api",
+            "127.0.0.1:0",
+            "--listen-http",
+            &http,
             "--source",
             &source,
         ];
-        self.parts.must(&arguments).await?;
-        // As an operator would: several hubs on one machine need addresses of their own.
-        let text = std::fs::read_to_string(&config)?;
-        let listen = |line: &str| match line.split_once(": \"").map(|(name, _)| name.trim()) {
-            Some("spokes") => format!("  spokes: \"{spokes}\""),
-            Some("api") => "  api: \"127.0.0.1:0\"".to_owned(),
-            Some("http") => format!("  http: \"{http}\""),
-            _ => line.to_owned(),
-        };
-        let text: Vec<_> = text.lines().map(listen).collect();
-        Ok(std::fs::write(&config, text.join("\n"))?)
+        self.parts.must(&arguments).await.map(drop)
     }
 
     fn config(&self) -> PathBuf {
