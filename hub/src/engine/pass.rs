@@ -175,12 +175,13 @@ fn walk(
     let most = until.unwrap_or(past.len());
     let mut depth = until.map_or(2, |until| until.max(1)).min(most.max(1));
     let mut trees = trees.clone();
+    let mut blobs = BTreeMap::new();
     loop {
         // Before everything that there is, nothing was declared.
         let whole = until.is_none() && depth >= most;
         let mut spec = whole.then(|| Spec::beginning(previous, source));
         for revision in past[1..depth.min(past.len())].iter().rev() {
-            let tree = archive.tree(revision)?;
+            let tree = archive.tree(revision, &mut blobs)?;
             trees
                 .sources
                 .insert(source.clone(), SourceState::Read(tree));
@@ -219,6 +220,7 @@ fn replay(
     let head = Arc::clone(trees.read(source)?);
     let past = archive.past(&head.revision, PAST_MAX).ok()?;
     let mut depth = 2.min(past.len());
+    let mut blobs = BTreeMap::new();
     loop {
         let mut running = fleet.running.clone();
         let mut last: Option<Step> = None;
@@ -227,7 +229,7 @@ fn replay(
         for (index, revision) in past[..depth].iter().enumerate().rev() {
             let tree = match index {
                 0 => Arc::clone(&head),
-                _ => archive.tree(revision).ok()?,
+                _ => archive.tree(revision, &mut blobs).ok()?,
             };
             trees
                 .sources

@@ -213,3 +213,6 @@ async fn approvals(records: &Records, content: &Content) -> Result<Vec<Approval>
     }
     Ok(approvals)
 }
+
+#[cfg(test)]
+mod tests;

@@ -298,11 +298,17 @@ impl Archive {
         Ok(commits.into_iter().map(|commit| commit.revision).collect())
     }
 
-    /// The files of a revision.
-    pub(crate) fn tree(&self, revision: &Revision) -> Result<Arc<Tree>, Problem> {
+    /// The files of a revision. `known` are those of a neighbour, and then those of this one, so that what they share
+    /// is read once.
+    pub(crate) fn tree(
+        &self,
+        revision: &Revision,
+        known: &mut BTreeMap<BlobId, File>,
+    ) -> Result<Arc<Tree>, Problem> {
         let limits = Limits::default();
         let tree = crate::git::Tree::open(&self.directory, &self.source, revision, limits)?;
-        let (tree, _) = read_tree(&tree, &BTreeMap::new())?;
+        let (tree, blobs) = read_tree(&tree, known)?;
+        *known = blobs;
         Ok(Arc::new(tree))
     }
 }

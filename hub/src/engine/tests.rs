@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use capstan_hub_core::desired::{Budget, RemovalLog};
+use capstan_hub_core::desired::{Budget, Prune, RemovalLog};
+use capstan_hub_core::session::Aim;
 use capstan_hub_core::spec::Tree;
-use capstan_proto::{Incarnation, Moment, Revision, SourceName};
+use capstan_proto::{ClusterName, Incarnation, Moment, Revision, SourceName};
 
 use super::effect::Effect;
 use super::event::{Event, Polled};
@@ -186,4 +187,60 @@ fn numbers_are_asked_for_in_time_and_never_given_twice() {
             .take()
             .is_some_and(|number| !given.contains(&number))
     );
+}
+
+#[test]
+fn nothing_is_pruned_while_the_hub_cannot_write_down_what_it_gives() {
+    for failure in [
+        Event::StoreFailed("disk full".to_owned()),
+        Event::LedgerFailed("disk full".to_owned()),
+    ] {
+        let mut state = state();
+        let outcome = pass::run(passes(state.handle(head('a', &["one"]), NOW)).remove(0));
+        state.handle(Event::Passed(Box::new(outcome)), NOW);
+        let one = ClusterName::try_new("one").unwrap();
+        let prune = |state: &State| match state.aim_of(&one) {
+            Aim::Target(_, prune) => prune,
+            Aim::NoOpinion(reason) => panic!("{reason}"),
+        };
+        assert_eq!(prune(&state), Prune::Permitted);
+        state.handle(failure, NOW);
+        let Prune::Withheld(reason) = prune(&state) else {
+            panic!("pruning goes on");
+        };
+        assert!(reason.contains("disk full"), "{reason}");
+    }
+}
+
+#[test]
+fn a_rewritten_branch_fails_since_it_was_seen_first_whatever_comes_between() {
+    let mut state = state();
+    state.handle(head('a', &["one"]), NOW);
+    let revision = |digit: &str| Revision::try_new(digit.repeat(40)).unwrap();
+    let mut polled = |second: u64, answer: &dyn Fn(Moment) -> Polled| {
+        let at = NOW.plus_ms(second * 1000);
+        let event = Event::Polled {
+            source: source(),
+            answer: answer(at),
+        };
+        assert_eq!(passes(state.handle(event, at)).len(), 0);
+        state.sources[0].failing.clone()
+    };
+    let rewritten = |at| Polled::Rewritten {
+        at,
+        head: revision("b"),
+        in_force: revision("a"),
+    };
+    let failed = |at| Polled::Failed {
+        at,
+        message: "unreachable".to_owned(),
+    };
+    let (since, why) = polled(1, &rewritten).unwrap();
+    assert_eq!(
+        why,
+        "branch main was rewritten: bbbbbbbbbbbb does not contain aaaaaaaaaaaa, which is in force"
+    );
+    polled(2, &failed);
+    assert_eq!(polled(3, &rewritten), Some((since, why)));
+    assert_eq!(polled(4, &|at| Polled::Same { at }), None);
 }

@@ -87,6 +87,41 @@ async fn a_broken_document_decides_the_same_after_everything_derived_was_lost() 
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_symbolic_link_decides_the_same_after_everything_derived_was_lost() {
+    for path in ["web.yaml", "clusters.yaml"] {
+        let mut world = world().await;
+        let revision = world.repository.link(path, "elsewhere");
+        world.follows(&revision).await;
+        restarted(&mut world, true).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_link_that_was_always_there_holds_up_no_removal() {
+    let mut world = World::founded().await;
+    world.repository.link("notes", "elsewhere");
+    world.repository.commit(&[
+        ("clusters.yaml", Some(&cluster("one"))),
+        ("web.yaml", Some(&everywhere("web"))),
+        ("db.yaml", Some(&everywhere("db"))),
+        ("apps/web/a.yaml", Some(&config_map("a", "1"))),
+        ("apps/db/b.yaml", Some(&config_map("b", "1"))),
+    ]);
+    world.start().await;
+    world.reads_git().await;
+    let identity = world.enrol("one").await;
+    let mut spoke = Spoke::connect(&identity, world.server().addresses().spokes).await;
+    spoke.takes_offer().await;
+    world.repository.commit(&[("db.yaml", None)]);
+    world.refresh().await;
+    let offer = spoke.takes_offer().await;
+    assert!(
+        matches!(offer, Heard::Offer { removed: 1, .. }),
+        "{offer:?}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn broken_content_decides_the_same_after_everything_derived_was_lost() {
     let mut world = world().await;
     let identity = world.enrol("one").await;
