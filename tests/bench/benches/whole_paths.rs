@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use capstan_it::{Cluster, Fleet, apiserver, sample};
-use futures::{StreamExt as _, TryStreamExt as _, future};
+use futures::{StreamExt as _, future};
 use kube::core::{DynamicObject, WatchEvent};
 use serde_json::json;
 use tokio::sync::watch;
@@ -193,7 +193,7 @@ async fn follow(cluster: &Cluster, path: &str, pointer: &str) -> anyhow::Result<
     let events = cluster.client.events(request).await?;
     let (sender, receiver) = watch::channel(String::new());
     tokio::spawn(async move {
-        let mut events = events.into_stream().boxed();
+        let mut events = events.boxed();
         while let Some(Ok(event)) = events.next().await {
             if let WatchEvent::Added(object) | WatchEvent::Modified(object) = event {
                 let object: DynamicObject = object;

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
-use futures::TryStream;
+use futures::Stream;
 use http::Request;
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::core::{DynamicObject, WatchEvent};
@@ -103,8 +103,7 @@ impl Client {
     pub async fn events(
         &self,
         request: Request<Vec<u8>>,
-    ) -> anyhow::Result<impl TryStream<Item = kube::Result<WatchEvent<DynamicObject>>> + use<>>
-    {
+    ) -> anyhow::Result<impl Stream<Item = kube::Result<WatchEvent<DynamicObject>>> + use<>> {
         Ok(self.0.request_events::<DynamicObject>(request).await?)
     }
 
