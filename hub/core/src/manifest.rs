@@ -88,6 +88,15 @@ pub struct Work {
 }
 
 impl Rendered {
+    /// What to render after when nothing was rendered yet: objects that were given to clusters tell
+    /// the scope of kinds whose definitions cannot be read now.
+    pub fn after<'a>(given: impl Iterator<Item = &'a ObjectKey>) -> Self {
+        Self {
+            scopes: Arc::new(Scopes::of_objects(given)),
+            ..Self::default()
+        }
+    }
+
     /// A bundle's instance on a cluster, or why there is none; `None` when it is not placed there
     /// or not declared.
     #[must_use]

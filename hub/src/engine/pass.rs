@@ -61,6 +61,23 @@ pub(crate) struct Outcome {
     pub(crate) took: Duration,
 }
 
+impl Memory {
+    /// What is known before the first pass, from what clusters were given.
+    fn or_given(self, running: &Running) -> Self {
+        if self.spec.is_some() {
+            return self;
+        }
+        let given = running.clusters.values().filter_map(|given| match given {
+            Given::Known(last) => Some(last.snapshot.objects().keys()),
+            Given::Nothing | Given::Unknown => None,
+        });
+        Self {
+            rendered: Arc::new(Rendered::after(given.flatten())),
+            ..self
+        }
+    }
+}
+
 /// Runs a pass.
 pub(crate) fn run(input: Input) -> Outcome {
     let began = Instant::now();
@@ -71,6 +88,7 @@ pub(crate) fn run(input: Input) -> Outcome {
         inventory,
         running,
     } = input;
+    let memory = memory.or_given(&running);
     let (spec, found) = declared(&trees, memory.spec.as_deref(), &archives);
     let fleet = Fleet {
         inventory: &inventory,

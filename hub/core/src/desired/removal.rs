@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use capstan_proto::digest::Hasher;
-use capstan_proto::{BundleName, ClusterName, Digest, ObjectKey, PlacementName};
+use capstan_proto::{BundleName, ClusterName, Digest, ObjectKey, PlacementName, removal};
 use serde::{Deserialize, Serialize};
 
 /// Objects that would leave clusters.
@@ -92,7 +92,7 @@ impl RemovalSet {
         hasher.field(b"capstan removal set 1");
         for (cluster, objects) in &self.members {
             hasher.field(cluster.as_str().as_bytes());
-            hasher.field(cluster_digest(objects.keys()).as_bytes());
+            hasher.field(removal::cluster_digest(objects.keys()).as_bytes());
         }
         hasher.finish()
     }
@@ -102,19 +102,8 @@ impl RemovalSet {
     pub fn cluster_digest(&self, cluster: &ClusterName) -> Option<Digest> {
         self.members
             .get(cluster)
-            .map(|objects| cluster_digest(objects.keys()))
+            .map(|objects| removal::cluster_digest(objects.keys()))
     }
-}
-
-fn cluster_digest<'a>(objects: impl Iterator<Item = &'a ObjectKey>) -> Digest {
-    let mut hasher = Hasher::new();
-    hasher.field(b"capstan cluster removal set 1");
-    for key in objects {
-        for part in [&key.group, &key.kind, &key.namespace, &key.name] {
-            hasher.field(part.as_bytes());
-        }
-    }
-    hasher.finish()
 }
 
 /// Why a removal waits for approval.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use capstan_proto::ObjectKey;
 use capstan_proto::object::group_version;
 
 use super::Content;
@@ -80,6 +81,18 @@ impl Scopes {
         let manifests = contents.flat_map(|content| &content.manifests);
         let found = manifests
             .filter_map(|manifest| definition(&manifest.node))
+            .collect();
+        Self { found }
+    }
+
+    /// The scopes that objects which are out there have.
+    pub(super) fn of_objects<'a>(objects: impl Iterator<Item = &'a ObjectKey>) -> Self {
+        let scope = |key: &ObjectKey| match key.namespace.as_str() {
+            "" => Scope::Cluster,
+            _ => Scope::Namespaced,
+        };
+        let found = objects
+            .map(|key| ((key.group.clone(), key.kind.clone()), scope(key)))
             .collect();
         Self { found }
     }
