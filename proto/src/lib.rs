@@ -20,6 +20,7 @@ pub mod limits;
 pub mod moment;
 pub mod object;
 pub mod policy;
+pub mod removal;
 pub mod state;
 pub mod wire;
 

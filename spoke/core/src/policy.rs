@@ -3,24 +3,9 @@
 use std::collections::BTreeSet;
 
 use capstan_proto::delta::Approval;
-use capstan_proto::digest::Hasher;
-use capstan_proto::{Digest, Moment, ObjectKey};
+use capstan_proto::{Moment, ObjectKey, removal};
 
 use crate::event::RemovalBudget;
-
-/// The digest by which an approval names what this cluster may lose: SHA-256 over the sorted keys,
-/// every part length-prefixed, exactly as the hub computes it.
-#[must_use]
-pub fn removal_set_digest(objects: &BTreeSet<ObjectKey>) -> Digest {
-    let mut hasher = Hasher::new();
-    hasher.field(b"capstan cluster removal set 1");
-    for key in objects {
-        for part in [&key.group, &key.kind, &key.namespace, &key.name] {
-            hasher.field(part.as_bytes());
-        }
-    }
-    hasher.finish()
-}
 
 /// Whether all of `objects` may be removed from an inventory of `owned`.
 ///
@@ -41,7 +26,7 @@ pub fn within_budget(
     if objects.len() <= allowed {
         return Ok(());
     }
-    let set = removal_set_digest(objects);
+    let set = removal::cluster_digest(objects);
     let covered = approvals
         .iter()
         .any(|approval| approval.removal_set == set && approval.expires_at > now);

@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 
 use capstan_proto::delta::Approval;
-use capstan_proto::{Moment, ObjectKey};
+use capstan_proto::{Moment, ObjectKey, removal};
 
-use super::{removal_set_digest, within_budget};
+use super::within_budget;
 use crate::event::RemovalBudget;
 
 fn keys(count: usize) -> BTreeSet<ObjectKey> {
@@ -39,7 +39,7 @@ fn an_approval_covers_exactly_its_set_until_it_expires() {
         percent: 0,
     });
     let approval = |count, expires_at| Approval {
-        removal_set: removal_set_digest(&keys(count)),
+        removal_set: removal::cluster_digest(&keys(count)),
         approver: "operator".to_owned(),
         expires_at,
     };

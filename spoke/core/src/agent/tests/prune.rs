@@ -12,7 +12,6 @@ use super::world::{World, bundle, config, deployment, key, name, with_policy};
 use crate::effect::Request;
 use crate::event::{RemovalBudget, WatchProblem};
 use crate::kind::Kind;
-use crate::policy::removal_set_digest;
 
 #[test]
 fn what_the_snapshot_lacks_is_deleted_and_only_that() {
@@ -142,7 +141,7 @@ fn more_than_the_clusters_own_budget_waits_for_an_approval_of_that_set() {
     );
     let set: BTreeSet<_> = many[1..].iter().map(key).collect();
     world.approvals = vec![Approval {
-        removal_set: removal_set_digest(&set),
+        removal_set: capstan_proto::removal::cluster_digest(&set),
         approver: "operator".into(),
         expires_at: Moment::from_unix_ms(i64::MAX),
     }];
