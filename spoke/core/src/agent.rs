@@ -35,6 +35,7 @@ use answer::Pending;
 use bundle::Bundle;
 use hub::Link;
 use object::{Object, State};
+use observe::Source;
 use reporting::Reporter;
 use schedule::{Helper, Work};
 use target::Target;
@@ -123,7 +124,7 @@ impl Agent {
             } => self.on_inventory_failed(&bundle, version, problem),
             Event::Answered { ticket, outcome } => self.on_answered(ticket, outcome),
             Event::Listed { kind, objects } => self.on_listed(&kind, objects),
-            Event::Observed(seen) => self.on_observed(*seen),
+            Event::Observed(seen) => self.on_observed(*seen, Source::Watched),
             Event::Vanished {
                 key,
                 uid,

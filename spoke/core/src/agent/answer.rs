@@ -128,7 +128,7 @@ impl Agent {
             return;
         }
         match object.held.take() {
-            Some(Held::Observed(seen)) => self.on_observed(*seen),
+            Some(Held::Observed(seen, source)) => self.on_observed(*seen, source),
             Some(Held::Vanished) => {
                 self.work.questions.insert(key.clone());
             }

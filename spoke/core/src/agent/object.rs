@@ -14,6 +14,8 @@ use crate::managed_fields::Entry;
 use crate::order::Rank;
 use crate::plan::Want;
 
+use super::observe::Source;
+
 /// How much of a row is durable.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Saved {
@@ -29,7 +31,7 @@ pub(super) enum Saved {
 /// An event that came while a write was under way (K15).
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Held {
-    Observed(Box<Observed>),
+    Observed(Box<Observed>, Source),
     Vanished,
 }
 

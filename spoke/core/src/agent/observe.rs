@@ -23,8 +23,10 @@ use super::timer::Timer;
 /// Where a state of an object comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Source {
-    /// A watch or a list, which may be late.
+    /// A watch, which may be late.
     Watched,
+    /// A list, which may be late too, or come from a server whose storage went back in time.
+    Listed,
     /// An answer to our question.
     Asked,
 }
@@ -49,7 +51,7 @@ impl Agent {
         state.problem = None;
         let present: BTreeSet<_> = objects.iter().map(|seen| seen.key.clone()).collect();
         for seen in objects {
-            self.on_observed(seen);
+            self.on_observed(seen, Source::Listed);
         }
         for key in self.keys_of(kind) {
             if !present.contains(&key) {
@@ -84,22 +86,24 @@ impl Agent {
         }
     }
 
-    pub(super) fn on_observed(&mut self, seen: Observed) {
+    pub(super) fn on_observed(&mut self, seen: Observed, source: Source) {
         let key = seen.key.clone();
         let Some(object) = self.objects.get_mut(&key) else {
             return;
         };
         if object.call.is_some() {
             let newer = match &object.held {
-                Some(Held::Observed(held)) => held.resource_version <= seen.resource_version,
-                Some(Held::Vanished) | None => true,
+                Some(Held::Observed(held, _)) if source == Source::Watched => {
+                    held.resource_version <= seen.resource_version
+                }
+                Some(Held::Observed(..) | Held::Vanished) | None => true,
             };
             if newer {
-                object.held = Some(Held::Observed(Box::new(seen)));
+                object.held = Some(Held::Observed(Box::new(seen), source));
             }
             return;
         }
-        self.see(&key, seen, Source::Watched);
+        self.see(&key, seen, source);
     }
 
     /// Looks at a state of an object while no call for it is under way.
@@ -117,10 +121,13 @@ impl Agent {
             self.see_other(key, seen);
             return;
         }
-        if source == Source::Watched && seen.resource_version < object.settled {
+        if source != Source::Asked && seen.resource_version < object.settled {
+            if source == Source::Listed {
+                self.distrust(key);
+            }
             return;
         }
-        let known = seen.resource_version == object.judged && source == Source::Watched;
+        let known = seen.resource_version == object.judged && source != Source::Asked;
         object.settled = seen.resource_version;
         if source == Source::Asked && seen.full {
             object.checked_at = Some(self.now);
@@ -156,6 +163,16 @@ impl Agent {
             }
             Finding::Broken => self.breach(key, Broken::Fields(Box::new(seen))),
             Finding::Unclear => self.check_later(key, seen),
+        }
+    }
+
+    /// A list is older than what is known. Either it is late, or the storage went back in time after
+    /// what is known was learnt; only a read tells, and until then no version counts as known (K4).
+    fn distrust(&mut self, key: &ObjectKey) {
+        if let Some(object) = self.objects.get_mut(key) {
+            object.settled = 0;
+            object.judged = 0;
+            self.work.questions.insert(key.clone());
         }
     }
 

@@ -6,6 +6,7 @@ mod hub;
 mod property;
 mod prune;
 mod restart;
+mod restored;
 mod rollout;
 mod rules;
 mod world;
