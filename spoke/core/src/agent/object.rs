@@ -136,6 +136,11 @@ impl State {
     pub(super) fn applying() -> Self {
         Self::new(Sync::Applying, "", "")
     }
+
+    pub(super) fn label_removed() -> Self {
+        let words = "something in the cluster removed our label from it";
+        Self::new(Sync::Failed, "LabelRemoved", words)
+    }
 }
 
 /// One object that is wanted or owned.

@@ -231,7 +231,9 @@ impl Agent {
         let now = self.now;
         self.change(key, |object| {
             object.breach = None;
-            if object.state.sync != Sync::Synced && !object.unlabelled {
+            if object.unlabelled {
+                object.state = State::label_removed();
+            } else if object.state.sync != Sync::Synced {
                 object.state = State::synced();
             }
             if let Some(drift) = &mut object.drift
@@ -241,6 +243,9 @@ impl Agent {
                 drift.settled_at = Some(now);
             }
         });
+        if self.objects.get(key).is_some_and(|o| o.unlabelled) {
+            self.check_unlabelled(key);
+        }
     }
 
     /// Its version moved and metadata alone cannot tell why: its values are read, at a bounded rate.

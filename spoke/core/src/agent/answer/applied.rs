@@ -6,7 +6,6 @@ use serde_json::Value;
 use super::super::Agent;
 use super::super::object::{Saved, State};
 use super::super::send::Mode;
-use super::super::timer::Timer;
 use super::{Answer, Purpose};
 use crate::drift::projection_digest;
 use crate::health::{self, Context, Verdict};
@@ -139,10 +138,7 @@ impl Agent {
         let labelled = seen.bundle_label.as_deref() == Some(bundle.to_string().as_str());
         object.unlabelled = !labelled;
         if !labelled {
-            // No watch tells of it: it is read now and then.
-            object.check_due = true;
-            self.timers
-                .set(now.plus_ms(RETRY_LONGEST_MS), Timer::Object(key.clone()));
+            self.check_unlabelled(key);
         }
         self.served.insert(Kind::of(key));
         self.inventory_changed(&bundle, false);
@@ -199,6 +195,16 @@ impl Agent {
         }
     }
 
+    /// No watch tells of an object without our label: it is read now and then.
+    pub(in super::super) fn check_unlabelled(&mut self, key: &ObjectKey) {
+        let at = self.now.plus_ms(RETRY_LONGEST_MS);
+        if let Some(object) = self.objects.get_mut(key)
+            && !std::mem::replace(&mut object.check_due, true)
+        {
+            self.wake_object(key, at);
+        }
+    }
+
     fn retry_now(&mut self, key: &ObjectKey) {
         if let Some(object) = self.objects.get_mut(key)
             && object.attempts <= 1
@@ -239,8 +245,7 @@ fn accepted_state(seen: &Observed, labelled: bool) -> State {
         return State::new(Sync::Applying, "Terminating", "it is being deleted");
     }
     if !labelled {
-        let words = "something in the cluster removed our label from it";
-        return State::new(Sync::Failed, "LabelRemoved", words);
+        return State::label_removed();
     }
     State::synced()
 }

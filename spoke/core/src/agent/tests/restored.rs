@@ -175,3 +175,27 @@ fn an_object_that_is_only_reported_on_settles_too() {
     see_again(&mut world);
     assert_as_declared(&mut world, "MQ==");
 }
+
+#[test]
+fn an_object_without_our_label_says_so_again_once_it_can_be_read() {
+    let mut world = World::started();
+    world.cluster.strips_labels = true;
+    world.deploy(&[bundle("web", vec![config("a", "1")])]);
+    world.pass(200);
+    world.fault = Some(Box::new(|_| {
+        Some(super::cluster::status(
+            503,
+            json!({"reason": "ServiceUnavailable"}),
+        ))
+    }));
+    world.relist(&Kind::new("", "ConfigMap"));
+    world.pass(61_000);
+    assert_eq!(world.state("web").sync, capstan_proto::Sync::Unknown);
+    world.fault = None;
+    world.pass(120_000);
+    let line = &world.state("web").attention[0];
+    assert_eq!(
+        (line.sync, line.reason.as_str()),
+        (capstan_proto::Sync::Failed, "LabelRemoved")
+    );
+}
