@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use capstan_proto::delta::receiver::Receiver;
-use capstan_proto::{BundleName, Snapshot, Sync};
+use capstan_proto::{BundleName, Snapshot};
 
-use super::object::{Object, Saved, State};
+use super::object::{Object, Saved};
 use super::timer::Timer;
 use super::{Agent, Target};
 use crate::backoff::Jitter;
@@ -51,14 +51,8 @@ impl Agent {
         };
         self.target = Some(target);
         self.bring_about(plan);
-        let unverified = self
-            .objects
-            .iter()
-            .filter(|(_, object)| object.is_applied());
-        let unverified: Vec<_> = unverified.map(|(key, _)| key.clone()).collect();
-        for key in unverified {
-            let words = "it was not looked at since the agent started";
-            self.say(&key, State::new(Sync::Unknown, "NotVerified", words));
+        for key in self.objects.keys().cloned().collect::<Vec<_>>() {
+            self.change(&key, Object::doubt);
         }
     }
 
@@ -101,5 +95,6 @@ fn loaded(bundle: BundleName, row: Row) -> Object {
     };
     object.tried = None;
     object.row = Some(row);
+    object.doubt();
     object
 }

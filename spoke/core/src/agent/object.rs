@@ -112,6 +112,9 @@ impl Flips {
     }
 }
 
+const NOT_VERIFIED: &str = "NotVerified";
+const NOT_VERIFIED_WORDS: &str = "it was not looked at since the agent started";
+
 /// What is said of an object's sync.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct State {
@@ -135,6 +138,11 @@ impl State {
 
     pub(super) fn applying() -> Self {
         Self::new(Sync::Applying, "", "")
+    }
+
+    /// Of an object that the process only knows from what was stored.
+    pub(super) fn not_verified() -> Self {
+        Self::new(Sync::Unknown, NOT_VERIFIED, NOT_VERIFIED_WORDS)
     }
 
     pub(super) fn label_removed() -> Self {
@@ -232,9 +240,36 @@ impl Object {
             gave_up: false,
             applied_at: Moment::default(),
             state: State::applying(),
-            verdict: Verdict::new(Health::Missing, "NotApplied", "it was not applied yet"),
+            verdict: not_applied(),
             progressing_since: None,
             deletion_sent: false,
+        }
+    }
+
+    /// Nothing is said of it before it was looked at.
+    pub(super) fn doubt(&mut self) {
+        self.state = State::not_verified();
+        self.verdict = Verdict::new(Health::Unknown, NOT_VERIFIED, NOT_VERIFIED_WORDS);
+    }
+
+    /// Whether nothing was said of it since the process began.
+    pub(super) fn is_unverified(&self) -> bool {
+        self.state.reason == NOT_VERIFIED
+    }
+
+    /// It was looked at, and what is declared was not applied: nothing else is said of its sync,
+    /// unless an attempt was made.
+    pub(super) fn looked_at(&mut self) {
+        if self.state.sync == Sync::Unknown {
+            self.state = State::applying();
+        }
+    }
+
+    /// It was looked for and is not there, nor was it ever.
+    pub(super) fn looked_for(&mut self) {
+        self.looked_at();
+        if self.verdict.health == Health::Unknown {
+            self.verdict = not_applied();
         }
     }
 
@@ -291,4 +326,8 @@ impl Object {
             _ => false,
         }
     }
+}
+
+fn not_applied() -> Verdict {
+    Verdict::new(Health::Missing, "NotApplied", "it was not applied yet")
 }

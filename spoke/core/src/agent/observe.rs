@@ -5,7 +5,7 @@
 
 use std::collections::BTreeSet;
 
-use capstan_proto::{Moment, ObjectKey, Sync};
+use capstan_proto::{Health, Moment, ObjectKey, Sync};
 
 use super::Agent;
 use super::answer::{baseline, remember_owners, watched};
@@ -68,6 +68,13 @@ impl Agent {
             return;
         };
         if object.uid().is_none() {
+            // With a call under way its answer tells. An earlier attempt may have created it: then a
+            // read does.
+            if object.call.is_none() && !object.resolve {
+                self.change(key, super::Object::looked_for);
+            } else if object.call.is_none() && object.verdict.health == Health::Unknown {
+                self.work.questions.insert(key.clone());
+            }
             return;
         }
         if object.call.is_some() {
@@ -141,6 +148,7 @@ impl Agent {
         self.judge_health(key, &seen);
         let applied = self.objects.get(key).is_some_and(super::Object::is_applied);
         if !applied {
+            self.change(key, super::Object::looked_at);
             return;
         }
         if known {
@@ -293,14 +301,15 @@ impl Agent {
             }
         }
         let row = object.row.get_or_insert_with(Row::default);
-        row.uid = Some(seen.uid);
+        row.uid = Some(seen.uid.clone());
         row.origin = Origin::Created;
         row.digest = None;
         object.resolve = false;
         object.settled = seen.resource_version;
         let bundle = object.bundle.clone();
         self.inventory_changed(&bundle, true);
-        self.change(key, |_| {});
+        self.judge_health(key, &seen);
+        self.change(key, super::Object::looked_at);
     }
 
     /// Another object carries our key.

@@ -115,11 +115,12 @@ impl Agent {
         let keys: Vec<_> = self.keys_of(kind);
         for key in keys {
             self.change(&key, |object| {
-                if object.is_applied() {
+                if object.uid().is_some() {
                     object.verdict = Verdict::new(Health::Unknown, reason, &message);
-                    if object.state.sync == Sync::Synced || object.state.reason == "NotVerified" {
-                        object.state = State::new(Sync::Unknown, reason, message.clone());
-                    }
+                }
+                let doubted = object.is_unverified();
+                if doubted || (object.is_applied() && object.state.sync == Sync::Synced) {
+                    object.state = State::new(Sync::Unknown, reason, message.clone());
                 }
             });
         }

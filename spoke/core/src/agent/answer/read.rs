@@ -95,6 +95,7 @@ impl Agent {
             return;
         }
         if object.uid().is_none() {
+            self.change(key, super::super::Object::looked_for);
             return;
         }
         if !object.is_applied() {

@@ -2,9 +2,13 @@
 
 use serde_json::json;
 
-use super::world::{World, bundle, config, deployment, key};
+use capstan_proto::policy::DriftMode;
+use capstan_proto::{Health, Sync};
+
+use super::world::{World, bundle, config, deployment, key, with_policy};
 use crate::effect::ToHub;
 use crate::event::Event;
+use crate::kind::Kind;
 
 #[test]
 fn a_restart_with_the_hub_away_applies_nothing_that_is_as_it_was() {
@@ -198,4 +202,82 @@ fn a_restored_cluster_is_looked_at_anew_and_nothing_is_pruned() {
     world.deploy(&[bundle("web", vec![config("a", "1")])]);
     world.pass(60_000);
     assert!(world.cluster.objects.contains_key(&key(&b)));
+}
+
+#[test]
+fn before_a_kind_was_listed_nothing_of_it_is_missing() {
+    let mut world = World::started();
+    let web = deployment("web", 2);
+    world.deploy(&[bundle("web", vec![web.clone(), config("a", "1")])]);
+    world.make_ready(&key(&web));
+    world.pass(1_000);
+    world.unlisted = true;
+    world.start();
+    world.connect();
+    world.pass(1_000);
+    let state = world.state("web");
+    assert_eq!((state.sync, state.health), (Sync::Unknown, Health::Unknown));
+    assert_eq!(state.attention.len(), 2);
+    for line in &state.attention {
+        assert_eq!(
+            (line.sync, line.health, line.reason.as_str()),
+            (Sync::Unknown, Health::Unknown, "NotVerified")
+        );
+    }
+    world.relist(&Kind::new("", "ConfigMap"));
+    world.pass(200);
+    let keys: Vec<_> = world
+        .state("web")
+        .attention
+        .iter()
+        .map(|line| &line.object)
+        .collect();
+    assert_eq!(keys, [&key(&web)]);
+    world.relist(&Kind::new("apps", "Deployment"));
+    world.pass(200);
+    assert_eq!(world.words("web"), "Synced Healthy");
+}
+
+#[test]
+fn what_vanished_while_the_agent_was_away_is_missing_once_that_was_seen() {
+    let mut world = World::started();
+    let a = config("a", "1");
+    let reported = with_policy(bundle("web", vec![a.clone()]), |policy| {
+        policy.drift.mode = DriftMode::Report;
+    });
+    world.deploy(&[reported]);
+    world.pass(1_000);
+    world.cluster.remove(&key(&a));
+    world.unlisted = true;
+    world.start();
+    world.connect();
+    world.pass(1_000);
+    assert_eq!(world.words("web"), "Unknown Unknown");
+    world.relist(&Kind::new("", "ConfigMap"));
+    world.pass(200);
+    assert_eq!(world.words("web"), "Drifted Missing");
+}
+
+#[test]
+fn what_waits_for_an_earlier_wave_is_unknown_after_a_restart_until_it_was_looked_for() {
+    let mut world = World::started();
+    let web = deployment("web", 2);
+    let mut later = config("later", "1");
+    later["metadata"]["annotations"] = json!({"capstan.dev/wave": "1"});
+    world.deploy(&[bundle("web", vec![web, later.clone()])]);
+    let health = |world: &World| {
+        let mut lines = world.state("web").attention.iter();
+        let line = lines.find(|line| line.object == key(&later)).unwrap();
+        (line.sync, line.health)
+    };
+    assert_eq!(health(&world), (Sync::Applying, Health::Missing));
+    world.unlisted = true;
+    world.start();
+    world.connect();
+    world.pass(1_000);
+    assert_eq!(health(&world), (Sync::Unknown, Health::Unknown));
+    world.relist(&Kind::new("", "ConfigMap"));
+    world.pass(200);
+    assert_eq!(health(&world), (Sync::Applying, Health::Missing));
+    assert!(!world.cluster.objects.contains_key(&key(&later)));
 }

@@ -70,6 +70,8 @@ pub(super) struct World {
     pub(super) fault: Option<Fault>,
     /// Kinds whose watch fails.
     pub(super) blind: BTreeMap<Kind, WatchProblem>,
+    /// Lists of new watches take longer than the test.
+    pub(super) unlisted: bool,
     /// Kinds that discovery does not know yet.
     pub(super) unserved: BTreeSet<Kind>,
     /// Writes of inventories are not executed, as if the process died before.
@@ -121,6 +123,7 @@ impl World {
             approvals: Vec::new(),
             fault: None,
             blind: BTreeMap::new(),
+            unlisted: false,
             unserved: BTreeSet::new(),
             lose_inventory: false,
             corrupt: false,
@@ -383,7 +386,7 @@ impl World {
             }
             Effect::Watch(watches) => {
                 for (kind, watch) in &watches {
-                    if self.watches.get(kind) != Some(watch) {
+                    if self.watches.get(kind) != Some(watch) && !self.unlisted {
                         events.push(self.list(kind, watch));
                     }
                 }
