@@ -99,11 +99,12 @@ impl Agent {
             return;
         };
         if object.call.is_some() {
-            let newer = match &object.held {
-                Some(Held::Observed(held, _)) if source == Source::Watched => {
-                    held.resource_version <= seen.resource_version
+            let (newer, source) = match &object.held {
+                // What a list began a watch goes on with: neither is late after a restore.
+                Some(Held::Observed(held, before)) if source == Source::Watched => {
+                    (held.resource_version <= seen.resource_version, *before)
                 }
-                Some(Held::Observed(..) | Held::Vanished) | None => true,
+                Some(Held::Observed(..) | Held::Vanished) | None => (true, source),
             };
             if newer {
                 object.held = Some(Held::Observed(Box::new(seen), source));
