@@ -14,7 +14,7 @@ use crate::apiserver::ApiServer;
 /// What stands behind a cluster.
 pub enum Backend {
     /// A simulated API server in this process, whose requests are counted.
-    Simulated(simkube::Running),
+    Simulated(Box<simkube::Running>),
     /// A real one.
     Real(ApiServer),
 }
@@ -45,7 +45,7 @@ impl Cluster {
         std::fs::write(&kubeconfig, running.kubeconfig())?;
         let client = Client::connect(&kubeconfig).await?;
         Ok(Self {
-            backend: Backend::Simulated(running),
+            backend: Backend::Simulated(Box::new(running)),
             kubeconfig,
             client,
         })
