@@ -16,7 +16,7 @@ pub enum Backend {
     /// A simulated API server in this process, whose requests are counted.
     Simulated(Box<simkube::Running>),
     /// A real one.
-    Real(ApiServer),
+    Real(Box<ApiServer>),
 }
 
 /// A cluster under test.
@@ -60,7 +60,7 @@ impl Cluster {
         let kubeconfig = server.kubeconfig();
         let client = Client::connect(&kubeconfig).await?;
         Ok(Self {
-            backend: Backend::Real(server),
+            backend: Backend::Real(Box::new(server)),
             kubeconfig,
             client,
         })
