@@ -29,7 +29,7 @@ pub struct Entry<'a> {
     pub subject: &'a str,
     /// Why, in the caller's words.
     pub reason: &'a str,
-    /// What came of it.
+    /// What came of it: `asked` before it is carried out, then `done` or `refused: ...`.
     pub outcome: &'a str,
 }
 
@@ -55,7 +55,7 @@ impl Audit {
     /// Appends an entry and syncs it.
     ///
     /// # Errors
-    /// When the system refuses; the call must then not be carried out.
+    /// When the system refuses; a call that is written down before it is carried out must then not be carried out.
     pub fn record(&self, entry: &Entry<'_>) -> io::Result<()> {
         let mut line = serde_json::to_vec(entry)?;
         line.push(b'\n');

@@ -1,6 +1,4 @@
-//! `Admin`: the little that operators may change; every call is written down before its answer.
-
-use std::fmt::Debug;
+//! `Admin`: the little that operators may change; every call is written down before it is carried out.
 
 use capstan_hub_core::desired::Hold;
 use capstan_proto::wire::admin_server::Admin;
@@ -25,6 +23,9 @@ const DIGEST_DIGITS_MIN: usize = 8;
 
 /// Bytes of a reason.
 const REASON_BYTES_MAX: usize = 1024;
+
+/// The outcome of a call that is about to be carried out.
+const ASKED: &str = "asked";
 
 /// How a caller is known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -103,25 +104,30 @@ impl Service {
         })
     }
 
-    /// Writes a call and its outcome down, and answers.
-    fn written<T: Debug>(&self, call: &Call<'_>, outcome: Result<T, Status>) -> Answer<T> {
+    /// Carries a call out. It is written down before, and not carried out when that is impossible; and what came of it
+    /// is written down after.
+    async fn carried<T>(
+        &self,
+        call: Call<'_>,
+        deed: impl Future<Output = Result<T, Status>> + Send,
+    ) -> Answer<T> {
+        self.note(&call, ASKED)
+            .map_err(|error| status::unrecorded(&error))?;
+        let outcome = deed.await;
         let words = match &outcome {
             Ok(_) => "done".to_owned(),
             Err(status) => format!("refused: {}", status.message()),
         };
-        let entry = Entry {
-            at: clock::now().to_string(),
-            who: &call.caller.who,
-            from: &call.caller.from,
-            call: call.name,
-            subject: call.subject,
-            reason: call.reason,
-            outcome: &words,
-        };
-        self.shared
-            .audit
-            .record(&entry)
-            .map_err(|error| status::failed(&error))?;
+        if let Err(error) = self.note(&call, &words) {
+            // It is done, and that it was asked for is written down: the caller is to know what came of it.
+            tracing::error!(
+                call = call.name,
+                subject = call.subject,
+                outcome = words,
+                error = crate::telemetry::chain(&error),
+                "what came of a call is not in the audit log"
+            );
+        }
         tracing::info!(
             who = call.caller.who,
             call = call.name,
@@ -130,6 +136,18 @@ impl Service {
             "an operator's call"
         );
         outcome.map(Response::new)
+    }
+
+    fn note(&self, call: &Call<'_>, outcome: &str) -> std::io::Result<()> {
+        self.shared.audit.record(&Entry {
+            at: clock::now().to_string(),
+            who: &call.caller.who,
+            from: &call.caller.from,
+            call: call.name,
+            subject: call.subject,
+            reason: call.reason,
+            outcome,
+        })
     }
 
     async fn send(&self, event: Event) -> Result<(), Status> {
@@ -342,7 +360,12 @@ impl Service {
         }
     }
 
-    fn accept_rewrite(&self, caller: Caller, source: &str, why: &str) -> Answer<wire::Refreshed> {
+    async fn accept_rewrite(
+        &self,
+        caller: Caller,
+        source: &str,
+        why: &str,
+    ) -> Answer<wire::Refreshed> {
         let found = reason(why).and_then(|()| self.rewritten(source));
         let subject = match &found {
             Ok((name, head)) => format!("{name} {head}"),
@@ -354,9 +377,8 @@ impl Service {
             subject: &subject,
             reason: why,
         };
-        // Written down before it is done.
-        let (name, head) = self.written(&call, found)?.into_inner();
-        Ok(Response::new(self.accept(&name, head)))
+        let deed = async { found.map(|(name, head)| self.accept(&name, head)) };
+        self.carried(call, deed).await
     }
 
     async fn recovered(&self, request: &wire::RecoverRequest) -> Result<Recorded, Status> {
@@ -405,17 +427,14 @@ impl Admin for Service {
     ) -> Answer<wire::Token> {
         let caller = self.caller(&request)?;
         let request = request.into_inner();
-        let outcome = self.make_token(&request, caller.who.clone()).await;
-        let subject = request.cluster.as_str();
-        self.written(
-            &Call {
-                caller,
-                name: "CreateToken",
-                subject,
-                reason: "",
-            },
-            outcome,
-        )
+        let deed = self.make_token(&request, caller.who.clone());
+        let call = Call {
+            caller,
+            name: "CreateToken",
+            subject: &request.cluster,
+            reason: "",
+        };
+        self.carried(call, deed).await
     }
 
     async fn ban(&self, request: Request<wire::BanRequest>) -> Answer<Recorded> {
@@ -424,19 +443,18 @@ impl Admin for Service {
             cluster,
             reason: why,
         } = request.into_inner();
-        let outcome = match reason(&why) {
-            Ok(()) => self.change_ban(&cluster, Some((&caller.who, &why))).await,
-            Err(status) => Err(status),
+        let by = caller.who.clone();
+        let deed = async {
+            reason(&why)?;
+            self.change_ban(&cluster, Some((&by, &why))).await
         };
-        self.written(
-            &Call {
-                caller,
-                name: "Ban",
-                subject: &cluster,
-                reason: &why,
-            },
-            outcome,
-        )
+        let call = Call {
+            caller,
+            name: "Ban",
+            subject: &cluster,
+            reason: &why,
+        };
+        self.carried(call, deed).await
     }
 
     async fn unban(&self, request: Request<wire::UnbanRequest>) -> Answer<Recorded> {
@@ -445,38 +463,34 @@ impl Admin for Service {
             cluster,
             reason: why,
         } = request.into_inner();
-        let outcome = match reason(&why) {
-            Ok(()) => self.change_ban(&cluster, None).await,
-            Err(status) => Err(status),
+        let deed = async {
+            reason(&why)?;
+            self.change_ban(&cluster, None).await
         };
-        self.written(
-            &Call {
-                caller,
-                name: "Unban",
-                subject: &cluster,
-                reason: &why,
-            },
-            outcome,
-        )
+        let call = Call {
+            caller,
+            name: "Unban",
+            subject: &cluster,
+            reason: &why,
+        };
+        self.carried(call, deed).await
     }
 
     async fn approve(&self, request: Request<wire::ApproveRequest>) -> Answer<Recorded> {
         let caller = self.caller(&request)?;
         let request = request.into_inner();
-        let outcome = match reason(&request.reason) {
-            Ok(()) => self.approved(&request, &caller.who).await,
-            Err(status) => Err(status),
+        let by = caller.who.clone();
+        let deed = async {
+            reason(&request.reason)?;
+            self.approved(&request, &by).await
         };
-        let (subject, why) = (request.digest.as_str(), request.reason.as_str());
-        self.written(
-            &Call {
-                caller,
-                name: "Approve",
-                subject,
-                reason: why,
-            },
-            outcome,
-        )
+        let call = Call {
+            caller,
+            name: "Approve",
+            subject: &request.digest,
+            reason: &request.reason,
+        };
+        self.carried(call, deed).await
     }
 
     async fn refresh(&self, request: Request<wire::RefreshRequest>) -> Answer<wire::Refreshed> {
@@ -487,33 +501,26 @@ impl Admin for Service {
             reason: why,
         } = request.into_inner();
         if accept_rewrite {
-            return self.accept_rewrite(caller, &source, &why);
+            return self.accept_rewrite(caller, &source, &why).await;
         }
-        let outcome = self.wake(&source);
-        self.written(
-            &Call {
-                caller,
-                name: "Refresh",
-                subject: &source,
-                reason: "",
-            },
-            outcome,
-        )
+        let call = Call {
+            caller,
+            name: "Refresh",
+            subject: &source,
+            reason: "",
+        };
+        self.carried(call, async { self.wake(&source) }).await
     }
 
     async fn recover(&self, request: Request<wire::RecoverRequest>) -> Answer<Recorded> {
         let caller = self.caller(&request)?;
         let request = request.into_inner();
-        let outcome = self.recovered(&request).await;
-        let (subject, why) = (request.cluster.as_str(), request.reason.as_str());
-        self.written(
-            &Call {
-                caller,
-                name: "Recover",
-                subject,
-                reason: why,
-            },
-            outcome,
-        )
+        let call = Call {
+            caller,
+            name: "Recover",
+            subject: &request.cluster,
+            reason: &request.reason,
+        };
+        self.carried(call, self.recovered(&request)).await
     }
 }

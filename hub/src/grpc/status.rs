@@ -34,6 +34,16 @@ pub(super) fn failed(error: &dyn Error) -> Status {
     )
 }
 
+/// A call cannot be written down, and so is not carried out.
+pub(super) fn unrecorded(error: &dyn Error) -> Status {
+    tracing::error!(error = chain(error), "the audit log cannot be written");
+    Status::new(
+        Code::Unavailable,
+        "the audit log cannot be written, so nothing was done (the hub's log says why; make room, or \
+         correct the file's permissions, and try again)",
+    )
+}
+
 /// A failure of the bookkeeping.
 pub(super) fn bookkeeping(failure: &Failure) -> Status {
     match failure {

@@ -59,13 +59,43 @@ async fn a_ban_without_a_reason_changes_nothing_and_both_are_in_the_audit_log() 
         .map(|line| serde_json::from_str(line).unwrap())
         .collect();
     let bans: Vec<_> = lines.iter().filter(|line| line["call"] == "Ban").collect();
-    assert_eq!(bans.len(), 2);
-    assert!(bans[0]["outcome"].as_str().unwrap().starts_with("refused"));
+    let outcome = |line: &serde_json::Value| line["outcome"].as_str().unwrap().to_owned();
+    let outcomes: Vec<String> = bans.iter().map(|line| outcome(line)).collect();
     assert_eq!(
-        (&bans[1]["reason"], &bans[1]["outcome"]),
-        (&"lost".into(), &"done".into())
+        [&outcomes[0], &outcomes[2], &outcomes[3]],
+        ["asked", "asked", "done"]
     );
-    assert!(bans[1]["who"].as_str().unwrap().starts_with("uid "));
+    assert!(outcomes[1].starts_with("refused"));
+    assert_eq!(bans.len(), 4);
+    assert_eq!(bans[3]["reason"], "lost");
+    assert!(bans[3]["who"].as_str().unwrap().starts_with("uid "));
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test(flavor = "multi_thread")]
+async fn what_cannot_be_written_down_is_not_done() {
+    let mut world = world().await;
+    let hub = world.server().addresses().spokes;
+    let identity = world.enrol("one").await;
+    let mut spoke = Spoke::connect(&identity, hub).await;
+    spoke.takes_offer().await;
+    world.stop().await;
+    let log = world.data().join("audit.log");
+    std::fs::remove_file(&log).unwrap();
+    std::os::unix::fs::symlink("/dev/full", &log).unwrap();
+    world.start().await;
+    let refused = world.admin().await.ban(ban("lost")).await.unwrap_err();
+    assert_eq!(refused.code(), tonic::Code::Unavailable);
+    assert!(refused.message().contains("audit log"), "{refused:?}");
+    let request = wire::CreateTokenRequest {
+        cluster: "two".to_owned(),
+        ..wire::CreateTokenRequest::default()
+    };
+    let refused = world.admin().await.create_token(request).await;
+    assert_eq!(refused.unwrap_err().code(), tonic::Code::Unavailable);
+    let hub = world.server().addresses().spokes;
+    let mut spoke = Spoke::again(&identity, hub, spoke.disconnect()).await;
+    assert!(matches!(spoke.hear().await, Heard::InSync(_)));
 }
 
 #[tokio::test(flavor = "multi_thread")]
