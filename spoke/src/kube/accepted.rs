@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use capstan_proto::{Digest, Snapshot};
+use capstan_proto::{Digest, Snapshot, Triple};
 use capstan_spoke_core::effect::Store;
 use capstan_spoke_core::head::{Head, snapshot_from_bytes, snapshot_to_bytes};
 use serde::{Deserialize, Serialize};
@@ -56,6 +56,8 @@ pub struct Loaded {
 pub struct Accepted {
     secrets: Secrets,
     version: Option<String>,
+    /// What the stored head names; content that is lacking there is mended in parts.
+    held: Option<Triple>,
     entries: Option<BlobRef>,
     packs: Vec<Pack>,
     /// What no head needs any more.
@@ -71,6 +73,7 @@ impl Accepted {
         let mut accepted = Self {
             secrets,
             version: None,
+            held: None,
             entries: None,
             packs: Vec::new(),
             dead: Vec::new(),
@@ -93,6 +96,7 @@ impl Accepted {
         match accepted.load_entries(&index.entries, &head).await? {
             Some(snapshot) => {
                 accepted.entries = Some(index.entries);
+                accepted.held = Some(head.triple);
                 loaded.snapshot = Some(snapshot);
                 loaded.head = Some(head);
             }
@@ -166,6 +170,9 @@ impl Accepted {
             NewPack::Instead(pack) => vec![pack.clone()],
         };
         packs.retain(|pack| !pack.digests.is_disjoint(&wanted));
+        if self.held != Some(store.head.triple) {
+            check_complete(&wanted, &packs)?;
+        }
         self.write_head(&store.head, &entries, &packs).await?;
         let live: BTreeSet<BlobRef> = packs.iter().map(|pack| pack.blob.clone()).collect();
         let old_packs = self.packs.drain(..).map(|pack| pack.blob);
@@ -176,6 +183,7 @@ impl Accepted {
             .retain(|blob| !live.contains(blob) && *blob != entries);
         self.entries = Some(entries);
         self.packs = packs;
+        self.held = Some(store.head.triple);
         Ok(())
     }
 
@@ -279,6 +287,15 @@ impl Accepted {
             blob: blob::write(&self.secrets, PACK, &pack(contents)).await?,
             digests: contents.keys().copied().collect(),
         })
+    }
+}
+
+/// A head is written only where all that its snapshot names can be read after a restart.
+fn check_complete(wanted: &BTreeSet<Digest>, packs: &[Pack]) -> Result<(), SecretError> {
+    let is_packed = |digest: &Digest| packs.iter().any(|pack| pack.digests.contains(digest));
+    match wanted.iter().filter(|digest| !is_packed(digest)).count() {
+        0 => Ok(()),
+        lacking => Err(SecretError::Lacking { lacking }),
     }
 }
 

@@ -44,6 +44,12 @@ pub enum SecretError {
         /// Which one.
         name: String,
     },
+    /// A snapshot names content that is neither stored nor handed over.
+    #[error("{lacking} contents of the snapshot are neither stored nor at hand")]
+    Lacking {
+        /// How many.
+        lacking: usize,
+    },
     /// Not what the agent wrote.
     #[error("the Secret {name} does not hold what the agent writes there")]
     Garbled {

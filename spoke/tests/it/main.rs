@@ -13,4 +13,5 @@ mod bootstrap;
 mod cluster;
 mod hub;
 mod kinds;
+mod stored;
 mod sync;

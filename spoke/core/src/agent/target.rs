@@ -17,6 +17,9 @@ use crate::inventory::Row;
 use crate::kind::Kind;
 use crate::plan::{self, Plan, Want};
 
+/// So many failed attempts later a store hands over all of the snapshot's content.
+const STORE_ALL_AFTER: u32 = 3;
+
 /// The snapshot that is being brought about.
 #[derive(Debug)]
 pub(super) struct Target {
@@ -98,11 +101,17 @@ impl Agent {
         if target.durable && contents.is_empty() {
             return;
         }
-        self.out.push(Effect::Store(Box::new(Store {
+        let named: BTreeSet<Digest> = target.snapshot.contents().collect();
+        let store = Store {
             head: target.head.clone(),
             snapshot: target.snapshot.clone(),
             contents,
-        })));
+        };
+        // From now on what the snapshot does not name may be deleted: a later one that names it again
+        // hands it over again.
+        let dropped = self.contents.keys().filter(|key| !named.contains(*key));
+        self.unstored.extend(dropped);
+        self.out.push(Effect::Store(Box::new(store)));
     }
 
     pub(super) fn on_stored(&mut self, triple: Triple) {
@@ -139,6 +148,10 @@ impl Agent {
         };
         let wait = backoff::wait_ms(target.store_attempts, random, None);
         target.store_attempts = target.store_attempts.saturating_add(1);
+        if target.store_attempts >= STORE_ALL_AFTER {
+            // What is stored may be less than is known here: everything is handed over.
+            self.unstored.extend(target.snapshot.contents());
+        }
         self.timers.set(self.now.plus_ms(wait), Timer::Store);
         self.log(Decision::NotStored {
             what: format!("snapshot {triple}"),
@@ -158,6 +171,7 @@ impl Agent {
             .filter_map(|object| object.row.as_ref());
         needed.extend(rows.filter_map(|row| row.digest));
         self.contents.retain(|digest, _| needed.contains(digest));
+        self.unstored.retain(|digest| needed.contains(digest));
     }
 
     /// Damaged content of the held snapshot arrived: everything is read again.

@@ -2,6 +2,7 @@
 
 mod cluster;
 mod drift;
+mod held;
 mod hub;
 mod property;
 mod prune;

@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 
 use super::super::Agent;
 use super::cluster::{Change, Cluster};
-use crate::effect::{Effect, Request, ToHub, Watch};
+use crate::effect::{Effect, Request, Store, ToHub, Watch};
 use crate::event::{Event, FromHub, LocalLimits, Served, Started, WatchProblem};
 use crate::head::{self, Head};
 use crate::inventory::{self, Origin, Rows};
@@ -83,6 +83,9 @@ pub(super) struct World {
     /// Calls are not answered until told to.
     pub(super) slow: bool,
     unanswered: Vec<Event>,
+    /// Snapshots are not stored until told to; only the newest is.
+    pub(super) slow_store: bool,
+    to_store: Option<Box<Store>>,
     /// Watches say nothing until told to.
     pub(super) silent: bool,
     pub(super) limits: LocalLimits,
@@ -130,6 +133,8 @@ impl World {
             early: false,
             slow: false,
             unanswered: Vec::new(),
+            slow_store: false,
+            to_store: None,
             silent: false,
             limits: LocalLimits::default(),
             requests: Vec::new(),
@@ -359,14 +364,8 @@ impl World {
                     problem: None,
                 });
             }
-            Effect::Store(store) => {
-                self.disk.contents.extend(store.contents);
-                let keep: BTreeSet<_> = store.snapshot.contents().collect();
-                self.disk.contents.retain(|digest, _| keep.contains(digest));
-                self.disk.snapshot = Some(head::snapshot_to_bytes(&store.snapshot));
-                self.disk.head = Some(store.head.to_bytes());
-                events.push(Event::Stored(store.head.triple));
-            }
+            Effect::Store(store) if self.slow_store => self.to_store = Some(store),
+            Effect::Store(store) => events.push(self.store(*store)),
             Effect::StoreHead(head) => self.disk.head = Some(head.to_bytes()),
             Effect::WriteInventory {
                 bundle,
@@ -398,6 +397,24 @@ impl World {
             }
             Effect::Discover { kinds } => events.push(self.discover(kinds)),
             Effect::Emit(_) | Effect::Log(_) => {}
+        }
+    }
+
+    fn store(&mut self, store: Store) -> Event {
+        self.disk.contents.extend(store.contents);
+        let keep: BTreeSet<_> = store.snapshot.contents().collect();
+        self.disk.contents.retain(|digest, _| keep.contains(digest));
+        self.disk.snapshot = Some(head::snapshot_to_bytes(&store.snapshot));
+        self.disk.head = Some(store.head.to_bytes());
+        Event::Stored(store.head.triple)
+    }
+
+    /// What waits to be stored is.
+    pub(super) fn finish_store(&mut self) {
+        self.slow_store = false;
+        if let Some(store) = self.to_store.take() {
+            let event = self.store(*store);
+            self.handle(event);
         }
     }
 

@@ -1,0 +1,111 @@
+//! The accepted snapshot in the cluster: a head is written only when all that it names can be read again.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use capstan_proto::policy::BundlePolicy;
+use capstan_proto::{
+    BundleName, Digest, Entry, Generation, Incarnation, Number, ObjectKey, Snapshot, Triple,
+    canonical,
+};
+use capstan_spoke::kube::Call;
+use capstan_spoke::kube::accepted::Accepted;
+use capstan_spoke::kube::secret::{SecretError, Secrets};
+use capstan_spoke_core::effect::Store;
+use capstan_spoke_core::head::Head;
+use serde_json::json;
+
+use crate::cluster::Cluster;
+
+/// A snapshot of ConfigMaps, with all their content handed over.
+fn store(generation: u64, names: &[&str]) -> Store {
+    let bundle = BundleName::parse("fleet.shop").unwrap();
+    let policy = BundlePolicy::default();
+    let mut contents: BTreeMap<Digest, Arc<[u8]>> =
+        BTreeMap::from([(policy.digest(), policy.to_bytes().into())]);
+    let mut objects = BTreeMap::new();
+    for name in names {
+        let manifest = json!({
+            "apiVersion": "v1", "kind": "ConfigMap",
+            "metadata": {"name": name, "namespace": "shop"},
+        });
+        let bytes = canonical::to_bytes(&manifest);
+        let digest = Digest::of(&bytes);
+        contents.insert(digest, bytes.into());
+        let bundle = bundle.clone();
+        objects.insert(ObjectKey::of(&manifest).unwrap(), Entry { bundle, digest });
+    }
+    let bundles = BTreeMap::from([(bundle, policy.digest())]);
+    let snapshot = Snapshot::try_new(bundles, objects).unwrap();
+    Store {
+        head: Head {
+            triple: Triple {
+                number: Number {
+                    incarnation: Incarnation {
+                        counter: 1,
+                        random: 7,
+                    },
+                    generation: Generation(generation),
+                },
+                digest: snapshot.digest(),
+            },
+            receipt: Vec::new(),
+            follows_held: true,
+            approvals: Vec::new(),
+            stamps: BTreeMap::new(),
+        },
+        snapshot,
+        contents,
+    }
+}
+
+/// The same, with only what `before` lacked handed over.
+fn after(before: &Store, mut store: Store) -> Store {
+    store
+        .contents
+        .retain(|digest, _| !before.contents.contains_key(digest));
+    store
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_head_is_refused_while_content_that_it_names_is_lacking() {
+    let cluster = Cluster::start("stored").await;
+    let space =
+        json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": cluster.namespace}});
+    assert!(
+        cluster
+            .call(Call::post("/api/v1/namespaces", &space))
+            .await
+            .ok()
+    );
+    let secrets = Secrets::new(cluster.kube.clone(), &cluster.namespace, "test");
+    let (mut accepted, _) = Accepted::load(secrets.clone()).await.unwrap();
+
+    let first = store(1, &["a"]);
+    accepted.store(&first).await.unwrap();
+    let with_o = store(2, &["a", "o"]);
+    accepted
+        .store(&after(&first, with_o.clone()))
+        .await
+        .unwrap();
+    // Without o: the pack that holds nothing else is deleted.
+    let without_o = after(&with_o, store(3, &["a"]));
+    accepted.store(&without_o).await.unwrap();
+    accepted.tidy().await.unwrap();
+
+    let back = store(4, &["a", "o"]);
+    let refused = accepted.store(&after(&with_o, back.clone())).await;
+    assert!(
+        matches!(refused, Err(SecretError::Lacking { lacking: 1 })),
+        "{refused:?}"
+    );
+    let (_, loaded) = Accepted::load(secrets.clone()).await.unwrap();
+    assert_eq!(loaded.head, Some(without_o.head), "the old one counts");
+
+    accepted.store(&back).await.unwrap();
+    let (_, loaded) = Accepted::load(secrets).await.unwrap();
+    assert_eq!(loaded.head, Some(back.head));
+    for digest in back.snapshot.contents() {
+        assert!(loaded.contents.contains_key(&digest));
+    }
+}
