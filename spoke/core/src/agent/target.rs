@@ -45,7 +45,6 @@ impl Target {
 impl Agent {
     /// A verified offer whose content is complete: from now on it is what is wanted.
     pub(super) fn aim(&mut self, offer: Verified, plan: Plan) {
-        let unsettled = self.target.as_ref().is_some_and(|target| !target.durable);
         let changed = offer
             .snapshot
             .objects()
@@ -66,7 +65,13 @@ impl Agent {
         // What is held may have changed while the offer was collected, and without a head nobody can
         // say what the inventory was made for: then nothing is pruned.
         let unknown = self.link.barren && !self.objects.is_empty();
-        let follows_held = offer.follows_held && !unsettled && !unknown;
+        let pending = self.target.as_ref().filter(|target| !target.durable);
+        let follows_held = match pending {
+            // The same offer again, after a new session: nothing else was held meanwhile.
+            Some(pending) if pending.triple() == offer.triple => pending.head.follows_held,
+            Some(_) => false,
+            None => offer.follows_held && !unknown,
+        };
         self.target = Some(Target {
             head: Head {
                 triple: offer.triple,

@@ -44,3 +44,18 @@ fn content_that_left_with_a_snapshot_that_is_not_stored_yet_is_handed_over_again
     let last = stores.last().unwrap();
     assert!(last.contents.contains_key(&canonical::digest(&o)));
 }
+
+#[test]
+fn an_offer_that_is_repeated_while_it_is_stored_still_removes() {
+    let mut world = World::started();
+    let b = config("b", "1");
+    world.deploy(&[bundle("web", vec![config("a", "1"), b.clone()])]);
+    world.slow_store = true;
+    world.deploy(&[bundle("web", vec![config("a", "1")])]);
+    world.disconnect();
+    world.connect();
+    world.pass(1_000);
+    world.finish_store();
+    world.pass(1_000);
+    assert!(!world.cluster.objects.contains_key(&key(&b)));
+}
