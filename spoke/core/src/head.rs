@@ -17,6 +17,9 @@ pub struct Head {
     pub receipt: Vec<u8>,
     /// Whether its offer followed exactly what was held before.
     pub follows_held: bool,
+    /// It was taken while nobody could say what was held before, and something was owned: it removes
+    /// nothing, whatever is confirmed later. The next snapshot that follows it may.
+    pub barren: bool,
     /// Removal sets that were approved with it.
     pub approvals: Vec<Approval>,
     /// The commits it was resolved from.
@@ -44,6 +47,8 @@ struct StoredHead {
     digest: Digest,
     receipt: Vec<u8>,
     follows_held: bool,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    barren: bool,
     approvals: Vec<StoredApproval>,
     stamps: BTreeMap<SourceName, Revision>,
 }
@@ -72,6 +77,7 @@ impl Head {
             digest: self.triple.digest,
             receipt: self.receipt.clone(),
             follows_held: self.follows_held,
+            barren: self.barren,
             approvals: self.approvals.iter().map(store_approval).collect(),
             stamps: self.stamps.clone(),
         };
@@ -91,6 +97,7 @@ impl Head {
             },
             receipt: stored.receipt,
             follows_held: stored.follows_held,
+            barren: stored.barren,
             approvals: stored.approvals.into_iter().map(load_approval).collect(),
             stamps: stored.stamps,
         })

@@ -51,6 +51,7 @@ fn store(generation: u64, names: &[&str]) -> Store {
             },
             receipt: Vec::new(),
             follows_held: true,
+            barren: false,
             approvals: Vec::new(),
             stamps: BTreeMap::new(),
         },

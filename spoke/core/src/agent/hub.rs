@@ -203,6 +203,7 @@ impl Agent {
         let session = self.link.session;
         if let Some(target) = self.held_target(snapshot)
             && !target.head.follows_held
+            && !target.head.barren
             && target.session < session
         {
             // The hub was told what is held, and wants exactly that: whatever it did not know when it

@@ -77,6 +77,7 @@ impl Agent {
                 triple: offer.triple,
                 receipt: Vec::new(),
                 follows_held,
+                barren: unknown,
                 approvals: offer.approvals,
                 stamps: offer.stamps,
             },

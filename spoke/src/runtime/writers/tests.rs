@@ -44,6 +44,7 @@ fn head(generation: u64, receipt: &[u8]) -> Head {
         },
         receipt: receipt.to_vec(),
         follows_held: true,
+        barren: false,
         approvals: Vec::new(),
         stamps: BTreeMap::new(),
     }

@@ -80,7 +80,7 @@ fn the_first_pass_after_a_restart_deletes_nothing() {
 }
 
 #[test]
-fn a_spoke_that_lost_its_head_keeps_everything_until_the_hub_knows_what_it_holds() {
+fn a_spoke_that_lost_its_head_keeps_everything_until_a_newer_snapshot_follows() {
     let mut world = World::started();
     let b = config("b", "1");
     world.deploy(&[bundle("web", vec![config("a", "1"), b.clone()])]);
@@ -95,10 +95,23 @@ fn a_spoke_that_lost_its_head_keeps_everything_until_the_hub_knows_what_it_holds
     assert!(world.cluster.objects.contains_key(&key(&b)));
     world.disconnect();
     world.connect();
+    world.pass(60_000);
+    assert!(
+        world.cluster.objects.contains_key(&key(&b)),
+        "an equal Hello and a permit do not say that it may go"
+    );
+    world.start();
+    world.connect();
+    world.pass(60_000);
+    assert!(
+        world.cluster.objects.contains_key(&key(&b)),
+        "nor does another start"
+    );
+    world.deploy(&[bundle("web", vec![config("a", "2")])]);
     world.pass(1_000);
     assert!(
         !world.cluster.objects.contains_key(&key(&b)),
-        "an equal Hello and a permit end that"
+        "a newer snapshot that follows it ends that"
     );
 }
 
