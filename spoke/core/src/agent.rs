@@ -61,6 +61,8 @@ pub struct Agent {
     namespaces: BTreeMap<String, Helper>,
     kinds: BTreeMap<Kind, KindState>,
     watches_changed: bool,
+    /// Every watched kind was listed once since the start.
+    looked: bool,
     /// Kinds that are certainly served.
     served: BTreeSet<Kind>,
     /// When each kind is listed next.
@@ -132,7 +134,10 @@ impl Agent {
             } => self.on_vanished(&key, &uid, resource_version),
             Event::WatchFailed { kind, problem } => self.on_watch_failed(&kind, problem),
             Event::Discovered { kinds } => self.on_discovered(kinds),
-            Event::ClusterRestored => self.on_cluster_restored(),
+            Event::ClusterRestored => {
+                self.looked = false;
+                self.on_cluster_restored();
+            }
             Event::Tick => {}
         }
     }

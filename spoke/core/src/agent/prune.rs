@@ -96,6 +96,10 @@ impl Agent {
             frozen: self.local.frozen,
         };
         rights.check().map_err(ToOwned::to_owned)?;
+        if !self.has_looked() {
+            return Err("not every kind was listed since the start".to_owned());
+        }
+        let target = self.target.as_ref();
         if target.is_some_and(|target| target.removals_allowed) {
             return Ok(());
         }
@@ -109,6 +113,16 @@ impl Agent {
         // What was allowed as a set stays allowed while it gets smaller.
         target.removals_allowed = true;
         Ok(())
+    }
+
+    /// Whether this process listed every kind that it watches, or was told why that cannot be. What
+    /// is watched later does not count: its own list is waited for.
+    fn has_looked(&mut self) -> bool {
+        if !self.looked && !self.watches_changed {
+            let mut kinds = self.kinds.values();
+            self.looked = kinds.all(|kind| kind.listed || kind.problem.is_some());
+        }
+        self.looked
     }
 
     fn say_not_pruning(&mut self, reason: String) {

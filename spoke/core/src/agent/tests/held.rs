@@ -1,7 +1,9 @@
 //! What is held: complete on the disk, and what may be removed by it.
 
-use super::world::{World, bundle, config, key};
+use super::world::{World, bundle, config, deployment, key};
 use crate::effect::Effect;
+use crate::event::WatchProblem;
+use crate::kind::Kind;
 use capstan_proto::canonical;
 use serde_json::json;
 
@@ -56,6 +58,54 @@ fn an_offer_that_is_repeated_while_it_is_stored_still_removes() {
     world.connect();
     world.pass(1_000);
     world.finish_store();
+    world.pass(1_000);
+    assert!(!world.cluster.objects.contains_key(&key(&b)));
+}
+
+#[test]
+fn the_first_pass_after_a_restart_removes_nothing_though_it_is_permitted() {
+    let mut world = World::started();
+    let (b, web) = (config("b", "1"), deployment("web", 1));
+    world.permits = false;
+    world.deploy(&[
+        bundle("db", vec![b.clone()]),
+        bundle("web", vec![web.clone()]),
+    ]);
+    world.deploy(&[bundle("web", vec![web])]);
+    world.permits = true;
+    world.unlisted = true;
+    world.start();
+    world.connect();
+    world.pass(1_000);
+    world.relist(&Kind::new("", "ConfigMap"));
+    world.pass(1_000);
+    assert!(
+        world.cluster.objects.contains_key(&key(&b)),
+        "its kind was listed, another was not"
+    );
+    world.relist(&Kind::new("apps", "Deployment"));
+    world.pass(1_000);
+    assert!(!world.cluster.objects.contains_key(&key(&b)));
+}
+
+#[test]
+fn a_kind_that_cannot_be_listed_does_not_keep_the_others_for_ever() {
+    let mut world = World::started();
+    let (b, web) = (config("b", "1"), deployment("web", 1));
+    world.permits = false;
+    world.deploy(&[
+        bundle("db", vec![b.clone()]),
+        bundle("web", vec![web.clone()]),
+    ]);
+    world.deploy(&[bundle("web", vec![web])]);
+    world.permits = true;
+    let detail = "not ours".to_owned();
+    world.blind.insert(
+        Kind::new("apps", "Deployment"),
+        WatchProblem::Forbidden { detail },
+    );
+    world.start();
+    world.connect();
     world.pass(1_000);
     assert!(!world.cluster.objects.contains_key(&key(&b)));
 }
