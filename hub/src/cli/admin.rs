@@ -16,6 +16,7 @@ pub(super) async fn create_token(target: &Target, args: CreateToken) -> Outcome 
         cluster,
         ttl,
         re_enrol,
+        replace,
         output,
     } = args;
     let ttl_seconds = u32::try_from(ttl.as_secs())
@@ -25,6 +26,7 @@ pub(super) async fn create_token(target: &Target, args: CreateToken) -> Outcome 
         cluster: cluster.to_string(),
         ttl_seconds,
         re_enrol,
+        replace,
     };
     let mut client = connect::admin(target).await?;
     let token = client

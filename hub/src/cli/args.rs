@@ -243,7 +243,8 @@ pub(super) struct Explain {
 pub(super) enum TokenCommand {
     /// Print the line that makes a cluster a member; its token enrols one cluster, once
     #[command(after_help = "Examples:\n  hub token create prod-eu-1\n  \
-        hub token create prod-eu-1 --ttl 1h --re-enrol")]
+        hub token create prod-eu-1 --ttl 1h --re-enrol\n  \
+        hub token create prod-eu-1 --replace")]
     Create(CreateToken),
 }
 
@@ -254,9 +255,12 @@ pub(super) struct CreateToken {
     /// How long the token counts
     #[arg(long, default_value = "15m", value_parser = duration)]
     pub(super) ttl: Duration,
-    /// Allow a name that is enrolled already
+    /// Allow a name that is enrolled already: the same cluster gets a new certificate
     #[arg(long)]
     pub(super) re_enrol: bool,
+    /// Let another cluster take a name that is enrolled already; the one that has it is out
+    #[arg(long, conflicts_with = "re_enrol")]
+    pub(super) replace: bool,
     /// How to show the answer
     #[arg(short, long, value_name = "FORMAT", default_value = "table")]
     pub(super) output: Format,

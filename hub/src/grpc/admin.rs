@@ -170,10 +170,15 @@ impl Service {
             request.ttl_seconds
         };
         let ttl_ms = u64::from(ttl_s) * 1000;
-        let right = if request.re_enrol {
-            TokenRight::ReEnrol
-        } else {
-            TokenRight::Enrol
+        let right = match (request.re_enrol, request.replace) {
+            (false, false) => TokenRight::Enrol,
+            (true, false) => TokenRight::ReEnrol,
+            (false, true) => TokenRight::Replace,
+            (true, true) => {
+                return Err(status::invalid(
+                    "--re-enrol is for the same cluster, --replace for another one (give one of them)",
+                ));
+            }
         };
         let now = clock::now();
         let new = NewToken {

@@ -129,6 +129,36 @@ async fn a_renewed_certificate_retires_the_one_before() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn another_cluster_takes_a_name_only_with_replace() {
+    let world = world().await;
+    let hub = world.server().addresses().spokes;
+    let before = world.enrol("one").await;
+    let asked = |re_enrol, replace| wire::CreateTokenRequest {
+        cluster: "one".to_owned(),
+        re_enrol,
+        replace,
+        ..wire::CreateTokenRequest::default()
+    };
+    let mut admin = world.admin().await;
+    let refused = admin.create_token(asked(false, false)).await.unwrap_err();
+    assert!(refused.message().contains("--replace"), "{refused:?}");
+    let refused = admin.create_token(asked(true, true)).await.unwrap_err();
+    assert_eq!(refused.code(), tonic::Code::InvalidArgument);
+    let token = admin.create_token(asked(true, false)).await.unwrap();
+    let token = token.into_inner().token;
+    let refused = Identity::enrol(hub, &world.data(), &token).await;
+    assert!(refused.unwrap_err().message().contains("--replace"));
+    let token = admin.create_token(asked(false, true)).await.unwrap();
+    let token = token.into_inner().token;
+    let after = Identity::enrol(hub, &world.data(), &token).await.unwrap();
+    let mut new = Spoke::connect(&after, hub).await;
+    new.takes_offer().await;
+    let mut old = Spoke::connect(&before, hub).await;
+    let heard = old.hear().await;
+    assert!(matches!(heard, Heard::Close(_)), "{heard:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_used_token_is_refused_in_words() {
     let world = world().await;
     let hub = world.server().addresses().spokes;

@@ -121,8 +121,8 @@ fn no_opinion(decisions: &Decisions) -> String {
     if decisions.revisions.is_empty() {
         return "no source was read yet; the cluster keeps what it has".to_owned();
     }
-    "no source declares this cluster; it keeps what it has until a Cluster document names it, or \
-     `hub cluster forget`"
+    "no source declares this cluster; it keeps what it has until a Cluster document names it \
+     (`hub cluster ban` shuts it out)"
         .to_owned()
 }
 

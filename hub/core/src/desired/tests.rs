@@ -497,7 +497,7 @@ fn a_cluster_that_is_not_declared_any_more_is_left_alone() {
         expect![[r#"
         a: db[d1] web[w1 w2]
         b: db[d1] web[w1 w2]
-        c: no opinion: no source declares this cluster; it keeps what it has until a Cluster document names it, or `hub cluster forget`
+        c: no opinion: no source declares this cluster; it keeps what it has until a Cluster document names it (`hub cluster ban` shuts it out)
     "#]],
     );
     let mut hub = Hub::default();
@@ -616,7 +616,7 @@ fn names_of_different_sources_do_not_collide_and_short_names_mean_ones_own() {
         a: db[d1] web[w1 w2]
         b: db[d1] web[w1 w2]
         c: db[d1] web[w1 w2]
-        z: no opinion: no source declares this cluster; it keeps what it has until a Cluster document names it, or `hub cluster forget`
+        z: no opinion: no source declares this cluster; it keeps what it has until a Cluster document names it (`hub cluster ban` shuts it out)
     "#]].assert_eq(&show(&after));
 }
 

@@ -282,7 +282,7 @@ fn what_is_kept_or_held_or_without_opinion_says_so() {
             b: NeverSeen Unknown Unknown [] NeverSeen: db: it never enrolled: `hub token create b`
               db by db: Unknown Unknown 1/0/0 [] NeverSeen: it never enrolled: `hub token create b`
               web by web: Unknown Unknown 2/0/0 [] NeverSeen: it never enrolled: `hub token create b`
-            c: Connected Unknown Healthy [Undeclared] NoOpinion: no source declares this cluster; it keeps what it has until a Cluster document names it, or `hub cluster forget`
+            c: Connected Unknown Healthy [Undeclared] NoOpinion: no source declares this cluster; it keeps what it has until a Cluster document names it (`hub cluster ban` shuts it out)
               db by nobody: Unknown Healthy 2/2/1 [] NoOpinion: the hub has no opinion on this cluster
               web by nobody: Unknown Healthy 2/2/1 [] NoOpinion: the hub has no opinion on this cluster
             conforms 0.0 %
