@@ -1,7 +1,6 @@
 //! What the snapshot lacks goes away: only with every right to it, in reverse order, by UID.
 
 use std::cmp::Reverse;
-use std::collections::BTreeSet;
 
 use capstan_proto::{BundleName, ObjectKey, Sync};
 
@@ -106,10 +105,13 @@ impl Agent {
         let owned = self.objects.values();
         let owned = owned.filter(|object| object.row.is_some()).count();
         let budget = self.local.removal_budget;
-        let keys = self.work.leaving.iter();
-        let keys: BTreeSet<_> = keys.map(|(_, _, Reverse(key))| key.clone()).collect();
+        let mut leaving = policy::Leaving::new();
+        for (bundle, _, Reverse(key)) in &self.work.leaving {
+            let objects = leaving.entry(bundle.clone()).or_default();
+            objects.insert(key.clone());
+        }
         let target = self.target.as_mut().expect("its snapshot is durable");
-        policy::within_budget(&keys, owned, budget, &target.head.approvals, now)?;
+        policy::within_budget(&leaving, owned, budget, &target.head.approvals, now)?;
         // What was allowed as a set stays allowed while it gets smaller.
         target.removals_allowed = true;
         Ok(())
