@@ -552,15 +552,20 @@ impl State {
             && let Some(number) = self.number(effects)
         {
             for name in &low {
-                let cluster = self.clusters.entry(name.clone()).or_default();
-                if let Some(given) = &mut cluster.given {
-                    given.triple.number = number;
-                    effects.push(Effect::Remember(Which::Given, name.clone(), given.clone()));
-                }
+                self.number_anew(name, number, effects);
                 self.aim(name, now, effects);
             }
         }
         self.pass_is_due(now, effects);
+    }
+
+    /// Gives what a cluster is given another number.
+    fn number_anew(&mut self, name: &ClusterName, number: Number, effects: &mut Vec<Effect>) {
+        let cluster = self.clusters.entry(name.clone()).or_default();
+        if let Some(given) = &mut cluster.given {
+            given.triple.number = number;
+            effects.push(Effect::Remember(Which::Given, name.clone(), given.clone()));
+        }
     }
 
     // === time ===

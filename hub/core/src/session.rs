@@ -56,6 +56,15 @@ pub struct Known {
     pub incarnation: Incarnation,
     /// The highest number that was ever reserved: a claim above it was not made by this ledger.
     pub reserved: Number,
+    /// The highest number that was ever given: a claim above it was made by a later life of a ledger
+    /// that was restored since.
+    pub issued: Number,
+    /// What the hub has on record that it gave this cluster. Nothing else is known to be its own,
+    /// however likely its number is.
+    pub recorded: BTreeSet<Triple>,
+    /// Whether the cluster was ever given anything, as far as anybody can tell: a spoke that says it
+    /// has nothing may have lost its own record.
+    pub given_before: bool,
     /// The snapshot that the spoke says it holds, where the hub has its entries.
     pub snapshot: Option<std::sync::Arc<capstan_proto::Snapshot>>,
     /// Digest of the bundle states that the hub has of this cluster.

@@ -73,8 +73,6 @@ pub(crate) struct Live {
     pub(crate) identity: Identity,
     /// The connection.
     pub(crate) connection: ConnectionId,
-    /// Snapshots that were aimed at in this session and may still be answered: the outstanding and the latest.
-    pub(crate) aimed: BTreeMap<Triple, Remembered>,
     /// Whether every bundle state was asked for and did not come yet.
     pub(crate) report_wanted: bool,
     /// Whether something is being recorded that must be durable before anything else is said.
@@ -94,6 +92,8 @@ pub(crate) struct Cluster {
     pub(crate) forgotten: bool,
     /// What it holds, as far as is known.
     pub(crate) held: Option<Remembered>,
+    /// Snapshots that sessions were aimed at and that it may have accepted: the outstanding and the latest.
+    pub(crate) aimed: BTreeMap<Triple, Remembered>,
     /// Its session.
     pub(crate) live: Option<Live>,
     /// What is shown of it.
@@ -128,12 +128,21 @@ impl Cluster {
 
     /// The entries of a snapshot that the cluster says it holds, where they are known.
     pub(crate) fn entries(&self, triple: Triple) -> Option<&Remembered> {
-        let aimed = self.live.iter().flat_map(|live| live.aimed.values());
+        self.records()
+            .find(|known| known.triple.digest == triple.digest)
+    }
+
+    /// Everything on record that it was given and may hold.
+    pub(crate) fn records(&self) -> impl Iterator<Item = &Remembered> {
         [&self.held, &self.given]
             .into_iter()
             .flatten()
-            .chain(aimed)
-            .find(|known| known.triple.digest == triple.digest)
+            .chain(self.aimed.values())
+    }
+
+    /// Whether it was ever given anything, as far as anybody can tell.
+    pub(crate) const fn given_before(&self) -> bool {
+        self.forgotten || self.given.is_some() || self.held.is_some()
     }
 
     /// Notes an opening; old ones are forgotten.

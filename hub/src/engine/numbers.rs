@@ -36,6 +36,22 @@ impl Numbers {
         self.number(self.end.saturating_sub(1))
     }
 
+    /// The highest number that was given.
+    pub(crate) const fn issued(&self) -> Number {
+        self.number(self.next.saturating_sub(1))
+    }
+
+    /// Gives no number up to this one any more; says whether numbers above it are reserved already.
+    pub(crate) fn skip(&mut self, number: Number) -> bool {
+        if number > self.reserved() {
+            return false;
+        }
+        if number.incarnation == self.incarnation {
+            self.next = self.next.max(number.generation.0 + 1);
+        }
+        self.next < self.end
+    }
+
     /// The next number; `None` when the block is used up and the next one is not there yet.
     pub(crate) fn take(&mut self) -> Option<Number> {
         if self.next >= self.end {
@@ -54,9 +70,13 @@ impl Numbers {
         ask
     }
 
-    /// Another block was reserved. What is left of the one before becomes a gap.
-    pub(crate) const fn refill(&mut self, incarnation: Incarnation, first: u64, end: u64) {
-        *self = Self::new(incarnation, first, end);
+    /// Another block was reserved. What is left of the one before becomes a gap; a block below it, which came late, is
+    /// one.
+    pub(crate) fn refill(&mut self, incarnation: Incarnation, first: u64, end: u64) {
+        let block = Self::new(incarnation, first, end);
+        if block.number(first) > self.reserved() {
+            *self = block;
+        }
     }
 
     const fn number(&self, generation: u64) -> Number {

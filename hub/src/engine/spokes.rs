@@ -8,7 +8,7 @@ use capstan_hub_core::session::{
 };
 use capstan_proto::state::{BundleState, states_digest};
 use capstan_proto::wire::from_hub::Message;
-use capstan_proto::{BundleName, ClusterName, Digest, Moment, Snapshot, Triple, wire};
+use capstan_proto::{BundleName, ClusterName, Digest, Moment, Number, Snapshot, Triple, wire};
 
 use super::State;
 use super::cluster::{Cluster, Live, Member};
@@ -100,6 +100,9 @@ impl State {
         let known = Known {
             incarnation: self.numbers.incarnation(),
             reserved: self.numbers.reserved(),
+            issued: self.numbers.issued(),
+            recorded: cluster.records().map(|known| known.triple).collect(),
+            given_before: cluster.given_before(),
             snapshot: hello
                 .accepted
                 .and_then(|triple| cluster.entries(triple))
@@ -121,7 +124,6 @@ impl State {
             outbox,
             identity,
             connection,
-            aimed: BTreeMap::new(),
             report_wanted: false,
             recording: false,
             pending: VecDeque::new(),
@@ -311,7 +313,25 @@ impl State {
             Answer::Close(close) => self.close(name, &close, effects),
             Answer::Recovering(claimed) => self.recovering(name, claimed, effects),
             Answer::Confirmed => self.certain(name, now, effects),
-            Answer::RaiseNumbers(above) => effects.push(Effect::Raise(above)),
+            Answer::RaiseNumbers(above) => self.raise(name, above, now, effects),
+        }
+    }
+
+    /// Numbers what a cluster is given above what it claims.
+    fn raise(&mut self, name: &ClusterName, above: Number, now: Moment, effects: &mut Vec<Effect>) {
+        if !self.numbers.skip(above) {
+            effects.push(Effect::Raise(above));
+            return;
+        }
+        let low = |cluster: &Cluster| {
+            let given = cluster.given.as_ref();
+            given.is_some_and(|given| given.triple.number <= above)
+        };
+        if self.clusters.get(name).is_some_and(low)
+            && let Some(number) = self.number(effects)
+        {
+            self.number_anew(name, number, effects);
+            self.aim(name, now, effects);
         }
     }
 
@@ -534,17 +554,17 @@ fn note_aim(cluster: &mut Cluster, triple: Triple) {
     let Some(given) = cluster.given.clone().filter(|given| given.triple == triple) else {
         return;
     };
-    if let Some(live) = &mut cluster.live {
-        live.aimed.insert(triple, given);
+    if cluster.live.is_some() {
+        cluster.aimed.insert(triple, given);
     }
 }
 
 /// Forgets targets that the session does not speak of any more.
 fn forget_aims(cluster: &mut Cluster) {
     let latest = cluster.given.as_ref().map(|given| given.triple);
-    if let Some(live) = &mut cluster.live {
+    if let Some(live) = &cluster.live {
         let spoken_of: Vec<Arc<Snapshot>> = live.session.readable().cloned().collect();
-        live.aimed.retain(|triple, aimed| {
+        cluster.aimed.retain(|triple, aimed| {
             let spoken = spoken_of
                 .iter()
                 .any(|snapshot| Arc::ptr_eq(snapshot, &aimed.snapshot));

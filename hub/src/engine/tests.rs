@@ -187,6 +187,29 @@ fn numbers_are_asked_for_in_time_and_never_given_twice() {
             .take()
             .is_some_and(|number| !given.contains(&number))
     );
+    // A block that was reserved before and comes later is left out.
+    let before = numbers.issued();
+    numbers.refill(incarnation, 2_000, 2_000 + BLOCK);
+    assert!(numbers.take().is_some_and(|number| number > before));
+}
+
+#[test]
+fn no_number_up_to_a_claimed_one_is_given() {
+    let incarnation = Incarnation {
+        counter: 1,
+        random: 1,
+    };
+    let number = |generation| capstan_proto::Number {
+        incarnation,
+        generation: capstan_proto::Generation(generation),
+    };
+    let mut numbers = Numbers::new(incarnation, 10, 10 + BLOCK);
+    assert!(numbers.skip(number(500)));
+    assert_eq!(numbers.take(), Some(number(501)));
+    assert!(numbers.skip(number(20)));
+    assert_eq!(numbers.take(), Some(number(502)));
+    assert!(!numbers.skip(number(9 + BLOCK)));
+    assert!(!numbers.skip(number(10 + BLOCK)));
 }
 
 #[test]

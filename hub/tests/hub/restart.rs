@@ -1,5 +1,7 @@
 //! A hub that comes back: with everything, without what can be rebuilt, before it read Git.
 
+use capstan_proto::Triple;
+
 use crate::support::{Heard, Spoke, World, cluster, config_map, everywhere};
 
 async fn world() -> World {
@@ -207,4 +209,116 @@ async fn an_approval_outlives_the_hub_that_took_it() {
         ),
         "{offer:?}"
     );
+}
+
+/// Three bundles of which a removal of one is small enough to need nobody.
+async fn grown() -> World {
+    World::running(&[
+        ("clusters.yaml", Some(&cluster("one"))),
+        ("web.yaml", Some(&everywhere("web"))),
+        ("apps/web/a.yaml", Some(&config_map("a", "1"))),
+    ])
+    .await
+}
+
+/// Copies a directory as it is now.
+fn copy(from: &std::path::Path, to: &std::path::Path) {
+    std::fs::create_dir_all(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let target = to.join(entry.file_name());
+        let kind = entry.file_type().unwrap();
+        if kind.is_dir() {
+            copy(&entry.path(), &target);
+        } else if kind.is_file() {
+            std::fs::copy(entry.path(), target).unwrap();
+        }
+    }
+}
+
+/// Lets a cluster get another bundle, puts an older copy of some of its files back, takes the bundle's declaration away
+/// while nobody looks, and says what the spoke hears.
+async fn older(names: &[&str]) -> (World, Spoke, Triple) {
+    let mut world = grown().await;
+    let identity = world.enrol("one").await;
+    let mut spoke = Spoke::connect(&identity, world.server().addresses().spokes).await;
+    spoke.takes_offer().await;
+    world.stop().await;
+    let before = world.directory.path().join("before");
+    copy(&world.data(), &before);
+    world.start().await;
+    world.reads_git().await;
+    let hub = world.server().addresses().spokes;
+    let mut spoke = Spoke::again(&identity, hub, spoke.disconnect()).await;
+    assert!(matches!(spoke.hear().await, Heard::InSync(_)));
+    assert!(matches!(spoke.hear().await, Heard::Permit(_)));
+    world.repository.commit(&[
+        ("db.yaml", Some(&everywhere("db"))),
+        ("apps/db/b.yaml", Some(&config_map("b", "1"))),
+    ]);
+    world.refresh().await;
+    spoke.takes_offer().await;
+    let held = spoke.held().unwrap().0;
+    world.stop().await;
+    let named = |path: &std::path::Path| {
+        let name = path.file_name().unwrap().to_str().unwrap().to_owned();
+        names.iter().any(|kept| name.starts_with(kept))
+    };
+    for entry in std::fs::read_dir(world.data()).unwrap() {
+        let path = entry.unwrap().path();
+        match (named(&path), path.is_dir()) {
+            (true, true) => std::fs::remove_dir_all(path).unwrap(),
+            (true, false) => std::fs::remove_file(path).unwrap(),
+            (false, _) => {}
+        }
+    }
+    for entry in std::fs::read_dir(&before).unwrap() {
+        let path = entry.unwrap().path();
+        let target = world.data().join(path.file_name().unwrap());
+        match (named(&path), path.is_dir()) {
+            (true, true) => copy(&path, &target),
+            (true, false) => drop(std::fs::copy(path, target).unwrap()),
+            (false, _) => {}
+        }
+    }
+    world.repository.commit(&[("db.yaml", None)]);
+    world.start().await;
+    world.fleet(|fleet| fleet.state != "Starting").await;
+    let hub = world.server().addresses().spokes;
+    let spoke = Spoke::again(&identity, hub, spoke.disconnect()).await;
+    (world, spoke, held)
+}
+
+async fn prunes_nothing_until_confirmed(names: &[&str]) {
+    let (world, mut spoke, held) = older(names).await;
+    // Nothing permits anything before the offer is accepted, and nothing after it.
+    let offer = spoke.hear().await;
+    let Heard::Offer {
+        triple, follows, ..
+    } = offer
+    else {
+        panic!("{offer:?}");
+    };
+    assert_eq!(follows, Some(held));
+    assert!(triple.number > held.number, "{triple} {held}");
+    assert_eq!(spoke.hear().await, Heard::Receipt(triple));
+    let fleet = world.fleet(|fleet| fleet.state != "Serving").await;
+    assert!(fleet.state.contains("Recovering"), "{}", fleet.state);
+    let request = capstan_proto::wire::RecoverRequest {
+        confirm: true,
+        reason: "looked".to_owned(),
+        ..Default::default()
+    };
+    world.admin().await.recover(request).await.unwrap();
+    assert_eq!(spoke.hear().await, Heard::Permit(triple));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_store_that_lost_its_end_permits_no_uncounted_removal() {
+    prunes_nothing_until_confirmed(&["store"]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_older_copy_of_everything_permits_no_uncounted_removal() {
+    prunes_nothing_until_confirmed(&["store", "ledger"]).await;
 }

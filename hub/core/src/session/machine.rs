@@ -34,6 +34,10 @@ struct Open {
     hello: Hello,
     sender: Sender,
     unknown_claim: Option<Triple>,
+    /// A claim with a likely number that is not on record: what it consists of is not known.
+    doubted: Option<Triple>,
+    /// The snapshot that was offered and not answered yet.
+    offered: Option<Triple>,
     upgrade_needed: BTreeSet<String>,
     refused: Option<(Triple, String)>,
     /// What was said last of its kind, so that nothing is said twice.
@@ -45,7 +49,11 @@ struct Open {
 /// Whether a claimed triple can have come from this ledger.
 enum Claim {
     Nothing,
+    /// It is on record.
     Ours,
+    /// The number was given in this life, and there is no record of to whom or what: the record lost
+    /// its end, or is an older copy.
+    Lost(Triple),
     /// Ours once, says a receipt; this ledger does not know of it.
     Forgotten(Triple),
     /// Nothing says that it was ever ours.
@@ -89,6 +97,14 @@ impl Session {
                 },
                 Talk::Open(open),
             ) => {
+                // A late word about something else changes nothing.
+                if open
+                    .offered
+                    .take_if(|offered| *offered == snapshot)
+                    .is_none()
+                {
+                    return effects;
+                }
                 let say = open.sender.refused(snapshot);
                 open.refused = Some((snapshot, format!("{reason}: {detail}")));
                 self.say(say, &mut effects);
@@ -146,12 +162,13 @@ impl Session {
             self.end(protocol(detail), effects);
             return;
         }
-        let mut unknown_claim = None;
+        let (mut unknown_claim, mut doubted) = (None, None);
         match claim(&hello, &self.known) {
             Claim::Nothing | Claim::Ours => {}
+            Claim::Lost(triple) => doubted = Some(triple),
             Claim::Forgotten(triple) => {
                 self.recover_from(triple, effects);
-                if triple.number > self.known.reserved {
+                if triple.number > self.known.issued {
                     effects.push(Effect::RaiseNumbers(triple.number));
                 }
             }
@@ -171,6 +188,8 @@ impl Session {
             hello,
             sender,
             unknown_claim,
+            doubted,
+            offered: None,
             upgrade_needed: BTreeSet::new(),
             refused: None,
             said_in_sync: None,
@@ -240,9 +259,17 @@ impl Session {
             return;
         };
         let claimed = open.hello.accepted;
+        let doubted = open.doubted.take();
+        if let Some(doubted) = doubted
+            && doubted.digest != target.triple.digest
+        {
+            self.doubt(doubted, target, effects);
+            return;
+        }
+        // It never had anything: there is nothing to be unsure of.
+        let new = claimed.is_none() && !self.known.given_before;
         if let Some(digest) = self.known.recovering {
-            // It has nothing, or exactly what is wanted: there is nothing to be unsure of.
-            if claimed.is_none() || digest == target.triple.digest {
+            if new || digest == target.triple.digest {
                 open.unknown_claim = None;
                 self.known.recovering = None;
                 effects.push(Effect::Recovering(None));
@@ -257,7 +284,18 @@ impl Session {
             Some(claimed) if claimed.digest != target.triple.digest => {
                 self.recover_from(claimed, effects);
             }
-            _ => effects.push(Effect::Confirmed),
+            Some(_) => effects.push(Effect::Confirmed),
+            None if new => effects.push(Effect::Confirmed),
+            // It may have lost its record and still run what nobody knows of.
+            None => {}
+        }
+    }
+
+    /// Begins recovery from a claim of which there is no record, and asks for a number above it.
+    fn doubt(&mut self, claimed: Triple, target: &Target, effects: &mut Vec<Effect>) {
+        self.recover_from(claimed, effects);
+        if claimed.number >= target.triple.number {
+            effects.push(Effect::RaiseNumbers(claimed.number));
         }
     }
 
@@ -266,6 +304,7 @@ impl Session {
             return;
         };
         let before = open.sender.held();
+        open.offered.take_if(|offered| *offered == triple);
         let say = open.sender.accepted(triple);
         if open.sender.held() != before {
             open.refused = None;
@@ -284,6 +323,7 @@ impl Session {
             Say::Nothing => {}
             Say::Offer(pieces) => {
                 open.said_in_sync = None;
+                open.offered = pieces.first().map(|piece| piece.snapshot);
                 effects.push(Effect::Offer(pieces));
             }
             Say::InSync(triple) => {
@@ -322,7 +362,7 @@ impl Session {
         if let Talk::Open(open) = &mut self.talk {
             // An absurd number would leave none above it: such an agent has to enrol anew.
             if let Some(claim) = open.unknown_claim.take()
-                && claim.number > self.known.reserved
+                && claim.number > self.known.issued
                 && claim.number.generation.0 < limits::CLAIMED_GENERATION_MAX
             {
                 effects.push(Effect::RaiseNumbers(claim.number));
@@ -353,9 +393,12 @@ fn claim(hello: &Hello, known: &Known) -> Claim {
     let Some(triple) = hello.accepted else {
         return Claim::Nothing;
     };
-    let of_this_life = triple.number.incarnation == known.incarnation;
-    if of_this_life && triple.number <= known.reserved {
+    if known.recorded.contains(&triple) {
         return Claim::Ours;
+    }
+    let of_this_life = triple.number.incarnation == known.incarnation;
+    if of_this_life && triple.number <= known.issued {
+        return Claim::Lost(triple);
     }
     match hello.receipt {
         Receipt::Valid => Claim::Forgotten(triple),

@@ -46,6 +46,11 @@ fn known() -> Known {
     Known {
         incarnation: LIFE,
         reserved: number(100),
+        issued: number(100),
+        recorded: (1..=100)
+            .flat_map(|n| ["a", "b", "c", "x"].map(|name| triple(n, name)))
+            .collect(),
+        given_before: false,
         snapshot: None,
         states: None,
         recovering: None,
@@ -360,6 +365,122 @@ fn a_lost_past_is_certain_again_when_the_spoke_has_what_is_wanted() {
             Aim: Confirmed, offer 7/6=a (full) after nothing
         "#]],
     );
+}
+
+/// The hub has no record of having given anything.
+fn lost() -> Known {
+    Known {
+        recorded: BTreeSet::new(),
+        issued: number(60),
+        given_before: true,
+        ..known()
+    }
+}
+
+#[test]
+fn a_likely_number_alone_does_not_make_a_claim_ours() {
+    for receipt in [Receipt::Valid, Receipt::Absent] {
+        check(
+            lost(),
+            [
+                hello(Some(triple(50, "x")), receipt),
+                aim(55, "a", Prune::Permitted),
+                Event::Accept(triple(55, "a")),
+                Event::Confirm,
+            ],
+            expect![[r#"
+                Hello: 
+                Aim: recovery begins, offer 7/55=a (full) after 7/50=x
+                Accept: receipt 7/55=a
+                Confirm: recovery ends, Confirmed, permit 7/55=a
+            "#]],
+        );
+    }
+}
+
+#[test]
+fn a_claim_off_the_record_that_is_what_is_wanted_costs_nothing() {
+    check(
+        lost(),
+        [
+            hello(Some(triple(50, "a")), Receipt::Valid),
+            aim(40, "a", Prune::Permitted),
+        ],
+        expect![[r#"
+            Hello: 
+            Aim: in sync 7/50=a, permit 7/50=a
+        "#]],
+    );
+}
+
+#[test]
+fn a_target_below_a_claim_off_the_record_gets_a_higher_number() {
+    // An older copy of the record knows the target by an older number, or gave the same one twice.
+    for generation in [40, 50] {
+        let mut session = Session::new(lost());
+        session.handle(hello(Some(triple(50, "x")), Receipt::Valid));
+        let effects = session.handle(aim(generation, "a", Prune::Permitted));
+        let digest = snapshot("x").digest();
+        let wanted = [
+            Effect::Recovering(Some(digest)),
+            Effect::RaiseNumbers(number(50)),
+        ];
+        assert_eq!(effects, wanted);
+        let effects = session.handle(aim(61, "a", Prune::Permitted));
+        assert!(matches!(effects.as_slice(), [Effect::Offer(_)]));
+    }
+}
+
+#[test]
+fn a_receipt_inside_the_reserved_block_shows_that_the_ledger_was_restored() {
+    check(
+        lost(),
+        [
+            hello(Some(triple(70, "x")), Receipt::Valid),
+            aim(71, "a", Prune::Permitted),
+            Event::Accept(triple(71, "a")),
+        ],
+        expect![[r#"
+            Hello: recovery begins, raise above 7/70
+            Aim: offer 7/71=a (full) after 7/70=x
+            Accept: receipt 7/71=a
+        "#]],
+    );
+}
+
+#[test]
+fn a_spoke_that_lost_its_record_does_not_end_recovery() {
+    let recovering = Known {
+        recovering: Some(snapshot("x").digest()),
+        ..lost()
+    };
+    for known in [recovering, lost()] {
+        let mut session = Session::new(known.clone());
+        session.handle(hello(None, Receipt::Absent));
+        let effects = session.handle(aim(61, "a", withheld()));
+        assert!(matches!(effects.as_slice(), [Effect::Offer(_)]));
+        session.handle(Event::Accept(triple(61, "a")));
+        assert_eq!(session.status().recovering, known.recovering.is_some());
+        let mut confirmed = session.handle(Event::Confirm);
+        assert_eq!(confirmed.pop(), Some(Effect::Confirmed));
+        let effects = session.handle(aim(61, "a", Prune::Permitted));
+        assert_eq!(effects, [Effect::PrunePermit(triple(61, "a"))]);
+    }
+}
+
+#[test]
+fn a_late_refusal_of_what_was_accepted_changes_nothing() {
+    let mut session = Session::new(known());
+    session.handle(hello(None, Receipt::Absent));
+    session.handle(aim(5, "a", Prune::Permitted));
+    session.handle(Event::Accept(triple(5, "a")));
+    let refuse = Event::Refuse {
+        snapshot: triple(5, "a"),
+        reason: receiver::Reason::Gap,
+        detail: String::new(),
+    };
+    assert_eq!(session.handle(refuse), []);
+    assert_eq!(session.status().refused, None);
 }
 
 #[test]
