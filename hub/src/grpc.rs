@@ -4,6 +4,7 @@ pub(crate) mod admin;
 pub(crate) mod content;
 pub(crate) mod enroll;
 mod hello;
+mod pace;
 pub(crate) mod query;
 pub(crate) mod session;
 mod status;

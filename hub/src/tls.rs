@@ -34,6 +34,21 @@ pub const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(5);
 /// is 80 MB at worst. Their computing runs on the runtime's workers and so is never on more than all cores at once.
 pub const HANDSHAKES_MAX: usize = 4096;
 
+/// Connections without a certificate that may be open; the oldest makes room for the next. Only enrolling needs one, for
+/// about a second, so these are 1,000 enrolments in the same moment. Each holds a socket, about 40 KB of TLS and HTTP/2
+/// buffers, and at worst a window of 1 MiB that its 16 KiB messages never fill: 40 MB usual.
+pub const STRANGERS_MAX: usize = 1_024;
+
+/// How long a connection without a certificate lives: an enrolment is two calls.
+pub const STRANGER_LIFE: Duration = Duration::from_secs(60);
+
+/// How long a connection with a certificate lives, at least: half of the certificate's own 24 hours, so that none outlives
+/// what it was opened with.
+pub const LIFE: Duration = Duration::from_secs(12 * 60 * 60);
+
+/// What chance adds to [`LIFE`], at most: 10,000 connections that were opened together end at 3 a second.
+pub const LIFE_JITTER: Duration = Duration::from_secs(60 * 60);
+
 /// Finished connections that wait for the server to take them.
 const READY_MAX: usize = 64;
 

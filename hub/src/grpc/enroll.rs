@@ -1,5 +1,8 @@
 //! `Enrollment`: how a cluster gets, and renews, its certificate.
 
+use std::net::SocketAddr;
+use std::time::Instant;
+
 use capstan_proto::wire::enrollment_server::Enrollment;
 use capstan_proto::wire::{
     CheckTokenRequest, CheckTokenResponse, EnrollRequest, EnrollResponse, RenewRequest,
@@ -7,6 +10,7 @@ use capstan_proto::wire::{
 };
 use tonic::{Request, Response, Status};
 
+use super::pace::Pace;
 use super::session::peer;
 use super::{Shared, status};
 use crate::ca::enrolment::{self, Entropy};
@@ -20,6 +24,7 @@ use crate::metrics::Result as Ended;
 #[derive(Debug)]
 pub(crate) struct Service {
     shared: Shared,
+    pace: Pace,
 }
 
 fn entropy() -> Entropy {
@@ -30,8 +35,22 @@ fn entropy() -> Entropy {
 }
 
 impl Service {
-    pub(crate) const fn new(shared: Shared) -> Self {
-        Self { shared }
+    pub(crate) fn new(shared: Shared) -> Self {
+        Self {
+            shared,
+            pace: Pace::default(),
+        }
+    }
+
+    /// Where a call without a certificate comes from; an address that calls too often is refused.
+    fn paced<T>(&self, request: &Request<T>) -> Result<SocketAddr, Status> {
+        let address = peer(request)?.address;
+        match self.pace.admits(address.ip(), Instant::now()) {
+            true => Ok(address),
+            false => Err(status::busy(
+                "too many attempts to enrol from this address (try again in some seconds)",
+            )),
+        }
     }
 
     /// The certificate with its issuers, leaf first.
@@ -103,7 +122,7 @@ impl Enrollment for Service {
         &self,
         request: Request<CheckTokenRequest>,
     ) -> Result<Response<CheckTokenResponse>, Status> {
-        let address = peer(&request)?.address;
+        let address = self.paced(&request)?;
         let CheckTokenRequest { token, cluster_uid } = request.into_inner();
         let checked = self
             .shared
@@ -124,7 +143,7 @@ impl Enrollment for Service {
         &self,
         request: Request<EnrollRequest>,
     ) -> Result<Response<EnrollResponse>, Status> {
-        let address = peer(&request)?.address;
+        let address = self.paced(&request)?;
         let answer = self.enrolled(request.into_inner()).await;
         let ended = if answer.is_ok() {
             Ended::Ok

@@ -1,6 +1,6 @@
 //! The open connections, so that a ban can close those of a cluster at once.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
@@ -21,6 +21,8 @@ pub struct Connections {
 struct Inner {
     last: u64,
     open: BTreeMap<ConnectionId, Open>,
+    /// Those without an identity, the oldest first; being asked to close, they are not among them any more.
+    strangers: BTreeSet<ConnectionId>,
 }
 
 #[derive(Debug)]
@@ -46,7 +48,9 @@ impl Place {
 
 impl Drop for Place {
     fn drop(&mut self) {
-        self.connections.locked().open.remove(&self.id);
+        let mut inner = self.connections.locked();
+        inner.open.remove(&self.id);
+        inner.strangers.remove(&self.id);
     }
 }
 
@@ -92,7 +96,8 @@ impl Connections {
             .count()
     }
 
-    pub(super) fn enter(&self, identity: Option<&Identity>) -> Place {
+    /// Takes a connection in; where it is one without an identity too many, the oldest of those is closed.
+    pub(super) fn enter(&self, identity: Option<&Identity>, strangers_max: usize) -> Place {
         let close = CancellationToken::new();
         let identity = identity.map(|identity| (identity.cluster, identity.serial));
         let mut inner = self.locked();
@@ -105,6 +110,15 @@ impl Connections {
                 close: close.clone(),
             },
         );
+        if identity.is_none() {
+            if inner.strangers.len() >= strangers_max
+                && let Some(oldest) = inner.strangers.pop_first()
+                && let Some(open) = inner.open.get(&oldest)
+            {
+                open.close.cancel();
+            }
+            inner.strangers.insert(id);
+        }
         drop(inner);
         Place {
             id,

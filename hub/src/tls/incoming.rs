@@ -11,7 +11,10 @@ use tokio::task::{AbortHandle, JoinSet};
 use tokio_rustls::TlsAcceptor;
 use tokio_stream::wrappers::ReceiverStream;
 
-use super::{Connections, HANDSHAKE_TIMEOUT, HANDSHAKES_MAX, Peer, READY_MAX, ServerTls, Stream};
+use super::{
+    Connections, HANDSHAKE_TIMEOUT, HANDSHAKES_MAX, LIFE, LIFE_JITTER, Peer, READY_MAX,
+    STRANGER_LIFE, STRANGERS_MAX, ServerTls, Stream,
+};
 use crate::ca::Identity;
 
 /// Finished connections, in the order in which they finished. Dropping it stops listening.
@@ -25,6 +28,12 @@ const EXHAUSTED_PAUSE: Duration = Duration::from_millis(100);
 pub(super) struct Bounds {
     pub(super) handshakes: usize,
     pub(super) timeout: Duration,
+    /// Connections without a certificate.
+    pub(super) strangers: usize,
+    /// How long one of those lives.
+    pub(super) stranger_life: Duration,
+    /// How long one with a certificate lives.
+    pub(super) life: Duration,
 }
 
 impl Default for Bounds {
@@ -32,6 +41,9 @@ impl Default for Bounds {
         Self {
             handshakes: HANDSHAKES_MAX,
             timeout: HANDSHAKE_TIMEOUT,
+            strangers: STRANGERS_MAX,
+            stranger_life: STRANGER_LIFE,
+            life: LIFE,
         }
     }
 }
@@ -54,8 +66,8 @@ pub(super) fn listen_within(
             tls,
             connections,
             ready,
+            bounds,
         },
-        bounds,
     ));
     ReceiverStream::new(taken)
 }
@@ -66,9 +78,11 @@ struct Door {
     tls: ServerTls,
     connections: Connections,
     ready: mpsc::Sender<io::Result<Stream>>,
+    bounds: Bounds,
 }
 
-async fn accept(listener: TcpListener, door: Door, bounds: Bounds) {
+async fn accept(listener: TcpListener, door: Door) {
+    let bounds = door.bounds;
     let mut running = JoinSet::new();
     let mut order: VecDeque<AbortHandle> = VecDeque::new();
     loop {
@@ -119,12 +133,17 @@ async fn secure(door: &Door, socket: TcpStream, address: SocketAddr) -> io::Resu
         .map(|certificate| Identity::from_certificate(certificate, door.tls.fleet))
         .transpose()
         .map_err(io::Error::other)?;
-    let place = door.connections.enter(identity.as_ref());
+    let bounds = door.bounds;
+    let place = door.connections.enter(identity.as_ref(), bounds.strangers);
+    let life = match &identity {
+        Some(_) => bounds.life + LIFE_JITTER.mul_f64(rand::random()),
+        None => bounds.stranger_life,
+    };
     let peer = Peer {
         identity,
         certificate,
         address,
         connection: place.id,
     };
-    Ok(Stream::new(tls, peer, place))
+    Ok(Stream::new(tls, peer, place, life))
 }

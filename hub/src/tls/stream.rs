@@ -4,9 +4,11 @@ use std::future::Future as _;
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
+use tokio::time::Sleep;
 use tokio_rustls::server::TlsStream;
 use tokio_util::sync::WaitForCancellationFutureOwned;
 use tonic::transport::server::Connected;
@@ -19,15 +21,17 @@ pub struct Stream {
     tls: TlsStream<TcpStream>,
     peer: Peer,
     closed: Pin<Box<WaitForCancellationFutureOwned>>,
+    aged: Pin<Box<Sleep>>,
     _place: Place,
 }
 
 impl Stream {
-    pub(super) fn new(tls: TlsStream<TcpStream>, peer: Peer, place: Place) -> Self {
+    pub(super) fn new(tls: TlsStream<TcpStream>, peer: Peer, place: Place, life: Duration) -> Self {
         Self {
             tls,
             peer,
             closed: Box::pin(place.closed()),
+            aged: Box::pin(tokio::time::sleep(life)),
             _place: place,
         }
     }
@@ -37,15 +41,16 @@ impl Stream {
         &self.peer
     }
 
-    /// Fails once the connection is to be closed; registers the task to be woken by that.
+    /// Fails once the connection is to be closed or has lived its time; registers the task to be woken by that.
     fn poll_open(&mut self, context: &mut Context<'_>) -> io::Result<()> {
-        match self.closed.as_mut().poll(context) {
-            Poll::Ready(()) => Err(io::Error::new(
-                io::ErrorKind::ConnectionAborted,
-                "closed by the hub",
-            )),
-            Poll::Pending => Ok(()),
+        let aborted = |why| Err(io::Error::new(io::ErrorKind::ConnectionAborted, why));
+        if self.closed.as_mut().poll(context).is_ready() {
+            return aborted("closed by the hub");
         }
+        if self.aged.as_mut().poll(context).is_ready() {
+            return aborted("the connection has lived its time");
+        }
+        Ok(())
     }
 }
 

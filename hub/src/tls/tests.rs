@@ -175,6 +175,7 @@ async fn a_silent_client_is_dropped_after_the_time_limit() {
     let hub = hub(Bounds {
         handshakes: 10,
         timeout: Duration::from_millis(50),
+        ..Bounds::default()
     })
     .await;
     let mut silent = TcpStream::connect(hub.address).await.unwrap();
@@ -190,6 +191,7 @@ async fn the_oldest_unfinished_handshake_makes_room() {
     let mut hub = hub(Bounds {
         handshakes: 3,
         timeout: Duration::from_secs(600),
+        ..Bounds::default()
     })
     .await;
     let mut stalled = Vec::new();
@@ -211,6 +213,53 @@ async fn the_oldest_unfinished_handshake_makes_room() {
         stalled[1].read_to_end(&mut bytes).await,
         Ok(0) | Err(_)
     ));
+}
+
+#[tokio::test]
+async fn the_oldest_connection_without_a_certificate_makes_room_and_no_clusters_does() {
+    let mut hub = hub(Bounds {
+        strangers: 3,
+        ..Bounds::default()
+    })
+    .await;
+    let (named, nobody) = (
+        client(&hub, Some((&hub.authority, now()))),
+        client(&hub, None),
+    );
+    let mut open = Vec::new();
+    for config in [&named, &nobody, &nobody, &nobody, &nobody, &nobody] {
+        let theirs = connect(&hub, config).await.unwrap();
+        open.push((theirs, hub.incoming.next().await.unwrap().unwrap()));
+    }
+    let mut alive = Vec::new();
+    for (_, served) in &mut open {
+        alive.push(served.write_all(b"still here").await.is_ok());
+    }
+    assert_eq!(alive, [true, false, false, true, true, true]);
+    open.drain(1..3);
+    assert_eq!(hub.connections.count(), 4);
+}
+
+#[tokio::test]
+async fn connections_end_when_they_have_lived_their_time() {
+    let mut hub = hub(Bounds {
+        stranger_life: Duration::from_millis(50),
+        ..Bounds::default()
+    })
+    .await;
+    let (named, nobody) = (
+        client(&hub, Some((&hub.authority, now()))),
+        client(&hub, None),
+    );
+    let _theirs = connect(&hub, &named).await.unwrap();
+    let mut cluster = hub.incoming.next().await.unwrap().unwrap();
+    let mut stream = connect(&hub, &nobody).await.unwrap();
+    let mut stranger = hub.incoming.next().await.unwrap().unwrap();
+    let ended = stranger.read_u8().await.unwrap_err().kind();
+    assert_eq!(ended, std::io::ErrorKind::ConnectionAborted);
+    drop(stranger);
+    assert!(stream.read_u8().await.is_err());
+    assert!(cluster.write_all(b"still here").await.is_ok());
 }
 
 #[tokio::test]
