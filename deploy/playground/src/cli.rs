@@ -7,6 +7,9 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 
+/// How long `--until-synced` waits by default.
+const TIMEOUT: Duration = Duration::from_secs(120);
+
 /// A whole fleet on one machine: a Git repository, a hub, simulated clusters and their spokes.
 ///
 /// Every part is a process of its own. Edit the sample repository and commit, scale something with
@@ -49,9 +52,16 @@ pub(crate) struct Start {
     /// End with 0 as soon as every cluster is Connected and everything on it Synced and Healthy.
     #[arg(long)]
     pub(crate) until_synced: bool,
-    /// How long --until-synced waits: 90, 90s or 2m.
-    #[arg(long, value_name = "TIME", default_value = "2m", value_parser = duration)]
-    pub(crate) timeout: Duration,
+    /// How long --until-synced waits: 90, 90s or 2m. Default: 2m.
+    #[arg(long, value_name = "TIME", value_parser = duration, requires = "until_synced")]
+    timeout: Option<Duration>,
+}
+
+impl Start {
+    /// How long to wait for everything to be synced.
+    pub(crate) fn timeout(&self) -> Duration {
+        self.timeout.unwrap_or(TIMEOUT)
+    }
 }
 
 /// Which part to do something with.

@@ -77,7 +77,7 @@ async fn perform(request: &str, parts: &mut Parts) -> anyhow::Result<String> {
                 .collect::<Vec<_>>()
                 .join("\n"))
         }
-        Verb::Start => Ok(format!("{name} runs with pid {}", parts.start(name)?)),
+        Verb::Start => started(name, parts).await,
         Verb::Stop => {
             parts.stop(name).await?;
             Ok(format!("{name} is stopped"))
@@ -86,9 +86,16 @@ async fn perform(request: &str, parts: &mut Parts) -> anyhow::Result<String> {
             if parts.pid(name).is_some() {
                 parts.stop(name).await?;
             }
-            Ok(format!("{name} runs with pid {}", parts.start(name)?))
+            started(name, parts).await
         }
     }
+}
+
+/// Starts a part, and answers once it serves.
+async fn started(name: &str, parts: &mut Parts) -> anyhow::Result<String> {
+    let pid = parts.start(name)?;
+    parts.serves(name).await?;
+    Ok(format!("{name} runs with pid {pid}"))
 }
 
 /// Sends one request to the playground in a directory and prints its answer.

@@ -12,7 +12,7 @@ use tempfile::TempDir;
 use tokio::net::UnixListener;
 use tokio::process::Command;
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::time::{interval, sleep, timeout};
+use tokio::time::{interval, timeout};
 
 use crate::cli::Start;
 use crate::layout::{Layout, Settings};
@@ -41,7 +41,10 @@ enum Home {
 impl Home {
     fn open(dir: Option<&Path>) -> anyhow::Result<Self> {
         Ok(match dir {
-            Some(dir) => Self::Kept(dir.to_owned()),
+            Some(dir) => {
+                refuse_foreign(dir)?;
+                Self::Kept(dir.to_owned())
+            }
             None => Self::Temporary(
                 TempDir::with_prefix("capstan-").context("cannot make a temporary directory")?,
             ),
@@ -135,9 +138,9 @@ async fn live(
                 for (name, status) in fleet.parts.reap() {
                     table.note(&format!("{name} ended ({status}); start it again with `part start {name}`"));
                 }
-                if start.until_synced && began.elapsed() > start.timeout {
+                if start.until_synced && began.elapsed() > start.timeout() {
                     let picture = pictures.borrow().clone();
-                    return fleet.give_up(&picture, start.timeout);
+                    return fleet.give_up(&picture, start.timeout());
                 }
             }
         }
@@ -157,7 +160,7 @@ impl Fleet {
         for cluster in self.clusters.clone() {
             self.start_simkube(&cluster.name)?;
         }
-        self.wait_for("hub", &self.layout.hub_socket()).await?;
+        self.parts.serves("hub").await?;
         guide::step(
             "hub",
             &format!("serves spokes at 127.0.0.1:{}", self.settings.hub_port),
@@ -192,14 +195,12 @@ impl Fleet {
             ];
             call(&layout.program("hub"), &arguments).await?;
         }
-        // A socket of the last start would look like a hub that serves.
-        drop(fs::remove_file(layout.hub_socket()));
         let arguments = vec![
             "serve".into(),
             "--config".into(),
             layout.hub_config().into_os_string(),
         ];
-        self.add("hub", "hub", arguments)
+        self.add("hub", "hub", arguments, Some(layout.hub_socket()))
     }
 
     fn start_simkube(&mut self, cluster: &str) -> anyhow::Result<()> {
@@ -212,7 +213,6 @@ impl Fleet {
             .get(cluster)
             .copied()
             .unwrap_or_default();
-        drop(fs::remove_file(layout.kubeconfig(cluster)));
         let arguments = vec![
             "--name".into(),
             cluster.into(),
@@ -223,14 +223,18 @@ impl Fleet {
             "--data".into(),
             directory.join("state").into_os_string(),
         ];
-        self.add(&format!("simkube-{cluster}"), "simkube", arguments)
+        self.add(
+            &format!("simkube-{cluster}"),
+            "simkube",
+            arguments,
+            Some(layout.kubeconfig(cluster)),
+        )
     }
 
     /// Enrols a cluster by the real command path, once, and starts its spoke.
     async fn join(&mut self, cluster: &str) -> anyhow::Result<()> {
         let layout = self.layout.clone();
-        self.wait_for(&format!("simkube-{cluster}"), &layout.kubeconfig(cluster))
-            .await?;
+        self.parts.serves(&format!("simkube-{cluster}")).await?;
         let enrolled = layout.cluster(cluster).join("enrolled");
         if !enrolled.exists() {
             let token = self.token(cluster).await?;
@@ -257,6 +261,7 @@ impl Fleet {
             &name,
             "spoke",
             vec!["run".into(), "--kubeconfig".into(), kubeconfig],
+            None,
         )?;
         let pid = |name: &str| self.parts.pid(name).unwrap_or_default();
         let (api, agent) = (pid(&format!("simkube-{cluster}")), pid(&name));
@@ -271,27 +276,20 @@ impl Fleet {
         serde_json::from_str(&text).context("`hub token create` did not answer with a token")
     }
 
-    fn add(&mut self, name: &str, program: &str, arguments: Vec<OsString>) -> anyhow::Result<()> {
+    fn add(
+        &mut self,
+        name: &str,
+        program: &str,
+        arguments: Vec<OsString>,
+        serves: Option<PathBuf>,
+    ) -> anyhow::Result<()> {
         let recipe = Recipe {
             program: self.layout.program(program),
             arguments,
             log: self.layout.logs().join(format!("{name}.log")),
+            serves,
         };
         self.parts.add(name, recipe).map(drop)
-    }
-
-    /// Waits until a part that was started made the file that says it serves.
-    async fn wait_for(&mut self, part: &str, file: &Path) -> anyhow::Result<()> {
-        let began = Instant::now();
-        while !file.exists() {
-            let ended = self.parts.reap().into_iter().find(|(name, _)| name == part);
-            if ended.is_some() || began.elapsed() > PART {
-                let log = self.parts.log(part).map(tail).unwrap_or_default();
-                bail!("{part} does not serve:\n{log}");
-            }
-            sleep(LOOK).await;
-        }
-        Ok(())
     }
 
     fn is_synced(&self, picture: &Picture) -> anyhow::Result<bool> {
@@ -310,6 +308,22 @@ impl Fleet {
         }
         Ok(ExitCode::FAILURE)
     }
+}
+
+/// Refuses a directory that holds something else: nothing of a person's is mixed with a sample.
+fn refuse_foreign(dir: &Path) -> anyhow::Result<()> {
+    let mut entries = match fs::read_dir(dir) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(error).with_context(|| format!("cannot use {}", dir.display())),
+    };
+    if Layout::is_playground(dir) || entries.next().is_none() {
+        return Ok(());
+    }
+    bail!(
+        "{} holds something else; name an empty or a new directory",
+        dir.display()
+    )
 }
 
 /// What `hub token create -o json` answers.
@@ -382,11 +396,4 @@ async fn call(program: &Path, arguments: &[OsString]) -> anyhow::Result<String> 
         );
     }
     String::from_utf8(output.stdout).with_context(|| format!("`{}` printed no text", shown()))
-}
-
-/// The last lines of a log.
-fn tail(path: &Path) -> String {
-    let text = fs::read_to_string(path).unwrap_or_default();
-    let lines: Vec<_> = text.lines().collect();
-    lines[lines.len().saturating_sub(10)..].join("\n")
 }

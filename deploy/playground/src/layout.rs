@@ -8,6 +8,9 @@ use std::path::{Path, PathBuf};
 use anyhow::Context as _;
 use serde::{Deserialize, Serialize};
 
+/// The file that makes a directory a playground's.
+const SETTINGS: &str = "playground.json";
+
 /// A playground's directory.
 #[derive(Clone, Debug)]
 pub(crate) struct Layout {
@@ -42,6 +45,11 @@ impl Layout {
                 .with_context(|| format!("cannot make {}", directory.display()))?;
         }
         Ok(layout)
+    }
+
+    /// Whether a playground was started in a directory before.
+    pub(crate) fn is_playground(root: &Path) -> bool {
+        root.join(SETTINGS).exists()
     }
 
     pub(crate) fn root(&self) -> &Path {
@@ -102,7 +110,7 @@ impl Layout {
 
     /// Reads the settings, or chooses free ports for `clusters` and remembers them.
     pub(crate) fn settings(&self, clusters: &[String]) -> anyhow::Result<Settings> {
-        let path = self.root.join("playground.json");
+        let path = self.root.join(SETTINGS);
         let mut settings = match fs::read(&path) {
             Ok(bytes) => serde_json::from_slice(&bytes)
                 .with_context(|| format!("{} is damaged; remove it", path.display()))?,

@@ -5,16 +5,22 @@ use std::ffi::OsString;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
 use tokio::process::{Child, ChildStdin, Command};
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 use crate::leash;
 
 /// How long a part may take to stop after it was told to, before it is killed.
 const STOP: Duration = Duration::from_secs(5);
+
+/// How long a part may take until it serves.
+const START: Duration = Duration::from_secs(30);
+
+/// How often a part that starts is looked at.
+const LOOK: Duration = Duration::from_millis(20);
 
 /// How a part is started.
 #[derive(Clone, Debug)]
@@ -23,6 +29,9 @@ pub(crate) struct Recipe {
     pub(crate) arguments: Vec<OsString>,
     /// Where its output goes, appended.
     pub(crate) log: PathBuf,
+    /// The file that it makes when it serves; removed before each start. `None` for a part that
+    /// nobody waits for.
+    pub(crate) serves: Option<PathBuf>,
 }
 
 struct Running {
@@ -58,10 +67,34 @@ impl Parts {
                 self.order.join(", ")
             );
         };
+        if let Some(file) = &recipe.serves {
+            // One that an earlier run left would look like a part that serves.
+            drop(std::fs::remove_file(file));
+        }
         let running = spawn(recipe).with_context(|| format!("cannot start {name}"))?;
         let pid = running.child.id().unwrap_or_default();
         self.running.insert(name.to_owned(), running);
         Ok(pid)
+    }
+
+    /// Waits until a part that was started serves.
+    pub(crate) async fn serves(&mut self, name: &str) -> anyhow::Result<()> {
+        let Some(Recipe {
+            serves: Some(file),
+            log,
+            ..
+        }) = self.recipes.get(name).cloned()
+        else {
+            return Ok(());
+        };
+        let began = Instant::now();
+        while !file.exists() {
+            if self.reap().iter().any(|(ended, _)| ended == name) || began.elapsed() > START {
+                bail!("{name} does not serve:\n{}", tail(&log));
+            }
+            sleep(LOOK).await;
+        }
+        Ok(())
     }
 
     /// Stops a part, in at most five seconds.
@@ -116,11 +149,6 @@ impl Parts {
             .map(|name| (name.clone(), self.pid(name)))
             .collect()
     }
-
-    /// Where a part's output goes.
-    pub(crate) fn log(&self, name: &str) -> Option<&Path> {
-        self.recipes.get(name).map(|recipe| recipe.log.as_path())
-    }
 }
 
 fn spawn(recipe: &Recipe) -> anyhow::Result<Running> {
@@ -139,4 +167,11 @@ fn spawn(recipe: &Recipe) -> anyhow::Result<Running> {
         .with_context(|| format!("cannot run {}", recipe.program.display()))?;
     let leash = child.stdin.take();
     Ok(Running { child, leash })
+}
+
+/// The last lines of a log.
+fn tail(path: &Path) -> String {
+    let text = std::fs::read_to_string(path).unwrap_or_default();
+    let lines: Vec<_> = text.lines().collect();
+    lines[lines.len().saturating_sub(10)..].join("\n")
 }

@@ -111,6 +111,20 @@ fn an_interrupt_stops_everything_in_order() {
 }
 
 #[test]
+fn a_directory_that_holds_something_else_is_refused() {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    std::fs::write(directory.path().join("thesis.txt"), "years of work").expect("it is writable");
+    let output = playground(&["--dir", &directory.path().display().to_string()]);
+    assert_eq!(output.status.code(), Some(1));
+    let complaint = text(&output.stderr);
+    assert!(complaint.contains("holds something else"), "{complaint}");
+    let left = std::fs::read_dir(directory.path())
+        .expect("it is readable")
+        .count();
+    assert_eq!(left, 1, "nothing was added");
+}
+
+#[test]
 fn wrong_flags_are_told_and_nothing_is_started() {
     let output = playground(&["--clusters", "0", "--timeout", "soon"]);
     assert_eq!(output.status.code(), Some(2));
