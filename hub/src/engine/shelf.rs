@@ -3,7 +3,7 @@
 //! Nothing derived is synced before an offer leaves, so a spoke may ask for content that is not on the disk yet.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use capstan_proto::Digest;
 use tokio::sync::watch;
@@ -12,21 +12,29 @@ use crate::content::{Content, ContentError};
 
 type Fresh = BTreeMap<Digest, Arc<[u8]>>;
 
+/// What is known to be on the disk. Shared with the readers, because they are who finds out that it is not.
+type Kept = Arc<Mutex<BTreeSet<Digest>>>;
+
 /// Reads content, wherever it is.
 #[derive(Clone, Debug)]
 pub(crate) struct Shelf {
     fresh: watch::Receiver<Arc<Fresh>>,
     content: Arc<Content>,
+    kept: Kept,
 }
 
 impl Shelf {
-    /// The bytes with this digest. Blocks.
+    /// The bytes with this digest. What is missing or damaged is written again when it is shelved next. Blocks.
     pub(crate) fn get(&self, digest: Digest) -> Result<Option<Arc<[u8]>>, ContentError> {
         let fresh = self.fresh.borrow().get(&digest).cloned();
-        match fresh {
-            Some(bytes) => Ok(Some(bytes)),
-            None => self.content.get(digest),
+        if let Some(bytes) = fresh {
+            return Ok(Some(bytes));
         }
+        let found = self.content.get(digest)?;
+        if found.is_none() && locked(&self.kept).remove(&digest) {
+            tracing::warn!(%digest, "content was lost from the disk; the next pass writes it again");
+        }
+        Ok(found)
     }
 }
 
@@ -35,23 +43,28 @@ impl Shelf {
 pub(crate) struct Shelving {
     fresh: watch::Sender<Arc<Fresh>>,
     content: Arc<Content>,
-    /// What is known to be on the disk.
-    kept: BTreeSet<Digest>,
+    kept: Kept,
+}
+
+fn locked(kept: &Kept) -> std::sync::MutexGuard<'_, BTreeSet<Digest>> {
+    kept.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Shelving {
     /// An empty shelf before this store.
     pub(crate) fn new(content: Arc<Content>) -> (Self, Shelf) {
         let (fresh, reader) = watch::channel(Arc::default());
+        let kept = Kept::default();
         let shelf = Shelf {
             fresh: reader,
             content: Arc::clone(&content),
+            kept: Arc::clone(&kept),
         };
         (
             Self {
                 fresh,
                 content,
-                kept: BTreeSet::new(),
+                kept,
             },
             shelf,
         )
@@ -59,10 +72,13 @@ impl Shelving {
 
     /// Makes content readable; gives back what is still to be written, if anything.
     pub(crate) fn add(&mut self, content: Fresh) -> Option<Writing> {
-        let new: Fresh = content
-            .into_iter()
-            .filter(|(digest, _)| !self.kept.contains(digest))
-            .collect();
+        let new: Fresh = {
+            let kept = locked(&self.kept);
+            let content = content.into_iter();
+            content
+                .filter(|(digest, _)| !kept.contains(digest))
+                .collect()
+        };
         if new.is_empty() {
             return None;
         }
@@ -80,7 +96,7 @@ impl Shelving {
         let mut fresh = Fresh::clone(&self.fresh.borrow());
         fresh.retain(|digest, _| !digests.contains(digest));
         self.fresh.send_replace(Arc::new(fresh));
-        self.kept.extend(digests);
+        locked(&self.kept).extend(digests);
     }
 }
 
@@ -109,3 +125,6 @@ impl Writing {
         written
     }
 }
+
+#[cfg(test)]
+mod tests;
