@@ -233,10 +233,13 @@ pub(crate) struct Heard {
 /// Recalls what was last heard.
 pub(crate) fn recall_heard(store: &Store) -> Result<Heard, StoreError> {
     let mut heard = Heard::default();
+    let mut unreadable = 0_u32;
     for (name, value) in store.rows(SEEN)?.rows {
         let parsed = (ClusterName::try_new(name), serde_json::from_slice(&value));
         if let (Ok(cluster), Ok(seen)) = parsed {
             heard.seen.insert(cluster, seen);
+        } else {
+            unreadable += 1;
         }
     }
     for (name, value) in store.rows(STATES)?.rows {
@@ -252,7 +255,15 @@ pub(crate) fn recall_heard(store: &Store) -> Result<Heard, StoreError> {
                 .entry(cluster)
                 .or_default()
                 .insert(state.bundle.clone(), state);
+        } else {
+            unreadable += 1;
         }
+    }
+    if unreadable > 0 {
+        tracing::warn!(
+            rows = unreadable,
+            "what was last heard of some clusters cannot be read; they are asked again when they connect"
+        );
     }
     Ok(heard)
 }

@@ -95,8 +95,13 @@ pub(crate) fn run(input: Input) -> Outcome {
         running: &running,
     };
     let mut step = fleet.step(&trees, spec, &memory);
-    if let Some(replayed) = replay(&trees, &archives, fleet, &step) {
-        step = replayed;
+    match replay(&trees, &archives, fleet, &step) {
+        Ok(Some(replayed)) => step = replayed,
+        Ok(None) => {}
+        Err(error) => tracing::warn!(
+            error = telemetry::chain(&error),
+            "what clusters were given stays unknown, because the past of a source cannot be read"
+        ),
     }
     let Step { memory, desired } = step;
     let mut problems = found;
@@ -230,13 +235,17 @@ fn replay(
     archives: &BTreeMap<SourceName, Archive>,
     fleet: Fleet<'_>,
     step: &Step,
-) -> Option<Step> {
+) -> Result<Option<Step>, crate::git::Problem> {
     let sources = forgotten(fleet.running, &step.desired);
-    let (source, archive) = sources
-        .iter()
-        .find_map(|source| archives.get_key_value(source))?;
-    let head = Arc::clone(trees.read(source)?);
-    let past = archive.past(&head.revision, PAST_MAX).ok()?;
+    let mut known = sources.iter().filter_map(|source| {
+        let (source, archive) = archives.get_key_value(source)?;
+        Some((source, archive, trees.read(source)?))
+    });
+    let Some((source, archive, head)) = known.next() else {
+        return Ok(None);
+    };
+    let head = Arc::clone(head);
+    let past = archive.past(&head.revision, PAST_MAX)?;
     let mut depth = 2.min(past.len());
     let mut blobs = BTreeMap::new();
     loop {
@@ -247,7 +256,7 @@ fn replay(
         for (index, revision) in past[..depth].iter().enumerate().rev() {
             let tree = match index {
                 0 => Arc::clone(&head),
-                _ => archive.tree(revision, &mut blobs).ok()?,
+                _ => archive.tree(revision, &mut blobs)?,
             };
             trees
                 .sources
@@ -266,7 +275,7 @@ fn replay(
             last = Some(now);
         }
         if clean || depth == past.len() {
-            return last;
+            return Ok(last);
         }
         depth = (depth * 4).min(past.len());
     }

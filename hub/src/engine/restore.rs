@@ -196,13 +196,16 @@ async fn approvals(records: &Records, content: &Content) -> Result<Vec<Approval>
     } in listed
     {
         let bytes = content.get(approval.content)?;
-        let set = bytes.and_then(|bytes| serde_json::from_slice::<RemovalSet>(&bytes).ok());
-        let Some(set) = set.filter(|set| set.digest().to_string() == name) else {
-            tracing::warn!(
-                set = name,
-                "the list of an approved removal set is lost; it must be approved again"
-            );
-            continue;
+        let set = match approved_set(bytes.as_deref(), &name) {
+            Ok(set) => set,
+            Err(why) => {
+                tracing::warn!(
+                    set = name,
+                    why,
+                    "an approval is lost; the removal must be approved again"
+                );
+                continue;
+            }
         };
         approvals.push(Approval {
             set,
@@ -212,6 +215,17 @@ async fn approvals(records: &Records, content: &Content) -> Result<Vec<Approval>
         });
     }
     Ok(approvals)
+}
+
+/// The removal set in a list, or why it is not the one that was approved.
+fn approved_set(bytes: Option<&[u8]>, name: &str) -> Result<RemovalSet, String> {
+    let bytes = bytes.ok_or("its list is missing or damaged")?;
+    let set: RemovalSet =
+        serde_json::from_slice(bytes).map_err(|error| format!("its list is none: {error}"))?;
+    match set.digest().to_string() == name {
+        true => Ok(set),
+        false => Err(format!("its list is of set {}", set.digest())),
+    }
 }
 
 #[cfg(test)]
