@@ -101,6 +101,9 @@ fn server(source: &Source, scheme: &str, rest: &str) -> Result<Location, &'stati
         (Auth::Token { .. }, "ssh") => {
             Err("ssh:// takes a key, not a token (use `auth: {ssh: ...}`)")
         }
+        (Auth::None, "http") if !loopback => Err(
+            "http:// lets anybody on the way say what the fleet runs (use https:// or ssh://; http:// is for this machine only)",
+        ),
         (Auth::Ssh { .. }, "http" | "https") => Err("an SSH key works with an ssh:// URL only"),
         (Auth::None, "ssh") => Err("ssh:// needs a key (use `auth: {ssh: ...}`)"),
         _ => Ok(Location::Server {

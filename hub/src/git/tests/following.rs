@@ -254,6 +254,11 @@ fn unworkable() -> Vec<(Source, &'static str)> {
         ),
         (source("https://-oProxyCommand=x/a"), "no usable host"),
         (source("ssh://git@host.example/a"), "needs a key"),
+        (source("http://host.example/a"), "use https:// or ssh://"),
+        (
+            source("http://localhost.example/a"),
+            "use https:// or ssh://",
+        ),
         (
             Source {
                 auth: token.clone(),
