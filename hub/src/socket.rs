@@ -14,7 +14,8 @@ use tokio::net::{UnixListener, UnixStream};
 /// Longest path in a socket's address: 108 bytes with the final zero.
 const PATH_BYTES_MAX: usize = 107;
 
-/// Listens at `path`, replacing what a dead process left there; only the user may connect.
+/// Listens at `path`, replacing what a dead process left there; only the user may connect, from the first moment on:
+/// the socket is made inside a folder of the user's own, and gets its name once its permissions are right.
 ///
 /// # Errors
 /// When another process listens there, or the system refuses.
@@ -33,10 +34,20 @@ pub fn listen(path: &Path) -> io::Result<UnixListener> {
                 "another hub listens there",
             ));
         }
-        fs::remove_file(path)?;
     }
+    let parent = match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    };
+    let private = tempfile::Builder::new()
+        .prefix(".socket-")
+        .permissions(fs::Permissions::from_mode(0o700))
+        .tempdir_in(parent)?;
+    let made = private.path().join("s");
+    let (short, _directory) = shortened(&made)?;
     let listener = UnixListener::bind(&short)?;
-    fs::set_permissions(path, fs::Permissions::from_mode(0o600))?;
+    fs::set_permissions(&made, fs::Permissions::from_mode(0o600))?;
+    fs::rename(&made, path)?;
     Ok(listener)
 }
 

@@ -1,6 +1,7 @@
 //! Opening what the hub knows: ledger, authority, store, content, audit log. Nothing is bound yet.
 
 use std::io;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -75,8 +76,34 @@ fn restoring(error: RestoreError) -> OpenError {
     OpenError::Restore(Box::new(error))
 }
 
+/// What is wrong with a data directory of these permissions.
+fn openness(mode: u32) -> Option<&'static str> {
+    match (mode & 0o022, mode & 0o055) {
+        (0, 0) => None,
+        (0, _) => Some("other users of this machine can look into it"),
+        _ => Some(
+            "other users of this machine can exchange what is in it, the fleet's authority too",
+        ),
+    }
+}
+
+/// Says so when others reach into the data directory. It is not refused: in a container, a volume's group is often given
+/// everything, and nobody else is there.
+fn warn_of_openness(layout: &Layout) {
+    let Ok(metadata) = std::fs::metadata(layout.root()) else {
+        return;
+    };
+    if let Some(what) = openness(metadata.permissions().mode()) {
+        tracing::warn!(
+            directory = %layout.root().display(),
+            "the data directory is open: {what} (chmod 0700)"
+        );
+    }
+}
+
 /// Opens everything.
 pub(super) async fn open(config: &Config, layout: &Layout) -> Result<Opened, OpenError> {
+    warn_of_openness(layout);
     let ledger = Embedded::open(&config.ledger).map_err(OpenError::Ledger)?;
     if let Some(cut) = ledger.cut() {
         tracing::warn!(
@@ -147,5 +174,17 @@ async fn authority(records: &Records, layout: &Layout) -> Result<Authority, Open
             directory: layout.authority(),
         }),
         _ => Ok(authority),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::openness;
+
+    #[test]
+    fn only_a_directory_of_the_users_own_is_closed() {
+        assert_eq!(openness(0o40_700), None);
+        assert!(openness(0o40_755).unwrap().contains("look into"));
+        assert!(openness(0o40_770).unwrap().contains("exchange"));
     }
 }

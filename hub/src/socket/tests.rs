@@ -29,5 +29,9 @@ async fn a_dead_hubs_socket_is_replaced_and_a_live_ones_is_not() {
         std::io::ErrorKind::AddrInUse
     );
     drop(live);
-    assert!(listen(&path).is_ok());
+    let live = listen(&path).unwrap();
+    let (dialled, accepted) = tokio::join!(connect(&path), live.accept());
+    assert!(dialled.is_ok() && accepted.is_ok());
+    // Nothing of its making stays.
+    assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 1);
 }
