@@ -138,6 +138,7 @@ impl Agent {
                 self.looked = false;
                 self.on_cluster_restored();
             }
+            Event::Limited(limits) => self.on_limited(limits),
             Event::Tick => {}
         }
     }

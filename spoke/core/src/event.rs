@@ -102,6 +102,8 @@ pub enum Event {
     },
     /// The API server's storage went back in time (K4). Every watch lists anew after this event.
     ClusterRestored,
+    /// The cluster's administrator changed the limits.
+    Limited(LocalLimits),
     /// The moment of [`crate::Agent::poll_timeout`] has come. Harmless at any other time.
     Tick,
 }
@@ -131,6 +133,8 @@ pub struct LocalLimits {
     pub removal_budget: Option<RemovalBudget>,
     /// Nothing is written at all; drift is only reported.
     pub frozen: bool,
+    /// The agent's own namespace: nothing that a snapshot declares there is made. Empty: not known.
+    pub own_namespace: String,
 }
 
 /// How much one snapshot may remove: the larger of the two.

@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::ACCOUNT;
 use super::manifests::{AgentRuns, metadata};
+use crate::kube::progress;
 
 /// What the agent may install.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -86,8 +87,13 @@ fn own(agent: &AgentRuns) -> Vec<Value> {
     let state = [
         "get", "list", "watch", "create", "update", "patch", "delete",
     ];
+    let mut status = rule("", &["configmaps"], &["patch"]);
+    status["resourceNames"] = json!([progress::NAME]);
     let mut rules = vec![
-        rule("", &["secrets", "configmaps"], &state),
+        rule("", &["secrets"], &state),
+        // The limits of the cluster's administrator are read here, and only the agent's own status is written.
+        rule("", &["configmaps"], &["get", "list", "watch", "create"]),
+        status,
         rule("coordination.k8s.io", &["leases"], &state),
     ];
     if *agent == AgentRuns::Outside {

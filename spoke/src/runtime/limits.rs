@@ -1,12 +1,26 @@
 //! The limits that the cluster's administrator sets for the agent, in a ConfigMap of the agent's namespace.
 
-use capstan_spoke_core::event::{LocalLimits, RemovalBudget};
-use serde_json::Value;
+use std::time::Duration;
 
+use capstan_spoke_core::Event;
+use capstan_spoke_core::event::{LocalLimits, RemovalBudget};
+use http_body_util::BodyExt as _;
+use serde_json::Value;
+use tokio::sync::mpsc;
+
+use super::owner::Input;
+use crate::kube::call::PARTIAL;
 use crate::kube::{ApiError, Call, CallError, Kube, Place, Resource};
+use crate::telemetry::chain;
 
 /// The ConfigMap's name.
 const NAME: &str = "capstan-spoke-policy";
+
+/// After a failure the question is asked again.
+const AGAIN: Duration = Duration::from_secs(1);
+
+/// A watch that says nothing for so long is opened anew, because nobody may be there: a freeze waits no longer.
+const SILENCE_MAX: Duration = Duration::from_secs(60);
 
 /// Why the limits are not known.
 #[derive(Debug, thiserror::Error)]
@@ -26,10 +40,13 @@ pub(super) async fn load(kube: &Kube, namespace: &str) -> Result<LocalLimits, Li
     });
     let answer = kube.call(Call::get(path)).await?;
     if answer.failure().says_gone("configmaps", NAME) {
-        return Ok(LocalLimits::default());
+        return Ok(LocalLimits {
+            own_namespace: namespace.to_owned(),
+            ..LocalLimits::default()
+        });
     }
     let body = answer.success()?;
-    Ok(read(&body).unwrap_or_else(|key| {
+    let mut limits = read(&body).unwrap_or_else(|key| {
         tracing::warn!(
             key,
             "{NAME} holds a value that is not understood; the agent is frozen"
@@ -38,7 +55,60 @@ pub(super) async fn load(kube: &Kube, namespace: &str) -> Result<LocalLimits, Li
             frozen: true,
             ..LocalLimits::default()
         }
-    }))
+    });
+    namespace.clone_into(&mut limits.own_namespace);
+    Ok(limits)
+}
+
+/// Tells the core whenever they change. While they cannot be read, the last ones count.
+pub(super) async fn follow(
+    kube: Kube,
+    namespace: String,
+    mut known: LocalLimits,
+    inputs: mpsc::Sender<Input>,
+) {
+    loop {
+        let mut watch = watch(&kube, &namespace).await;
+        loop {
+            // After the watch was opened: whatever comes later is told by it.
+            match load(&kube, &namespace).await {
+                Ok(limits) if limits == known => {}
+                Ok(limits) => {
+                    tracing::warn!(?limits, "the cluster administrator's limits changed");
+                    known = limits.clone();
+                    drop(inputs.send(Event::Limited(limits).into()).await);
+                }
+                Err(error) => {
+                    tracing::warn!(error = %chain(&error), "the last known limits count on");
+                    watch = None;
+                }
+            }
+            let Some(body) = &mut watch else {
+                tokio::time::sleep(AGAIN).await;
+                break;
+            };
+            match tokio::time::timeout(SILENCE_MAX, body.frame()).await {
+                Ok(Some(Ok(_))) => {}
+                Err(_) => break,
+                Ok(None | Some(Err(_))) => {
+                    tokio::time::sleep(AGAIN).await;
+                    break;
+                }
+            }
+        }
+    }
+}
+
+/// Opens a watch on the one ConfigMap; any word of it means that it is to be read.
+async fn watch(kube: &Kube, namespace: &str) -> Option<kube::client::Body> {
+    let path = Resource::core("configmaps", "ConfigMap", true).path(Place {
+        namespace,
+        name: "",
+    });
+    let query = format!("watch=1&timeoutSeconds=290&fieldSelector=metadata.name%3D{NAME}");
+    let call = Call::get(format!("{path}?{query}")).accept(PARTIAL);
+    let response = kube.stream(call).await.ok()?;
+    response.status().is_success().then(|| response.into_body())
 }
 
 fn read(body: &Value) -> Result<LocalLimits, &'static str> {
@@ -64,5 +134,6 @@ fn read(body: &Value) -> Result<LocalLimits, &'static str> {
             Some("true") => true,
             Some(_) => return Err("frozen"),
         },
+        own_namespace: String::new(),
     })
 }

@@ -124,6 +124,13 @@ async fn work(context: &Context, shutdown: Shutdown) -> Result<End, TenureError>
     let (inputs, queue) = mpsc::channel(INPUTS_MAX);
     let hub = Hub::new(context, secrets.clone(), cluster_uid, inputs.clone());
     let hub = AbortOnDropHandle::new(tokio::spawn(hub.run()));
+    let follow = limits::follow(
+        context.kube.clone(),
+        context.namespace.clone(),
+        started.limits.clone(),
+        inputs.clone(),
+    );
+    let _limits = AbortOnDropHandle::new(tokio::spawn(follow));
     let parts = Parts {
         keeper: Keeper::start(accepted, inputs.clone()),
         inventories: Inventories::new(secrets, inventories, inputs.clone()),

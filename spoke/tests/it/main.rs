@@ -13,5 +13,6 @@ mod bootstrap;
 mod cluster;
 mod hub;
 mod kinds;
+mod limits;
 mod stored;
 mod sync;

@@ -6,10 +6,62 @@ use super::bundle::Wait;
 use super::object::State;
 use super::send::namespace_key;
 use super::{Agent, Object};
+use crate::effect::Decision;
+use crate::event::LocalLimits;
 use crate::kind::Kind;
 use crate::order::Rank;
 
+/// Why nothing is written.
+const FROZEN: &str = "Frozen";
+
 impl Agent {
+    /// The administrator's limits count from now on; calls that are under way end.
+    pub(super) fn on_limited(&mut self, limits: LocalLimits) {
+        if self.local == limits {
+            return;
+        }
+        self.local = limits;
+        self.work.not_pruning = None;
+        if let Some(target) = &mut self.target {
+            target.removals_allowed = false;
+        }
+        // What was held back, or is not right and was not said to be held back.
+        let waiting = self.objects.iter().filter(|(_, object)| {
+            object.want.is_some() && (object.breach.is_some() || !object.is_applied())
+        });
+        let waiting: Vec<_> = waiting
+            .filter(|(_, object)| object.tried.is_some() || object.state.reason == FROZEN)
+            .map(|(key, _)| key.clone())
+            .collect();
+        self.work.urgent.extend(waiting);
+    }
+
+    /// Says why an object is not written, whatever it needs.
+    pub(super) fn is_forbidden(&mut self, key: &ObjectKey) -> bool {
+        let own = &self.local.own_namespace;
+        let is_home = (key.group.as_str(), key.kind.as_str()) == ("", "Namespace");
+        let is_own = key.namespace == *own || (is_home && key.name == *own);
+        if !own.is_empty() && is_own {
+            let finding = "the namespace of the agent holds its own state; nothing else is made there: \
+                declare it in another namespace";
+            let state = State::new(Sync::Failed, "OwnNamespace", finding);
+            if self.objects[key].state != state {
+                self.log(Decision::Failing {
+                    object: key.clone(),
+                    reason: "OwnNamespace".to_owned(),
+                    message: finding.to_owned(),
+                });
+                self.say(key, state);
+            }
+            return true;
+        }
+        if self.local.frozen {
+            let words = "the cluster's administrator froze it";
+            self.say(key, State::new(Sync::Held, FROZEN, words));
+        }
+        self.local.frozen
+    }
+
     /// What keeps a whole rank of a bundle waiting.
     pub(super) fn gate(&self, name: &BundleName, rank: Rank) -> Option<Wait> {
         if self.local.frozen {
@@ -84,7 +136,7 @@ impl Agent {
 
     /// The object's namespace where the snapshot declares it and it is not there yet.
     fn declared_home(&self, key: &ObjectKey) -> Option<ObjectKey> {
-        if key.namespace.is_empty() {
+        if key.namespace.is_empty() || key.namespace == self.local.own_namespace {
             return None;
         }
         let home = namespace_key(&key.namespace);

@@ -6,7 +6,7 @@ use capstan_proto::{BundleName, Moment, ObjectKey, Sync};
 
 use super::Agent;
 use super::bundle::Wait;
-use super::object::{Saved, State};
+use super::object::Saved;
 use super::prune::Leaving;
 use super::timer::Timer;
 use crate::kind::Kind;
@@ -176,9 +176,9 @@ impl Agent {
         let Some(object) = self.objects.get(key) else {
             return;
         };
-        let Some(want) = &object.want else {
+        if object.want.is_none() {
             return;
-        };
+        }
         let waits = object.retry_at.is_some_and(|at| now < at);
         if object.call.is_some() || object.terminating || object.gave_up || waits {
             return;
@@ -186,11 +186,15 @@ impl Agent {
         if object.breach.is_none() && object.is_applied() {
             return;
         }
-        if self.local.frozen {
-            let words = "the cluster's administrator froze it";
-            self.say(key, State::new(Sync::Held, "Frozen", words));
+        if self.is_forbidden(key) {
             return;
         }
+        let Some(object) = self.objects.get(key) else {
+            return;
+        };
+        let Some(want) = &object.want else {
+            return;
+        };
         let saved = self.is_saved(key);
         if saved && object.breach.is_some() && object.is_applied() {
             self.mend_breach(key);

@@ -2,9 +2,9 @@
 
 use super::world::{World, bundle, config, deployment, key};
 use crate::effect::Effect;
-use crate::event::WatchProblem;
+use crate::event::{Event, LocalLimits, WatchProblem};
 use crate::kind::Kind;
-use capstan_proto::canonical;
+use capstan_proto::{Sync, canonical};
 use serde_json::json;
 
 #[test]
@@ -108,4 +108,55 @@ fn a_kind_that_cannot_be_listed_does_not_keep_the_others_for_ever() {
     world.connect();
     world.pass(1_000);
     assert!(!world.cluster.objects.contains_key(&key(&b)));
+}
+
+#[test]
+fn a_freeze_acts_at_once_and_its_end_too() {
+    let mut world = World::started();
+    let a = config("a", "1");
+    world.deploy(&[bundle("web", vec![a.clone()])]);
+    world.pass(1_000);
+    let value = |world: &World| world.cluster.objects[&key(&a)].body["data"]["key"].clone();
+    let frozen = LocalLimits {
+        frozen: true,
+        ..LocalLimits::default()
+    };
+    world.handle(Event::Limited(frozen));
+    world.edit(&key(&a), "kubectl", |body| body["data"]["key"] = json!("x"));
+    world.deploy(&[bundle("web", vec![a.clone(), config("b", "1")])]);
+    world.pass(60_000);
+    assert_eq!(value(&world), json!("x"));
+    assert!(!world.cluster.objects.contains_key(&key(&config("b", "1"))));
+    world.handle(Event::Limited(LocalLimits::default()));
+    world.pass(1_000);
+    assert_eq!(value(&world), json!("1"));
+    assert!(world.cluster.objects.contains_key(&key(&config("b", "1"))));
+    assert_eq!(world.words("web"), "Synced Healthy");
+}
+
+#[test]
+fn nothing_is_made_in_the_agents_own_namespace() {
+    let mut world = World::new();
+    world.limits.own_namespace = "capstan-system".to_owned();
+    world.start();
+    world.connect();
+    let mut policy = config("capstan-spoke-policy", "1");
+    policy["metadata"]["namespace"] = json!("capstan-system");
+    let home =
+        json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "capstan-system"}});
+    let a = config("a", "1");
+    world.deploy(&[
+        bundle("web", vec![a.clone(), policy.clone()]),
+        bundle("home", vec![home.clone()]),
+    ]);
+    world.pass(60_000);
+    assert!(world.cluster.objects.contains_key(&key(&a)));
+    for (name, object) in [("web", policy), ("home", home)] {
+        assert!(!world.cluster.objects.contains_key(&key(&object)));
+        let line = &world.state(name).attention[0];
+        assert_eq!(
+            (line.sync, line.reason.as_str()),
+            (Sync::Failed, "OwnNamespace")
+        );
+    }
 }
