@@ -17,6 +17,7 @@ pub(crate) mod picture;
 pub(crate) mod receipt;
 pub(crate) mod restore;
 pub(crate) mod run;
+mod settling;
 pub(crate) mod shelf;
 mod show;
 pub(crate) mod source;
@@ -26,7 +27,9 @@ pub(crate) mod waker;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use capstan_hub_core::desired::{Approval, Budget, Desired, Prune, RemovalLog, Running, Wanted};
+use capstan_hub_core::desired::{
+    self, Approval, Budget, Desired, Prune, RemovalLog, Running, Wanted,
+};
 use capstan_hub_core::inventory::Inventory;
 use capstan_hub_core::problem::Problem;
 use capstan_hub_core::session::{Aim, Event as Happened};
@@ -44,6 +47,7 @@ use numbers::Numbers;
 use pass::{Input, Memory, Outcome};
 use picture::SourceView;
 use receipt::Receipts;
+use settling::{Settling, Ticket};
 use source::Archive;
 
 use crate::git::Commit;
@@ -83,7 +87,10 @@ pub(crate) struct State {
     numbers: Numbers,
     log: RemovalLog,
     approvals: Vec<Approval>,
+    settling: Settling,
     passing: Passing,
+    /// Why the last pass ended without an outcome.
+    unpassed: Option<String>,
     passed_at: Moment,
     picture: u64,
     stale_picture: bool,
@@ -133,7 +140,9 @@ impl State {
             numbers,
             log,
             approvals,
+            settling: Settling::default(),
             passing: Passing::Idle,
+            unpassed: None,
             passed_at: Moment::default(),
             picture: 0,
             stale_picture: true,
@@ -198,6 +207,12 @@ impl State {
             }
             Event::Recorded { cluster, session } => {
                 self.recorded((&cluster, session), now, &mut effects);
+            }
+            Event::Settled(ticket) => self.settled(ticket, now, &mut effects),
+            Event::PassFailed(reason) => {
+                tracing::error!(reason, "a pass failed; what was decided before stays");
+                self.unpassed = Some(reason);
+                self.pass_ended(now, &mut effects);
             }
             Event::LedgerFailed(reason) => {
                 self.broken = Some(reason);
@@ -325,8 +340,7 @@ impl State {
     }
 
     fn passed(&mut self, outcome: Outcome, now: Moment, effects: &mut Vec<Effect>) {
-        let again = self.passing == Passing::Outdated;
-        self.passing = Passing::Idle;
+        self.unpassed = None;
         let Outcome {
             memory,
             mut desired,
@@ -340,7 +354,6 @@ impl State {
         self.setting.metrics.directories_parsed.inc_by(parsed);
         self.memory = memory;
         self.problems = Arc::new(problems);
-        self.passed_at = now;
         let content = std::mem::take(&mut desired.content);
         if !content.is_empty() {
             effects.push(Effect::Shelve(content));
@@ -349,7 +362,13 @@ impl State {
         if self.hand_out(now, effects) {
             self.log_removals(now, effects);
         }
-        if again {
+        self.pass_ended(now, effects);
+    }
+
+    /// The next pass may begin, and begins when one is due.
+    fn pass_ended(&mut self, now: Moment, effects: &mut Vec<Effect>) {
+        self.passed_at = now;
+        if std::mem::replace(&mut self.passing, Passing::Idle) == Passing::Outdated {
             self.pass_is_due(now, effects);
         }
     }
@@ -392,7 +411,10 @@ impl State {
             return false;
         }
         for (name, wanted) in &desired.clusters {
-            self.give(name, wanted, number, effects);
+            if self.give(name, wanted, number, effects) {
+                self.clusters.entry(name.clone()).or_default().removal = self.settling.next();
+                self.tell(name, Happened::Unsettled, now, effects);
+            }
             self.aim(name, now, effects);
         }
         self.show_commits();
@@ -407,16 +429,16 @@ impl State {
         number
     }
 
-    /// Notes what a cluster is given from now on.
+    /// Notes what a cluster is given from now on; says whether it lacks something that it had.
     fn give(
         &mut self,
         name: &ClusterName,
         wanted: &Wanted,
         number: Option<Number>,
         effects: &mut Vec<Effect>,
-    ) {
+    ) -> bool {
         let Wanted::Snapshot(target) = wanted else {
-            return;
+            return false;
         };
         let cluster = self.clusters.entry(name.clone()).or_default();
         let same = cluster
@@ -431,8 +453,10 @@ impl State {
                 number,
                 digest: target.digest,
             },
-            (None, None) => return,
+            (None, None) => return false,
         };
+        let lacks = lacks_something(cluster.given.as_ref(), target);
+        cluster.approvals.clone_from(&target.approvals);
         let given = Remembered {
             triple,
             snapshot: Arc::clone(&target.snapshot),
@@ -445,6 +469,7 @@ impl State {
             cluster.forgotten = false;
             effects.push(Effect::Remember(Which::Given, name.clone(), given));
         }
+        lacks
     }
 
     /// Tells a cluster's session, if there is one, what the cluster should run.
@@ -474,22 +499,26 @@ impl State {
         let Some(desired) = &self.desired else {
             return Aim::NoOpinion("the hub has not read Git yet".to_owned());
         };
-        let given = self
-            .clusters
-            .get(name)
-            .and_then(|cluster| cluster.given.as_ref());
+        let cluster = self.clusters.get(name);
+        let given = cluster.and_then(|cluster| Some((cluster, cluster.given.as_ref()?)));
         match (desired.clusters.get(name), given) {
-            (Some(Wanted::Snapshot(target)), Some(given)) => {
+            (Some(Wanted::Snapshot(target)), Some((cluster, given))) => {
                 let header = Header {
                     follows: None,
                     full: false,
                     required_features: required_features(),
-                    approvals: target.approvals.clone(),
-                    stamps: target.stamps.clone(),
+                    approvals: cluster.approvals.clone(),
+                    stamps: given.stamps.clone(),
                 };
                 let snapshot = Arc::clone(&given.snapshot);
                 let triple = given.triple;
-                let prune = self.withheld().unwrap_or_else(|| target.prune.clone());
+                // What was decided and has no number yet is nobody's yet.
+                let current = triple.digest == target.digest;
+                let prune = match self.withheld() {
+                    Some(withheld) => withheld,
+                    None if !current && given.certain => Prune::Permitted,
+                    None => target.prune.clone(),
+                };
                 Aim::Target(
                     Target {
                         triple,
@@ -520,14 +549,30 @@ impl State {
             .cloned()
             .collect();
         let begin = now.minus_ms(self.setting.budget.window_ms);
-        self.log
-            .entries
-            .retain(|removal| removal.at_unix_ms >= begin.unix_ms());
+        self.log.forget(now, &self.setting.budget);
         self.approvals
             .retain(|approval| approval.expires_unix_ms > now.unix_ms());
-        if !new.is_empty() {
-            self.log.entries.extend(new.iter().cloned());
-            effects.push(Effect::LogRemovals(new, begin));
+        let next = self.settling.next();
+        let removing = self.clusters.values().any(|known| known.removal == next);
+        if !new.is_empty() || removing {
+            self.log.append(new.iter().cloned());
+            effects.push(Effect::LogRemovals(self.settling.begin(), new, begin));
+        }
+    }
+
+    /// Removals are written down: who waited for that may prune.
+    fn settled(&mut self, ticket: Ticket, now: Moment, effects: &mut Vec<Effect>) {
+        self.settling.end(ticket);
+        let settled =
+            |cluster: &Cluster| cluster.live.is_some() && self.settling.is_settled(cluster.removal);
+        let names: Vec<ClusterName> = self
+            .clusters
+            .iter()
+            .filter(|(_, cluster)| settled(cluster))
+            .map(|(name, _)| name.clone())
+            .collect();
+        for name in names {
+            self.tell(&name, Happened::Settled, now, effects);
         }
     }
 
@@ -584,6 +629,16 @@ fn answer<T>(reply: oneshot::Sender<T>, value: T) {
     if reply.send(value).is_err() {
         tracing::debug!("a question was not waited for");
     }
+}
+
+/// Whether a target lacks an object that the cluster was given before, as far as anybody knows.
+fn lacks_something(given: Option<&Remembered>, target: &desired::Target) -> bool {
+    let Some(given) = given.filter(|given| given.triple.digest != target.digest) else {
+        return false;
+    };
+    let wanted = target.snapshot.objects();
+    let mut had = given.snapshot.objects().keys();
+    had.any(|key| !wanted.contains_key(key))
 }
 
 /// What an agent must know for any snapshot of this version.

@@ -62,6 +62,8 @@ pub struct Known {
     /// What the hub has on record that it gave this cluster. Nothing else is known to be its own,
     /// however likely its number is.
     pub recorded: BTreeSet<Triple>,
+    /// Whether what it is given removes something that is not written down yet.
+    pub unsettled: bool,
     /// Whether the cluster was ever given anything, as far as anybody can tell: a spoke that says it
     /// has nothing may have lost its own record.
     pub given_before: bool,
@@ -110,6 +112,10 @@ pub enum Event {
     RefreshWanted(u64),
     /// Somebody confirmed what the cluster runs: recovery ends.
     Confirm,
+    /// What it is given removes something, which is being written down: nothing is pruned before.
+    Unsettled,
+    /// That is written down.
+    Settled,
     /// The session must end.
     End(Close),
 }

@@ -6,12 +6,14 @@ use std::sync::Arc;
 use capstan_hub_core::desired::{Given, Last};
 use capstan_hub_core::rollup::Observed;
 use capstan_hub_core::session::{self, Opened, Session, Standing};
+use capstan_proto::delta::Approval;
 use capstan_proto::state::{BundleState, states_digest};
 use capstan_proto::{BundleName, Digest, Moment, Snapshot, Triple};
 
 use super::event::SessionId;
 use super::memory::Remembered;
 use super::out::Outbox;
+use super::settling::Ticket;
 use crate::ca::{ClusterId, Identity, Serial};
 use crate::ledger::records::Registration;
 use crate::tls::ConnectionId;
@@ -90,6 +92,10 @@ pub(crate) struct Cluster {
     pub(crate) given: Option<Remembered>,
     /// Whether it was given something of which nobody knows what.
     pub(crate) forgotten: bool,
+    /// What was approved of what it was last given.
+    pub(crate) approvals: Vec<Approval>,
+    /// The newest removals of what it is given: see [`Settling`](super::settling::Settling).
+    pub(crate) removal: Ticket,
     /// What it holds, as far as is known.
     pub(crate) held: Option<Remembered>,
     /// Snapshots that sessions were aimed at and that it may have accepted: the outstanding and the latest.

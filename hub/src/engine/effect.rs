@@ -10,6 +10,7 @@ use super::event::SessionId;
 use super::memory::{Remembered, Which};
 use super::pass::Input;
 use super::picture::Picture;
+use super::settling::Ticket;
 use super::spokes::Changes;
 use crate::ca::ClusterId;
 use crate::tls::ConnectionId;
@@ -38,8 +39,9 @@ pub(crate) enum Effect {
     Recovering(ClusterName, Option<Digest>, Option<SessionId>),
     /// Record why a cluster is quarantined.
     Quarantine(ClusterName, String),
-    /// Record removals that nobody had to approve, and forget those from before this moment.
-    LogRemovals(Vec<Removal>, Moment),
+    /// Bring what clusters are given to the disk, record removals that nobody had to approve, and forget those from before
+    /// this moment.
+    LogRemovals(Ticket, Vec<Removal>, Moment),
     /// Close a connection, soon: what was put into its outbox goes first.
     CloseConnection(ConnectionId),
     /// Close all connections of a cluster, soon.

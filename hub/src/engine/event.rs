@@ -15,6 +15,7 @@ use tokio::sync::oneshot;
 
 use super::out::Outbox;
 use super::pass::Outcome;
+use super::settling::Ticket;
 use crate::ca::Identity;
 use crate::git::Commit;
 use crate::ledger::records::Registration;
@@ -100,6 +101,10 @@ pub(crate) enum Event {
         /// Which session.
         session: SessionId,
     },
+    /// Removals are written down.
+    Settled(Ticket),
+    /// A pass ended without an outcome; in words.
+    PassFailed(String),
     /// The ledger refused something; in words.
     LedgerFailed(String),
     /// The store keeps nothing any more; in words.

@@ -15,6 +15,7 @@ use super::memory::{self, Seen};
 use super::numbers::BLOCK;
 use super::pass::{self, Input};
 use super::picture::Picture;
+use super::settling::Ticket;
 use super::shelf::{Shelving, Writing};
 use crate::clock;
 use crate::ledger::records::{
@@ -141,8 +142,9 @@ impl Hands {
             Effect::Quarantine(cluster, reason) => {
                 self.ledger(move |records| quarantine(records, cluster, reason));
             }
-            Effect::LogRemovals(removals, begin) => {
-                self.ledger(move |records| log_removals(records, removals, begin));
+            Effect::LogRemovals(ticket, removals, begin) => {
+                let store = Arc::clone(&self.store);
+                self.ledger(move |records| settle(records, store, (ticket, removals, begin)));
             }
             Effect::CloseConnection(connection) => {
                 self.later(move |connections| connections.close(connection));
@@ -163,7 +165,7 @@ impl Hands {
                 Ok(outcome) => tell(&events, Event::Passed(Box::new(outcome))).await,
                 Err(error) => {
                     let reason = format!("a pass panicked: {error}");
-                    tell(&events, Event::LedgerFailed(reason)).await;
+                    tell(&events, Event::PassFailed(reason)).await;
                 }
             }
         });
@@ -311,8 +313,23 @@ async fn quarantine(records: Records, cluster: ClusterName, reason: String) -> W
     Ok(None)
 }
 
-/// Writes removals down, and forgets those from before the window.
-async fn log_removals(records: Records, removals: Vec<Removal>, begin: Moment) -> Written {
+/// Brings what clusters are given to the disk, writes removals down, and forgets those from before the window.
+async fn settle(
+    records: Records,
+    store: Arc<Store>,
+    (ticket, removals, begin): (Ticket, Vec<Removal>, Moment),
+) -> Written {
+    // A store that fails says so by itself, and nothing is removed anywhere from then on.
+    let flushed = tokio::task::spawn_blocking(move || store.flush()).await;
+    log_removals(records, removals, begin).await?;
+    Ok(matches!(flushed, Ok(Ok(()))).then_some(Event::Settled(ticket)))
+}
+
+async fn log_removals(
+    records: Records,
+    removals: Vec<Removal>,
+    begin: Moment,
+) -> Result<(), RecordError> {
     let at = clock::now();
     for (part, batch) in (0..).zip(RemovalBatch::split(removals)) {
         records
@@ -332,5 +349,5 @@ async fn log_removals(records: Records, removals: Vec<Removal>, begin: Moment) -
             records.update(&key, |_| Update::Delete).await?;
         }
     }
-    Ok(None)
+    Ok(())
 }

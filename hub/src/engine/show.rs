@@ -51,7 +51,7 @@ impl State {
             fleet,
             sources: self.sources.clone(),
             clusters: self.views(),
-            broken: self.broken.clone(),
+            broken: self.broken.clone().or_else(|| self.unpassed.clone()),
         })))
     }
 

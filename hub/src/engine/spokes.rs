@@ -103,6 +103,7 @@ impl State {
             issued: self.numbers.issued(),
             recorded: cluster.records().map(|known| known.triple).collect(),
             given_before: cluster.given_before(),
+            unsettled: !self.settling.is_settled(cluster.removal),
             snapshot: hello
                 .accepted
                 .and_then(|triple| cluster.entries(triple))

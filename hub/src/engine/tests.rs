@@ -15,6 +15,7 @@ use super::pass;
 use super::picture::SourceView;
 use super::receipt::Receipts;
 use super::restore::Restored;
+use super::settling::{Settling, Ticket};
 use super::{Setting, State};
 use crate::git::Commit;
 use crate::metrics::Metrics;
@@ -61,13 +62,35 @@ fn state() -> State {
 /// A commit that declares clusters with these names.
 fn head(digit: char, clusters: &[&str]) -> Event {
     let revision = Revision::try_new(digit.to_string().repeat(40)).unwrap();
-    let file = |name: &&str| {
+    let file = |name: &&str| (format!("{name}.yaml"), declared(name).into_bytes());
+    commit(revision, clusters.iter().map(file).collect())
+}
+
+fn declared(name: &str) -> String {
+    format!("apiVersion: capstan.dev/v1alpha1\nkind: Cluster\nmetadata: {{name: {name}}}\n")
+}
+
+/// A commit that declares a cluster and brings ConfigMaps with these names to it.
+fn content(digit: char, names: &[&str]) -> Event {
+    let revision = Revision::try_new(digit.to_string().repeat(40)).unwrap();
+    let bundle = "apiVersion: capstan.dev/v1alpha1\nkind: Bundle\nmetadata: {name: web}\n\
+                  spec: {path: apps}\n---\n\
+                  apiVersion: capstan.dev/v1alpha1\nkind: Placement\nmetadata: {name: web}\n\
+                  spec: {bundles: [web], clusters: [{names: [one]}]}\n";
+    let object = |name: &&str| {
         let text = format!(
-            "apiVersion: capstan.dev/v1alpha1\nkind: Cluster\nmetadata: {{name: {name}}}\n"
+            "apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: {name}, namespace: default}}\n"
         );
-        (format!("{name}.yaml"), text.into_bytes())
+        (format!("apps/{name}.yaml"), text.into_bytes())
     };
-    let tree = Arc::new(Tree::new(revision.clone(), clusters.iter().map(file)));
+    let mut files: Vec<(String, Vec<u8>)> = names.iter().map(object).collect();
+    files.push(("one.yaml".to_owned(), declared("one").into_bytes()));
+    files.push(("web.yaml".to_owned(), bundle.as_bytes().to_vec()));
+    commit(revision, files)
+}
+
+fn commit(revision: Revision, files: Vec<(String, Vec<u8>)>) -> Event {
+    let tree = Arc::new(Tree::new(revision.clone(), files));
     let commit = Commit {
         revision,
         summary: String::new(),
@@ -266,4 +289,58 @@ fn a_rewritten_branch_fails_since_it_was_seen_first_whatever_comes_between() {
     polled(2, &failed);
     assert_eq!(polled(3, &rewritten), Some((since, why)));
     assert_eq!(polled(4, &|at| Polled::Same { at }), None);
+}
+
+#[test]
+fn removals_are_settled_in_order_and_never_when_writing_them_down_failed() {
+    let mut settling = Settling::default();
+    assert!(settling.is_settled(Ticket::default()));
+    let first = settling.next();
+    assert!(!settling.is_settled(first));
+    assert_eq!(settling.begin(), first);
+    let second = settling.begin();
+    settling.end(second);
+    assert!(!settling.is_settled(first) && !settling.is_settled(second));
+    assert!(settling.is_settled(Ticket::default()));
+    settling.end(first);
+    assert!(settling.is_settled(first) && settling.is_settled(second));
+}
+
+#[test]
+fn a_pass_that_fails_says_so_and_the_next_one_runs() {
+    let mut state = state();
+    assert_eq!(passes(state.handle(head('a', &["one"]), NOW)).len(), 1);
+    let failed = || Event::PassFailed("it panicked".to_owned());
+    assert!(passes(state.handle(failed(), NOW)).is_empty());
+    let Some(Effect::Show(picture)) = state.picture(NOW) else {
+        panic!("readers have an old picture");
+    };
+    assert_eq!(picture.broken.as_deref(), Some("it panicked"));
+    let mut again = passes(state.handle(Event::Tick, NOW.plus_ms(60_000)));
+    assert_eq!(again.len(), 1);
+    let outcome = pass::run(again.remove(0));
+    state.handle(Event::Passed(Box::new(outcome)), NOW);
+    assert_eq!(state.unpassed, None);
+}
+
+#[test]
+fn what_a_cluster_loses_is_written_down_before_it_may_be_pruned() {
+    let mut state = state();
+    let one = ClusterName::try_new("one").unwrap();
+    let mut written = Vec::new();
+    for (digit, names) in [('a', ["a", "b"].as_slice()), ('b', &["a"])] {
+        let input = passes(state.handle(content(digit, names), NOW)).remove(0);
+        let outcome = pass::run(input);
+        for effect in state.handle(Event::Passed(Box::new(outcome)), NOW) {
+            if let Effect::LogRemovals(ticket, removals, _) = effect {
+                written.push((ticket, removals.len()));
+            }
+        }
+    }
+    let [(ticket, 1)] = written.as_slice() else {
+        panic!("one object leaves: {written:?}");
+    };
+    assert!(!state.settling.is_settled(state.clusters[&one].removal));
+    state.handle(Event::Settled(*ticket), NOW);
+    assert!(state.settling.is_settled(state.clusters[&one].removal));
 }

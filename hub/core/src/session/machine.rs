@@ -83,6 +83,11 @@ impl Session {
             }
             (Event::RefreshWanted(wanted), _) => self.refresh(wanted, &mut effects),
             (Event::Confirm, _) => self.confirm(&mut effects),
+            (Event::Unsettled, _) => self.known.unsettled = true,
+            (Event::Settled, _) => {
+                self.known.unsettled = false;
+                self.permit(&mut effects);
+            }
             (Event::Hello(hello), Talk::Silent) => self.hello(hello, &mut effects),
             (Event::Hello(_), Talk::Open(_)) => {
                 self.end(protocol("a second Hello"), &mut effects);
@@ -344,7 +349,8 @@ impl Session {
         let Some(Aim::Target(target, Prune::Permitted)) = &self.aim else {
             return;
         };
-        let withheld = self.known.recovering.is_some() || open.unknown_claim.is_some();
+        let uncertain = self.known.recovering.is_some() || open.unknown_claim.is_some();
+        let withheld = uncertain || self.known.unsettled;
         let Some(held) = open.sender.held() else {
             return;
         };

@@ -51,6 +51,7 @@ fn known() -> Known {
             .flat_map(|n| ["a", "b", "c", "x"].map(|name| triple(n, name)))
             .collect(),
         given_before: false,
+        unsettled: false,
         snapshot: None,
         states: None,
         recovering: None,
@@ -466,6 +467,29 @@ fn a_spoke_that_lost_its_record_does_not_end_recovery() {
         let effects = session.handle(aim(61, "a", Prune::Permitted));
         assert_eq!(effects, [Effect::PrunePermit(triple(61, "a"))]);
     }
+}
+
+#[test]
+fn a_removal_waits_until_it_is_written_down() {
+    check(
+        known(),
+        [
+            hello(Some(triple(5, "a")), Receipt::Valid),
+            Event::Unsettled,
+            aim(6, "b", Prune::Permitted),
+            Event::Accept(triple(6, "b")),
+            Event::Settled,
+            Event::Settled,
+        ],
+        expect![[r#"
+            Hello: 
+            Unsettled: 
+            Aim: offer 7/6=b (full) after 7/5=a
+            Accept: receipt 7/6=b
+            Settled: permit 7/6=b
+            Settled: 
+        "#]],
+    );
 }
 
 #[test]
