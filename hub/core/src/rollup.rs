@@ -198,16 +198,13 @@ pub struct Counts {
 }
 
 impl Counts {
-    /// Counts one bundle on one cluster. Without an opinion nothing is wanted, and nothing can
-    /// conform or not.
+    /// Counts one bundle on one cluster. What the hub has no opinion on cannot be said to conform.
     pub(super) fn add(&mut self, bundle: &BundleOnCluster, of: &ClusterSummary) {
         *self.syncs.entry(bundle.sync).or_default() += 1;
         *self.healths.entry(bundle.health).or_default() += 1;
-        if of.wanted.is_none() {
-            return;
-        }
         self.conformance.of += 1;
-        if bundle.sync == Sync::Synced && of.connection == Connection::Connected {
+        let wanted = of.wanted.is_some();
+        if wanted && bundle.sync == Sync::Synced && of.connection == Connection::Connected {
             self.conformance.conforming += 1;
         }
     }
@@ -239,13 +236,16 @@ impl Counts {
 pub struct Conformance {
     /// Bundles on clusters that are Synced, as a connected spoke says.
     pub conforming: usize,
-    /// Bundles on clusters that are wanted.
+    /// Bundles on clusters that are wanted, or there without an opinion on them.
     pub of: usize,
 }
 
-/// `97.5 %`, rounded down so that only all of them are `100 %`.
+/// `97.5 %`, rounded down so that only all of them are `100 %`; of nothing it is not known.
 impl fmt::Display for Conformance {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.of == 0 {
+            return f.write_str("unknown");
+        }
         if self.conforming == self.of {
             return f.write_str("100 %");
         }
