@@ -3,6 +3,7 @@
 pub(crate) mod admin;
 pub(crate) mod content;
 pub(crate) mod enroll;
+pub(crate) mod health;
 mod hello;
 mod pace;
 pub(crate) mod query;
@@ -26,7 +27,6 @@ use tokio::sync::{mpsc, watch};
 use tokio_stream::wrappers::{TcpListenerStream, UnixListenerStream};
 use tokio_util::sync::CancellationToken;
 use tonic::transport::Server;
-use tonic_health::pb::health_server::{Health, HealthServer};
 
 use crate::audit::Audit;
 use crate::ca::enrolment::Enrolment;
@@ -39,6 +39,7 @@ use crate::engine::shelf::Shelf;
 use crate::engine::waker::Waker;
 use crate::metrics::Metrics;
 use crate::tls::Incoming;
+use health::Readiness;
 
 /// Streams of one connection: a session, and a few content calls beside it.
 const STREAMS_MAX: u32 = 16;
@@ -82,6 +83,8 @@ pub(crate) struct Shared {
     pub(crate) wakers: Arc<BTreeMap<SourceName, Arc<Waker>>>,
     /// What spokes dial.
     pub(crate) advertise: HostPort,
+    /// Whether the hub does its work.
+    pub(crate) readiness: Readiness,
     /// Set when the hub stops.
     pub(crate) stop: CancellationToken,
 }
@@ -138,23 +141,16 @@ pub(crate) async fn operators_socket(shared: Shared, listener: UnixListener) -> 
 async fn operators(shared: &Shared) -> tonic::transport::server::Router {
     let query = QueryServer::new(query::Service::new(shared.clone()));
     let current = descriptors().build_v1();
+    let health = health::service(shared.readiness.clone(), shared.stop.clone()).await;
     // Older versions of grpcurl and other tools ask by the older name.
     let older = descriptors().build_v1alpha();
     Server::builder()
         .max_concurrent_streams(STREAMS_MAX * 8)
         .http2_keepalive_interval(Some(KEEPALIVE_EVERY))
-        .add_service(health().await)
+        .add_service(health)
         .add_service(current.expect("the descriptors were compiled with this build"))
         .add_service(older.expect("the descriptors were compiled with this build"))
         .add_service(query)
-}
-
-/// `grpc.health.v1`: the whole server, and each service by name.
-async fn health() -> HealthServer<impl Health> {
-    let (reporter, service) = tonic_health::server::health_reporter();
-    reporter.set_serving::<QueryServer<query::Service>>().await;
-    reporter.set_serving::<AdminServer<admin::Service>>().await;
-    service
 }
 
 fn descriptors() -> tonic_reflection::server::Builder<'static> {

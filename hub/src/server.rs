@@ -23,6 +23,7 @@ use crate::engine::shelf::Shelving;
 use crate::engine::source::{self, Archive, Following};
 use crate::engine::waker::Waker;
 use crate::engine::{self, Setting};
+use crate::grpc::health::Readiness;
 use crate::grpc::{self, Shared};
 use crate::http::{self, Pages};
 use crate::layout::Layout;
@@ -270,7 +271,12 @@ impl Parts {
             (&events, &metrics, &stop),
             &mut tasks,
         );
+        let readiness = Readiness {
+            pictures: picture.clone(),
+            store: Arc::clone(&store),
+        };
         let shared = Shared {
+            readiness,
             events: events.clone(),
             pictures: picture,
             enrolment,
@@ -317,18 +323,10 @@ impl Parts {
             "the operators' socket",
             grpc::operators_socket(shared.clone(), socket),
         );
-        let (picture, store) = (shared.pictures.clone(), Arc::clone(&self.store));
-        let unready = move || {
-            let broken = picture.borrow().broken.clone();
-            broken.or_else(|| {
-                store
-                    .read_only()
-                    .map(|why| format!("the store failed: {why}"))
-            })
-        };
+        let readiness = shared.readiness.clone();
         let pages = Pages {
             metrics: self.exposition.clone(),
-            unready: Box::new(unready),
+            unready: Box::new(move || readiness.unready()),
         };
         self.tasks
             .spawn(http::serve(page, pages, shared.stop.clone()));
