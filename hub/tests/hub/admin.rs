@@ -149,7 +149,7 @@ async fn a_watch_says_that_something_changed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn reflection_and_health_answer() {
+async fn health_answers() {
     use tonic_health::pb::HealthCheckRequest;
     use tonic_health::pb::health_client::HealthClient;
     let world = World::running(&[("clusters.yaml", Some(&cluster("one")))]).await;
@@ -164,4 +164,48 @@ async fn reflection_and_health_answer() {
         answer.status(),
         tonic_health::pb::health_check_response::ServingStatus::Serving
     );
+}
+
+/// What reflection answers when asked for the services.
+macro_rules! listed {
+    ($version:ident, $channel:expr) => {{
+        use tonic_reflection::pb::$version as pb;
+        let mut client = pb::server_reflection_client::ServerReflectionClient::new($channel);
+        let request = pb::ServerReflectionRequest {
+            host: String::new(),
+            message_request: Some(pb::server_reflection_request::MessageRequest::ListServices(
+                String::new(),
+            )),
+        };
+        let asked = tokio_stream::once(request);
+        let mut answers = client
+            .server_reflection_info(asked)
+            .await
+            .unwrap()
+            .into_inner();
+        let answer = answers.message().await.unwrap().unwrap();
+        match answer.message_response.unwrap() {
+            pb::server_reflection_response::MessageResponse::ListServicesResponse(list) => {
+                let services = list.service.into_iter();
+                services.map(|service| service.name).collect::<Vec<_>>()
+            }
+            other => panic!("{other:?}"),
+        }
+    }};
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn reflection_lists_the_operators_services_under_both_of_its_names() {
+    let world = World::running(&[("clusters.yaml", Some(&cluster("one")))]).await;
+    let current = listed!(v1, world.tcp().await);
+    let older = listed!(v1alpha, world.tcp().await);
+    for services in [current, older] {
+        for name in [
+            "capstan.v1.Query",
+            "capstan.v1.Admin",
+            "grpc.health.v1.Health",
+        ] {
+            assert!(services.iter().any(|listed| listed == name), "{services:?}");
+        }
+    }
 }
