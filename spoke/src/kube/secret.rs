@@ -132,9 +132,8 @@ impl Secrets {
             .await?
             .success()
             .map_err(|source| refused(state, "listed", source))?;
-        let items = body.get("items").and_then(Value::as_array);
-        items
-            .map_or(&[][..], Vec::as_slice)
+        items(&body)
+            .ok_or_else(|| garbled(state))?
             .iter()
             .map(|item| Secret::read(item).ok_or_else(|| garbled(state)))
             .collect()
@@ -154,9 +153,12 @@ impl Secrets {
             .await?
             .success()
             .map_err(|source| refused(state, "listed", source))?;
-        let items = body.get("items").and_then(Value::as_array);
-        let name = |item: &Value| item.pointer("/metadata/name")?.as_str().map(str::to_owned);
-        Ok(items.into_iter().flatten().filter_map(name).collect())
+        let name = |item: &Value| {
+            let name = item.pointer("/metadata/name").and_then(Value::as_str);
+            name.map(str::to_owned).ok_or_else(|| garbled(state))
+        };
+        let items = items(&body).ok_or_else(|| garbled(state))?;
+        items.iter().map(name).collect()
     }
 
     /// Creates it when it has no version, else replaces exactly that version; gives the new version.
@@ -214,15 +216,54 @@ impl Secrets {
     /// # Errors
     /// When it may still be there.
     pub async fn delete(&self, name: &str) -> Result<(), SecretError> {
-        let options = json!({"apiVersion": "v1", "kind": "DeleteOptions"});
+        self.try_delete(name, None).await.map(drop)
+    }
+
+    /// Deletes it where it still is what was read or written at `version`, or what a write of ours whose answer was
+    /// lost made or made of it; that it is gone already is fine.
+    ///
+    /// # Errors
+    /// [`SecretError::Conflict`] when another process wrote it, and when it may still be there.
+    pub async fn delete_version(
+        &self,
+        name: &str,
+        version: Option<&str>,
+    ) -> Result<(), SecretError> {
+        let conflict = || SecretError::Conflict {
+            name: name.to_owned(),
+        };
+        if version.is_some() && self.try_delete(name, version).await? {
+            return Ok(());
+        }
+        let Some(found) = self.get(name).await? else {
+            return Ok(());
+        };
+        if found.annotations.get(WRITER_ANNOTATION) != Some(&self.writer) {
+            return Err(conflict());
+        }
+        match self.try_delete(name, found.version.as_deref()).await? {
+            true => Ok(()),
+            false => Err(conflict()),
+        }
+    }
+
+    /// `false`: it has another version.
+    async fn try_delete(&self, name: &str, version: Option<&str>) -> Result<bool, SecretError> {
+        let mut options = json!({"apiVersion": "v1", "kind": "DeleteOptions"});
+        if let Some(version) = version {
+            options["preconditions"] = json!({"resourceVersion": version});
+        }
         let call = Call::delete(self.path(name), &options);
         let answer = self.call(name, "deleted", call).await?;
         if answer.failure().says_gone("secrets", name) {
-            return Ok(());
+            return Ok(true);
+        }
+        if answer.status == 409 && version.is_some() {
+            return Ok(false);
         }
         answer
             .success()
-            .map(drop)
+            .map(|_| true)
             .map_err(|source| refused(name, "deleted", source))
     }
 
@@ -240,6 +281,16 @@ impl Secrets {
                 action,
                 source,
             })
+    }
+}
+
+/// What a list holds; an answer without `items` is no empty list. Servers write an empty list as `[]` or `null`,
+/// and a `null` is taken only beside the `kind` of a list.
+fn items(body: &Value) -> Option<&[Value]> {
+    match body.get("items")? {
+        Value::Array(items) => Some(items),
+        Value::Null if super::watch::is_list(body) => Some(&[]),
+        _ => None,
     }
 }
 
@@ -324,3 +375,6 @@ impl Secret {
         })
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -248,14 +248,7 @@ impl Task {
                 continue;
             }
             let mut page = answer.success().map_err(|error| problem(&error))?;
-            let items = page.get_mut("items").map(Value::take);
-            for item in items
-                .and_then(|items| match items {
-                    Value::Array(items) => Some(items),
-                    _ => None,
-                })
-                .unwrap_or_default()
-            {
+            for item in items(&mut page)? {
                 objects.push(self.read(item)?);
             }
             let metadata = |name| {
@@ -366,6 +359,22 @@ impl Task {
     }
 }
 
+/// What a page holds; an answer without `items` is no empty page. Some servers write an empty one as `null`.
+fn items(page: &mut Value) -> Result<Vec<Value>, WatchProblem> {
+    let lists = is_list(page);
+    match page.get_mut("items").map(Value::take) {
+        Some(Value::Array(items)) => Ok(items),
+        Some(Value::Null) if lists => Ok(Vec::new()),
+        _ => Err(unknown("the answer to a list holds no items".to_owned())),
+    }
+}
+
+/// Whether an answer says of itself that it is a list.
+pub(super) fn is_list(body: &Value) -> bool {
+    let kind = body.get("kind").and_then(Value::as_str);
+    kind.is_some_and(|kind| kind.ends_with("List"))
+}
+
 fn unknown(detail: String) -> WatchProblem {
     WatchProblem::Unknown { detail }
 }
@@ -377,3 +386,6 @@ fn problem(error: &super::ApiError) -> WatchProblem {
         _ => WatchProblem::Unknown { detail },
     }
 }
+
+#[cfg(test)]
+mod tests;
