@@ -89,7 +89,8 @@ impl Inventory {
     pub async fn write(&mut self, rows: &Rows) -> Result<(), SecretError> {
         let name = format!("{PREFIX}.{}", self.bundle);
         if rows.is_empty() {
-            self.secrets.delete(&name).await?;
+            let version = self.version.as_deref();
+            self.secrets.delete_version(&name, version).await?;
             self.version = None;
             return self.sweep(None).await;
         }

@@ -10,9 +10,11 @@ use capstan_proto::{
 };
 use capstan_spoke::kube::Call;
 use capstan_spoke::kube::accepted::Accepted;
+use capstan_spoke::kube::inventory::{self, Inventory};
 use capstan_spoke::kube::secret::{SecretError, Secrets};
 use capstan_spoke_core::effect::Store;
 use capstan_spoke_core::head::Head;
+use capstan_spoke_core::inventory::{Row, Rows};
 use serde_json::json;
 
 use crate::cluster::Cluster;
@@ -68,17 +70,39 @@ fn after(before: &Store, mut store: Store) -> Store {
     store
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_head_is_refused_while_content_that_it_names_is_lacking() {
-    let cluster = Cluster::start("stored").await;
+async fn home(test: &str) -> Cluster {
+    let cluster = Cluster::start(test).await;
     let space =
         json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": cluster.namespace}});
+    let call = Call::post("/api/v1/namespaces", &space);
+    assert!(cluster.call(call).await.ok());
+    cluster
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_inventory_that_another_process_wrote_is_not_deleted() {
+    let cluster = home("inventory").await;
+    let of = |writer| Secrets::new(cluster.kube.clone(), &cluster.namespace, writer);
+    let bundle = BundleName::parse("fleet.shop").unwrap();
+    let key = store(1, &["a"]).snapshot.objects().keys().next().cloned();
+    let rows = Rows::from([(key.unwrap(), Row::default())]);
+    let mut ours = Inventory::new(of("one"), bundle.clone());
+    ours.write(&rows).await.unwrap();
+    let (mut theirs, _) = inventory::load(&of("two")).await.unwrap().remove(0);
+    theirs.write(&rows).await.unwrap();
+    let refused = ours.write(&Rows::new()).await;
     assert!(
-        cluster
-            .call(Call::post("/api/v1/namespaces", &space))
-            .await
-            .ok()
+        matches!(refused, Err(SecretError::Conflict { .. })),
+        "{refused:?}"
     );
+    assert_eq!(inventory::load(&of("one")).await.unwrap().len(), 1);
+    theirs.write(&Rows::new()).await.unwrap();
+    assert_eq!(inventory::load(&of("one")).await.unwrap().len(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_head_is_refused_while_content_that_it_names_is_lacking() {
+    let cluster = home("stored").await;
     let secrets = Secrets::new(cluster.kube.clone(), &cluster.namespace, "test");
     let (mut accepted, _) = Accepted::load(secrets.clone()).await.unwrap();
 
