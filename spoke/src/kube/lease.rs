@@ -17,11 +17,13 @@ pub const DURATION: Duration = Duration::from_secs(15);
 /// Between two renewals: two may fail before [`STOP_AFTER`].
 pub const RENEW_EVERY: Duration = Duration::from_secs(5);
 
-/// So long after the last renewal the agent stops writing: three seconds before a successor may begin, for calls
-/// that are under way and for clocks that run differently.
+/// So long after the last renewal the agent stops: no write begins any more, and those that are under way are given
+/// up. The three seconds until a successor may begin are for what the API server still carries out of them, and for
+/// clocks that run differently. A server that holds a write back for longer may carry it out later.
 pub const STOP_AFTER: Duration = Duration::from_secs(12);
 
-/// One attempt; shorter than [`RENEW_EVERY`], so that a hanging call does not eat the next attempt.
+/// One call of an attempt, which makes up to three; shorter than [`RENEW_EVERY`], so that one that hangs leaves
+/// time for another attempt. Whoever keeps the Lease ends an attempt at [`STOP_AFTER`].
 const DEADLINE: Duration = Duration::from_secs(4);
 
 /// Why the Lease could not be read or written.

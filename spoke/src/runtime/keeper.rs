@@ -42,18 +42,30 @@ pub(super) async fn keep(mut lease: Lease, mut stop: oneshot::Receiver<()>) -> K
             () = tokio::time::sleep(next) => {}
         }
         let attempted = Instant::now();
-        match lease.attempt(OffsetDateTime::now_utc()).await {
-            Ok(Attempt::Held) => extended = attempted,
-            Ok(Attempt::HeldBy(holder)) => {
+        let attempt = lease.attempt(OffsetDateTime::now_utc());
+        match within(extended, attempt).await {
+            Some(Ok(Attempt::Held)) => extended = attempted,
+            Some(Ok(Attempt::HeldBy(holder))) => {
                 tracing::warn!(holder, "another agent took the Lease");
                 return Kept::Lost;
             }
-            Err(error) => tracing::warn!(error = %chain(&error), "the Lease was not extended"),
-        }
-        if extended.elapsed() >= STOP_AFTER {
-            return Kept::Lost;
+            Some(Err(error)) => {
+                tracing::warn!(error = %chain(&error), "the Lease was not extended")
+            }
+            None => {
+                tracing::warn!("the Lease could not be extended in time");
+                return Kept::Lost;
+            }
         }
     }
+}
+
+/// An attempt is up to three calls: it ends when the Lease does that was extended last at `extended`, however far
+/// it came; `None` then.
+async fn within<T>(extended: Instant, attempt: impl Future<Output = T>) -> Option<T> {
+    tokio::time::timeout_at(extended + STOP_AFTER, attempt)
+        .await
+        .ok()
 }
 
 /// How keeping ended.
@@ -63,3 +75,6 @@ pub(super) enum Kept {
     /// It is not ours any more.
     Lost,
 }
+
+#[cfg(test)]
+mod tests;

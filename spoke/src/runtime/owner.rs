@@ -18,8 +18,9 @@ use crate::kube::request::Caller;
 use crate::kube::watch::Watches;
 use crate::shutdown::Shutdown;
 
-/// How long calls that are under way may take to end when the agent stops; each has its own deadline of 10 s, and
-/// the pod is given 30 s.
+/// How long calls that are under way may take to end when the agent stops, of the 30 s that the pod is given. Their
+/// own deadlines are longer (10 s for objects, 30 s for stored state): what is not answered by then is given up, and
+/// the API server may still carry it out.
 const DRAIN: Duration = Duration::from_secs(5);
 
 /// How far time is moved on when the agent stops: past the core's longest collecting of inventory changes.

@@ -70,7 +70,7 @@ pub(super) async fn run(context: &Context, mut shutdown: Shutdown) -> Result<End
     if matches!(result, Ok(End::LeaseLost)) {
         return result;
     }
-    // Everything that writes has ended: the successor may begin at once.
+    // Everything that writes has ended or was given up: the successor may begin at once.
     drop(stop_keeping);
     if let Ok(Kept::Stopped(mut lease)) = kept.await
         && let Err(error) = lease.release(OffsetDateTime::now_utc()).await
