@@ -248,6 +248,16 @@ pub(super) fn problems(items: &[wire::Problem], wide: bool) -> Table {
             row.push(Cell::new(or_dash(&problem.hint)));
         }
         table.push(row);
+        // What to do is worth a line of its own.
+        if !wide && !problem.hint.is_empty() {
+            let hint = Cell::new(format!("  {}", problem.hint));
+            table.push(vec![
+                Cell::default(),
+                Cell::default(),
+                Cell::default(),
+                hint,
+            ]);
+        }
     }
     table
 }
