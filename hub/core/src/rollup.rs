@@ -34,6 +34,8 @@ pub struct Observed {
     pub held_stamps: BTreeMap<SourceName, Revision>,
     /// The last state of each bundle.
     pub states: BTreeMap<BundleName, BundleState>,
+    /// Whether the states are from before this session: nothing says that they still hold.
+    pub unreported: bool,
 }
 
 /// Everything observed.

@@ -36,7 +36,7 @@ impl Case<'_> {
     pub(super) fn judge(&self) -> BundleOnCluster {
         let state = self.observed.states.get(self.bundle);
         let heard = matches!(self.connection, Connection::Connected | Connection::Stale);
-        let health = if heard {
+        let health = if heard && !self.observed.unreported {
             state.map_or(Health::Unknown, |s| s.health)
         } else {
             Health::Unknown
@@ -113,6 +113,7 @@ impl Case<'_> {
             });
         }
         self.delivery(target, state)
+            .or_else(|| self.unreported(state))
             .or_else(|| self.conflict(target, state))
     }
 
@@ -193,6 +194,20 @@ impl Case<'_> {
         Some(Verdict {
             sync: Sync::Applying,
             reason: "Delivering",
+            message,
+        })
+    }
+
+    /// What was said in an earlier session may have changed since.
+    fn unreported(&self, state: Option<&BundleState>) -> Option<Verdict> {
+        let state = state.filter(|_| self.observed.unreported)?;
+        let message = format!(
+            "nothing was reported in this session yet; {} and {} at {}",
+            state.sync, state.health, state.judged_at
+        );
+        Some(Verdict {
+            sync: Sync::Unknown,
+            reason: "NotReported",
             message,
         })
     }

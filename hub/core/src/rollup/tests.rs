@@ -222,6 +222,33 @@ fn silence_is_shown_and_the_last_words_are_kept_in_the_sentence() {
 }
 
 #[test]
+fn what_was_said_before_this_session_is_not_shown_as_current() {
+    check(
+        &[&fleet()],
+        |desired| {
+            let fine = observed(digest(desired, "a"), Sync::Synced, Health::Healthy);
+            let before = Observed {
+                unreported: true,
+                ..fine
+            };
+            vec![("a", before)]
+        },
+        expect![[r#"
+            a: Connected Unknown Unknown [] NotReported: db: nothing was reported in this session yet; Synced and Healthy at 1970-01-01T00:16:35Z
+              db by db: Unknown Unknown 2/2/1 [] NotReported: nothing was reported in this session yet; Synced and Healthy at 1970-01-01T00:16:35Z
+              web by web: Unknown Unknown 2/2/1 [] NotReported: nothing was reported in this session yet; Synced and Healthy at 1970-01-01T00:16:35Z
+            b: NeverSeen Unknown Unknown [] NeverSeen: db: it never enrolled: `hub token create b`
+              db by db: Unknown Unknown 1/0/0 [] NeverSeen: it never enrolled: `hub token create b`
+              web by web: Unknown Unknown 2/0/0 [] NeverSeen: it never enrolled: `hub token create b`
+            c: NeverSeen Unknown Unknown [] NeverSeen: db: it never enrolled: `hub token create c`
+              db by db: Unknown Unknown 1/0/0 [] NeverSeen: it never enrolled: `hub token create c`
+              web by web: Unknown Unknown 2/0/0 [] NeverSeen: it never enrolled: `hub token create c`
+            conforms 0.0 %
+        "#]],
+    );
+}
+
+#[test]
 fn what_is_kept_or_held_or_without_opinion_says_so() {
     let none = fleet().replace(
         "[web], clusters: [{}]",
