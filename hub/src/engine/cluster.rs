@@ -21,6 +21,9 @@ use crate::tls::ConnectionId;
 /// Openings that are remembered to tell a moved agent from a copied one: A-B-A-B needs four.
 const OPENINGS_MAX: usize = 8;
 
+/// Bundles that nobody knows of and that a cluster may report all the same: people see them while the hub recovers.
+const UNKNOWN_BUNDLES_MAX: usize = 1_000;
+
 /// A cluster's membership.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Member {
@@ -77,6 +80,8 @@ pub(crate) struct Live {
     pub(crate) connection: ConnectionId,
     /// Whether every bundle state was asked for and did not come yet.
     pub(crate) report_wanted: bool,
+    /// Whether it holds what is not on record: it may report what nobody knows of.
+    pub(crate) off_record: bool,
     /// Whether something is being recorded that must be durable before anything else is said.
     pub(crate) recording: bool,
     /// What is said after that.
@@ -149,6 +154,19 @@ impl Cluster {
     /// Whether it was ever given anything, as far as anybody can tell.
     pub(crate) const fn given_before(&self) -> bool {
         self.forgotten || self.given.is_some() || self.held.is_some()
+    }
+
+    /// Whether it can have anything to say of a bundle: one that it was given, or that it spoke of before. A cluster of
+    /// which it is not known what it runs may speak of more, until it would have spoken of so many `bundles`.
+    pub(crate) fn may_report(&self, bundle: &BundleName, bundles: usize) -> bool {
+        let states = &self.observed.states;
+        let known = |on_record: &Remembered| on_record.snapshot.bundles().contains_key(bundle);
+        if states.contains_key(bundle) || self.records().any(known) {
+            return true;
+        }
+        let off_record = self.live.as_ref().is_some_and(|live| live.off_record);
+        let unknown = off_record || self.recovering.is_some() || self.given.is_none();
+        unknown && bundles <= UNKNOWN_BUNDLES_MAX
     }
 
     /// Notes an opening; old ones are forgotten.

@@ -160,6 +160,7 @@ async fn clusters(
             cluster.observed.heard_at = Some(Moment::from_unix_ms(seen.at_unix_ms));
             cluster.observed.agent_version.clone_from(&seen.agent);
         }
+        cluster.observed.unreported = true;
         cluster.observed.states = heard.states.get(&name).cloned().unwrap_or_default();
         clusters.insert(name, cluster);
     }

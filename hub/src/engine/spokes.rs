@@ -113,6 +113,10 @@ impl State {
             refresh_wanted: cluster.refresh_wanted,
             refresh_done: cluster.refresh_done,
         };
+        let off_record = hello
+            .accepted
+            .is_some_and(|accepted| !known.recorded.contains(&accepted));
+        cluster.observed.unreported = hello.states.is_none() || hello.states != known.states;
         cluster.facts = Arc::new(facts);
         cluster
             .observed
@@ -126,6 +130,7 @@ impl State {
             identity,
             connection,
             report_wanted: false,
+            off_record,
             recording: false,
             pending: VecDeque::new(),
         });
@@ -185,8 +190,16 @@ impl State {
                 digest,
             } => {
                 self.setting.metrics.reports.inc();
+                let said = states.len();
+                let states = allowed(cluster, states);
+                let whole = states.len() == said;
                 let changes = report(cluster, full, states, &gone);
-                check_report(cluster, full, digest);
+                if whole {
+                    check_report(cluster, full, digest);
+                } else {
+                    tracing::warn!(cluster = %name, "a spoke reports bundles that it was never given; they are left out");
+                    cluster.observed.unreported = false;
+                }
                 effects.push(Effect::RememberStates(name.clone(), changes));
             }
             Said::Nonsense(detail) => {
@@ -577,6 +590,19 @@ fn forget_aims(cluster: &mut Cluster) {
 /// What is to be remembered of a report: new states, and bundles that are gone.
 pub(super) type Changes = BTreeMap<BundleName, Option<BundleState>>;
 
+/// The states of bundles that the cluster can have anything to say of.
+pub(super) fn allowed(cluster: &Cluster, states: Vec<BundleState>) -> Vec<BundleState> {
+    let known = cluster.observed.states.len();
+    // One report may not name more than all of them may be.
+    let mut unknown = 0;
+    let mut may = |state: &BundleState| {
+        let fresh = !cluster.observed.states.contains_key(&state.bundle);
+        unknown += usize::from(fresh);
+        cluster.may_report(&state.bundle, known + unknown)
+    };
+    states.into_iter().filter(|state| may(state)).collect()
+}
+
 /// Takes a report in.
 fn report(
     cluster: &mut Cluster,
@@ -608,6 +634,9 @@ fn report(
 /// Asks for everything when the sum of what was reported is not what the spoke says it is; once until it came.
 fn check_report(cluster: &mut Cluster, full: bool, digest: Option<Digest>) {
     let ours = states_digest(cluster.observed.states.values());
+    if full || digest.is_none_or(|digest| digest == ours) {
+        cluster.observed.unreported = false;
+    }
     let Some(live) = &mut cluster.live else {
         return;
     };

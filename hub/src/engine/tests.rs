@@ -16,7 +16,7 @@ use super::picture::SourceView;
 use super::receipt::Receipts;
 use super::restore::Restored;
 use super::settling::{Settling, Ticket};
-use super::{Setting, State};
+use super::{Setting, State, spokes};
 use crate::git::Commit;
 use crate::metrics::Metrics;
 
@@ -343,4 +343,59 @@ fn what_a_cluster_loses_is_written_down_before_it_may_be_pruned() {
     assert!(!state.settling.is_settled(state.clusters[&one].removal));
     state.handle(Event::Settled(*ticket), NOW);
     assert!(state.settling.is_settled(state.clusters[&one].removal));
+}
+
+fn said_of(name: &str) -> capstan_proto::state::BundleState {
+    capstan_proto::state::BundleState {
+        bundle: capstan_proto::BundleName::parse(name).unwrap(),
+        snapshot: capstan_proto::Triple {
+            number: capstan_proto::Number {
+                incarnation: Incarnation {
+                    counter: 1,
+                    random: 1,
+                },
+                generation: capstan_proto::Generation(1),
+            },
+            digest: capstan_proto::Digest::of(b"a snapshot"),
+        },
+        sync: capstan_proto::Sync::Synced,
+        health: capstan_proto::Health::Healthy,
+        reason: String::new(),
+        message: String::new(),
+        objects: 1,
+        objects_synced: 1,
+        objects_healthy: 1,
+        attention: Vec::new(),
+        drifts: Vec::new(),
+        judged_at: NOW,
+    }
+}
+
+#[test]
+fn a_cluster_reports_only_bundles_that_it_was_given() {
+    let mut state = state();
+    let input = passes(state.handle(content('a', &["a"]), NOW)).remove(0);
+    state.handle(Event::Passed(Box::new(pass::run(input))), NOW);
+    let one = ClusterName::try_new("one").unwrap();
+    let cluster = state.clusters.get_mut(&one).unwrap();
+    let said = || vec![said_of("fleet.web"), said_of("fleet.made-up")];
+    let names = |states: Vec<capstan_proto::state::BundleState>| -> Vec<String> {
+        states
+            .iter()
+            .map(|state| state.bundle.to_string())
+            .collect()
+    };
+    assert_eq!(names(spokes::allowed(cluster, said())), ["fleet.web"]);
+    // What it spoke of before, it removes.
+    let gone = said_of("fleet.made-up");
+    cluster
+        .observed
+        .states
+        .insert(gone.bundle.clone(), gone.clone());
+    assert_eq!(spokes::allowed(cluster, said()).len(), 2);
+    // Of a cluster in recovery nobody knows what it runs; there is an end to that, too.
+    cluster.observed.states.clear();
+    cluster.recovering = Some(capstan_proto::Digest::of(b"something"));
+    let many = (0..2_000).map(|n| said_of(&format!("fleet.b-{n}")));
+    assert_eq!(spokes::allowed(cluster, many.collect()).len(), 1_000);
 }
