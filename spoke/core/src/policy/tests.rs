@@ -29,7 +29,7 @@ fn bundles(ranges: &[Range<usize>]) -> Leaving {
 }
 
 fn keys(count: usize) -> Leaving {
-    bundles(&[0..count])
+    bundles(std::slice::from_ref(&(0..count)))
 }
 
 fn approval(numbers: Range<usize>, expires_at: Moment) -> Approval {

@@ -39,11 +39,11 @@ fn content_that_left_with_a_snapshot_that_is_not_stored_yet_is_handed_over_again
     world.want(&[bundle("web", vec![a, o.clone(), config("c", "1")])]);
     world.connect();
     world.pass(1_000);
-    let stores = world.effects.iter().filter_map(|effect| match effect {
+    let mut stores = world.effects.iter().filter_map(|effect| match effect {
         Effect::Store(store) => Some(store),
         _ => None,
     });
-    let last = stores.last().unwrap();
+    let last = stores.next_back().unwrap();
     assert!(last.contents.contains_key(&canonical::digest(&o)));
 }
 
