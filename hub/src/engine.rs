@@ -39,7 +39,7 @@ use capstan_proto::delta::sender::Target;
 use capstan_proto::{ClusterName, Moment, Number, SourceName, Triple};
 use tokio::sync::oneshot;
 
-use cluster::{Cluster, Member};
+use cluster::Cluster;
 use effect::Effect;
 use event::{Event, Polled};
 use memory::{Remembered, Which};
@@ -175,13 +175,7 @@ impl State {
                 cluster,
                 registration,
             } => {
-                let known = self.clusters.entry(cluster).or_default();
-                let banned = known.member.take().and_then(|member| member.banned);
-                known.member = Some(Member::new(&registration, banned));
-                // A new identity begins without the old one's suspicions.
-                known.openings.clear();
-                // Enrolling is being heard.
-                known.observed.heard_at = Some(now);
+                self.enrolled(cluster, &registration, now);
                 self.pass_is_due(now, &mut effects);
             }
             Event::Standing { cluster, banned } => self.standing(&cluster, banned, &mut effects),

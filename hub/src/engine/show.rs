@@ -144,7 +144,7 @@ impl State {
     }
 }
 
-fn standing(member: Option<&super::Member>, now: Moment) -> Standing {
+fn standing(member: Option<&super::cluster::Member>, now: Moment) -> Standing {
     member.map_or(Standing::NotEnrolled, |member| member.standing(now))
 }
 

@@ -16,6 +16,7 @@ use super::effect::Effect;
 use super::event::{Opening, Said, SessionId};
 use super::memory::{Remembered, Which};
 use super::out::{self, Out};
+use crate::ledger::records::Registration;
 
 /// When a spoke that was closed for a reason that only a person can end may ask again.
 const RETRY_LATER_MS: u32 = 60_000;
@@ -438,6 +439,17 @@ impl State {
     }
 
     // === membership ===
+
+    /// A cluster enrolled, or has another certificate.
+    pub(super) fn enrolled(&mut self, name: ClusterName, registration: &Registration, now: Moment) {
+        let known = self.clusters.entry(name).or_default();
+        let banned = known.member.take().and_then(|member| member.banned);
+        known.member = Some(Member::new(registration, banned));
+        // A new identity begins without the old one's suspicions.
+        known.openings.clear();
+        // Enrolling is being heard.
+        known.observed.heard_at = Some(now);
+    }
 
     /// A cluster was banned, or its ban taken back.
     pub(super) fn standing(

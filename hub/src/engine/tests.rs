@@ -388,10 +388,7 @@ fn a_cluster_reports_only_bundles_that_it_was_given() {
     assert_eq!(names(spokes::allowed(cluster, said())), ["fleet.web"]);
     // What it spoke of before, it removes.
     let gone = said_of("fleet.made-up");
-    cluster
-        .observed
-        .states
-        .insert(gone.bundle.clone(), gone.clone());
+    cluster.observed.states.insert(gone.bundle.clone(), gone);
     assert_eq!(spokes::allowed(cluster, said()).len(), 2);
     // Of a cluster in recovery nobody knows what it runs; there is an end to that, too.
     cluster.observed.states.clear();
