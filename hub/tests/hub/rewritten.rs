@@ -43,7 +43,11 @@ async fn rewrite(world: &World, first: &str) -> String {
 /// Waits until the source says that it is rewritten, and that another commit is in force.
 async fn is_held(world: &World, head: &str, in_force: &str) -> wire::Source {
     let fleet = world
-        .fleet(|fleet| fleet.sources[0].state == "Failing" && fleet.state == "Serving")
+        .fleet(|fleet| {
+            let source = &fleet.sources[0];
+            // After a start the commit in force is shown once its state was numbered.
+            fleet.state == "Serving" && source.state == "Failing" && !source.revision.is_empty()
+        })
         .await;
     let source = fleet.sources[0].clone();
     assert_eq!(source.revision, in_force);
