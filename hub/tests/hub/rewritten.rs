@@ -44,9 +44,12 @@ async fn rewrite(world: &World, first: &str) -> String {
 async fn is_held(world: &World, head: &str, in_force: &str) -> wire::Source {
     let fleet = world
         .fleet(|fleet| {
-            let source = &fleet.sources[0];
             // After a start the commit in force is shown once its state was numbered.
-            fleet.state == "Serving" && source.state == "Failing" && !source.revision.is_empty()
+            fleet.state == "Serving"
+                && fleet
+                    .sources
+                    .first()
+                    .is_some_and(|source| source.state == "Failing" && !source.revision.is_empty())
         })
         .await;
     let source = fleet.sources[0].clone();

@@ -83,7 +83,7 @@ impl World {
         self.fleet(|fleet| fleet.state == "Serving").await;
     }
 
-    /// Waits for a state of the fleet.
+    /// Waits for a state of the fleet. Every world has a source.
     pub(crate) async fn fleet(&self, is: impl Fn(&wire::Fleet) -> bool) -> wire::Fleet {
         let mut query = self.query().await;
         eventually(async || {
@@ -92,7 +92,8 @@ impl World {
                 .await
                 .unwrap()
                 .into_inner();
-            if is(&fleet) {
+            // Before the first picture the hub knows of no source.
+            if !fleet.sources.is_empty() && is(&fleet) {
                 Ok(fleet)
             } else {
                 Err(format!("{fleet:#?}"))
