@@ -32,6 +32,14 @@ impl Git {
         &self.path
     }
 
+    /// The branch's commit.
+    ///
+    /// # Errors
+    /// When nothing was committed yet.
+    pub fn head(&self) -> anyhow::Result<String> {
+        Ok(self.repository.head()?.peel_to_commit()?.id().to_string())
+    }
+
     /// Writes files (`None` removes one), commits, and gives the commit's id.
     ///
     /// # Errors

@@ -117,8 +117,7 @@ async fn a_ban_ends_the_session_and_the_spoke_goes_on_enforcing() -> anyhow::Res
     let directory = tempfile::tempdir()?;
     let cluster = Cluster::simulated("prod", directory.path()).await?;
     fleet.join("prod", cluster).await?;
-    let revision = fleet.fleet().await?.sources[0].revision.clone();
-    fleet.synced(&revision).await?;
+    fleet.synced(&fleet.git.head()?).await?;
 
     fleet
         .hub(&["cluster", "ban", "prod", "--reason", "its key was stolen"])

@@ -23,8 +23,7 @@ async fn fleet() -> anyhow::Result<(Fleet, TempDir)> {
     let directory = tempfile::tempdir()?;
     let cluster = Cluster::simulated("prod", directory.path()).await?;
     fleet.join("prod", cluster).await?;
-    let revision = fleet.fleet().await?.sources[0].revision.clone();
-    fleet.synced(&revision).await?;
+    fleet.synced(&fleet.git.head()?).await?;
     Ok((fleet, directory))
 }
 
