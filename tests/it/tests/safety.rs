@@ -105,7 +105,10 @@ async fn an_undeclared_cluster_keeps_what_it_has() -> anyhow::Result<()> {
     let revision = fleet.commit(&[("clusters/prod.yaml", None)]).await?;
     wait::until("the hub resolved the commit", async || {
         let sources = fleet.fleet().await?.sources;
-        ensure!(sources[0].revision == revision, "{sources:?}");
+        let resolved = sources
+            .first()
+            .is_some_and(|source| source.revision == revision);
+        ensure!(resolved, "{sources:?}");
         Ok(())
     })
     .await?;
