@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use capstan_hub_core::explain::{Question, explain};
 use capstan_hub_core::problem::Problem;
+use capstan_hub_core::rollup::ClusterSummary;
 use capstan_proto::wire::query_server::Query;
 use capstan_proto::wire::{self, Changed};
 use capstan_proto::{BundleName, ClusterName, PlacementName, SourceName};
@@ -106,6 +107,27 @@ fn cluster_name(text: &str) -> Result<ClusterName, Status> {
     ClusterName::try_new(text).map_err(|error| status::invalid(error.to_string()))
 }
 
+/// A cluster that the fleet has, by name: asking about no such one must not look like good news.
+fn known<'p>(
+    picture: &'p Picture,
+    text: &str,
+) -> Result<(&'p ClusterName, &'p ClusterSummary), Status> {
+    let name = cluster_name(text)?;
+    picture.fleet.clusters.get_key_value(&name).ok_or_else(|| {
+        status::not_found(format!(
+            "no cluster `{name}` is declared or enrolled (`hub get clusters` lists them)"
+        ))
+    })
+}
+
+/// The cluster that a list is narrowed to; `None` for all of them.
+fn narrowed<'p>(picture: &'p Picture, text: &str) -> Result<Option<&'p ClusterName>, Status> {
+    match text {
+        "" => Ok(None),
+        text => known(picture, text).map(|(name, _)| Some(name)),
+    }
+}
+
 /// Errors first, then by place; unique for every problem.
 fn problem_key(problem: &Problem) -> String {
     let at = problem.at.as_ref();
@@ -153,14 +175,8 @@ impl Query for Service {
         request: Request<wire::GetClusterRequest>,
     ) -> Answer<wire::Cluster> {
         let picture = self.picture();
-        let name = cluster_name(&request.get_ref().name)?;
-        let Some(summary) = picture.fleet.clusters.get(&name) else {
-            let text = format!(
-                "no cluster `{name}` is declared or enrolled (`hub get clusters` lists them)"
-            );
-            return Err(status::not_found(text));
-        };
-        Ok(Response::new(view::cluster(&picture, &name, summary, true)))
+        let (name, summary) = known(&picture, &request.get_ref().name)?;
+        Ok(Response::new(view::cluster(&picture, name, summary, true)))
     }
 
     async fn list_bundles(
@@ -232,13 +248,8 @@ impl Query for Service {
             page: wanted,
             cluster,
         } = request.into_inner();
-        let of = |problem: &&Problem| {
-            cluster.is_empty()
-                || problem
-                    .cluster
-                    .as_ref()
-                    .is_some_and(|name| name.as_str() == cluster)
-        };
+        let only = narrowed(&picture, &cluster)?;
+        let of = |problem: &&Problem| only.is_none() || problem.cluster.as_ref() == only;
         let sorted: BTreeMap<String, &Problem> = picture
             .problems
             .iter()
@@ -262,9 +273,10 @@ impl Query for Service {
             page: wanted,
             cluster,
         } = request.into_inner();
+        let only = narrowed(&picture, &cluster)?;
         let mut sorted = BTreeMap::new();
         for (name, seen) in &picture.clusters {
-            if !cluster.is_empty() && name.as_str() != cluster {
+            if only.is_some_and(|only| only != name) {
                 continue;
             }
             for (bundle, state) in seen.states.iter() {

@@ -193,6 +193,25 @@ async fn a_report_is_shown_with_its_drift() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn asking_about_a_cluster_that_is_not_there_is_an_error_and_no_good_news() {
+    let world = World::running(&borrowed(&fleet(&config_map("a", "1")))).await;
+    let mut query = world.query().await;
+    let drift = wire::ListDriftRequest {
+        cluster: "two".to_owned(),
+        ..wire::ListDriftRequest::default()
+    };
+    let problems = wire::ListProblemsRequest {
+        cluster: "two".to_owned(),
+        ..wire::ListProblemsRequest::default()
+    };
+    let codes = [
+        query.list_drift(drift).await.unwrap_err().code(),
+        query.list_problems(problems).await.unwrap_err().code(),
+    ];
+    assert_eq!(codes, [tonic::Code::NotFound; 2]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_spoke_that_reads_late_gets_the_whole_offer() {
     let all: String = (0..3_000)
         .map(|n| config_map(&format!("a-rather-long-name-of-a-config-map-{n}"), "1"))
