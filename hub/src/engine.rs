@@ -317,11 +317,15 @@ impl State {
             .iter()
             .map(|(name, cluster)| (name.clone(), cluster.given()));
         Input {
-            trees: Trees { sources },
+            trees: Trees {
+                sources,
+                ..Trees::default()
+            },
             archives: Arc::clone(&self.setting.archives),
             memory: self.memory.clone(),
             inventory: Inventory {
                 enrolled: members.map(|(name, _)| name.clone()).collect(),
+                ..Inventory::default()
             },
             running: Running {
                 clusters: given.collect(),

@@ -123,10 +123,10 @@ impl Chain {
         let name = placed.placement.name();
         self.at(&placed.named_at, format!("placement {name} places it"));
         self.matched(&placed.because, cluster, name);
-        for place in &placed.overrides {
+        for place in &placed.inputs.overrides {
             self.at(place, "this override applies");
         }
-        for (variable, value) in placed.variables.iter() {
+        for (variable, value) in placed.inputs.variables.iter() {
             match value {
                 Ok(value) => self.text(format!("variable {variable} is {}", value.to_value())),
                 Err(error) => self.text(format!("variable {variable} has no value: {error}")),

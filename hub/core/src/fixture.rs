@@ -76,6 +76,7 @@ pub(crate) fn trees(n: u32, text: &str) -> Trees {
     let read = SourceState::Read(Arc::new(tree(n, text)));
     Trees {
         sources: BTreeMap::from([(source(), read)]),
+        ..Trees::default()
     }
 }
 

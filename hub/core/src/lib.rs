@@ -33,6 +33,7 @@
 #![deny(missing_docs)]
 
 pub mod desired;
+pub mod effective;
 pub mod explain;
 pub mod inventory;
 pub mod limits;

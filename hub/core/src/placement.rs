@@ -9,10 +9,10 @@ use capstan_proto::{BundleName, ClusterName, PlacementName, Revision, SourceName
 
 pub use decide::resolve;
 
+use crate::effective::Inputs;
 use crate::problem::{Place, Problem};
 use crate::selector::{Match, Miss};
 use crate::spec::{Gap, Reference};
-use crate::template::Effective;
 
 /// Why a placement does not have a cluster in its selection.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -60,10 +60,8 @@ pub struct Placed {
     pub declared: bool,
     /// Whether the placement is suspended.
     pub suspended: bool,
-    /// The overrides that apply, in order.
-    pub overrides: Vec<Place>,
-    /// The variables in force.
-    pub variables: Arc<Effective>,
+    /// What the bundle is rendered with here.
+    pub inputs: Arc<Inputs>,
     /// Placements that place the same bundle here and do not own it.
     pub shadowed: Vec<PlacementName>,
 }

@@ -1,8 +1,13 @@
 //! Selection terms: the same everywhere, and every answer carries the term that gave it.
 
+pub mod cel;
+mod decimal;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use capstan_proto::ClusterName;
+
+pub use decimal::Decimal;
 
 use crate::problem::Place;
 use crate::spec::{Document, Group, GroupName, Reference};
@@ -20,6 +25,62 @@ pub struct Term {
     pub names: Vec<Pattern>,
     /// Groups, any of which must have the cluster; empty: any cluster.
     pub groups: Vec<Reference<GroupName>>,
+    /// Conditions on facts, all of which must hold.
+    pub facts: Vec<FactExpression>,
+    /// An expression that must hold.
+    pub cel: Option<Cel>,
+}
+
+impl Term {
+    /// Whether its answer can hang on facts.
+    #[must_use]
+    pub fn uses_facts(&self) -> bool {
+        !self.facts.is_empty()
+            || self
+                .cel
+                .as_ref()
+                .is_some_and(|cel| cel.program.uses_facts())
+    }
+}
+
+/// A CEL expression and where it stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cel {
+    /// Where it stands.
+    pub at: Place,
+    /// The expression.
+    pub program: cel::Program,
+}
+
+/// One entry of `facts`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FactExpression {
+    /// The fact's key.
+    pub key: String,
+    /// What must hold.
+    pub operator: FactOperator,
+}
+
+/// What must hold of a fact.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum FactOperator {
+    /// As for labels; values are compared as texts.
+    Label(Operator),
+    /// The fact is a number that compares so with this one.
+    Compare(Relation, Decimal),
+}
+
+/// How two numbers compare.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Relation {
+    /// Greater.
+    Gt,
+    /// Greater or equal.
+    Gte,
+    /// Less.
+    Lt,
+    /// Less or equal.
+    Lte,
 }
 
 /// One entry of `matchExpressions`, with the meaning it has in Kubernetes.

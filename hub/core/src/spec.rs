@@ -10,21 +10,25 @@ mod fields;
 mod keep;
 mod link;
 mod load;
+mod merge;
+mod model;
 mod read;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt;
 use std::sync::Arc;
 
-use capstan_proto::ids::NameError;
-use capstan_proto::policy::{Adopt, DriftPolicy, OnConflict, RemovalPolicy};
 use capstan_proto::{BundleName, ClusterName, Digest, PlacementName, Revision, SourceName};
 
 pub use load::load;
+pub use model::{
+    Bundle, Change, Chart, Cluster, Count, Document, Effect, Group, GroupName, Helm, LabelSelector,
+    Layer, Member, Mode, Operation, Override, Patch, Pin, Placement, Preference, Reference, Safety,
+    Spread, Taint, Target, Template, TemplateName, Text, Toleration, Unsatisfiable, ValuesFile,
+    Variable, Variables, Verb,
+};
 
 use crate::problem::{Place, Problem};
 use crate::selector::Term;
-use crate::template::Scalar;
 
 /// The `apiVersion` of fleet files.
 pub const API_VERSION: &str = "capstan.dev/v1alpha1";
@@ -124,11 +128,70 @@ pub enum SourceState {
     Unread,
 }
 
-/// All configured sources.
+/// A tag or commit of a source that placements pin.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct PinName {
+    /// The source.
+    pub source: SourceName,
+    /// The tag or commit, as it is written.
+    pub text: String,
+}
+
+/// What is there of a pinned revision.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PinState {
+    /// It was read.
+    Read(Arc<Tree>),
+    /// The source was read and has no such tag or commit, or it cannot be read: in words.
+    Missing(String),
+}
+
+/// What a source may do, from the hub's configuration.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Rules {
+    /// What it is restricted to; `None`: everything.
+    pub restrict: Option<Restriction>,
+    /// Groups that other sources may name.
+    pub exported_groups: BTreeSet<String>,
+    /// Bundles that other sources may name.
+    pub exported_bundles: BTreeSet<String>,
+}
+
+/// What a restricted source may reach.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Restriction {
+    /// Clusters that it may use: any of these terms.
+    pub clusters: Vec<Term>,
+    /// Namespaces that it may use, as exact names or globs.
+    pub namespaces: Vec<String>,
+    /// Kinds that it may use.
+    pub kinds: Kinds,
+    /// Whether its bundles must name a service account.
+    pub service_account_required: bool,
+}
+
+/// Which kinds a restricted source may use, as `apps/Deployment` or `v1/Service`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Kinds {
+    /// All.
+    #[default]
+    All,
+    /// Only these.
+    Allow(BTreeSet<String>),
+    /// All but these.
+    Deny(BTreeSet<String>),
+}
+
+/// All configured sources.
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Trees {
     /// By name.
     pub sources: BTreeMap<SourceName, SourceState>,
+    /// Pinned revisions that were asked for by [`Spec::pins`] of an earlier load. One that is not
+    /// listed was not tried yet: what is pinned to it keeps what is there.
+    pub pins: BTreeMap<PinName, PinState>,
+    /// What sources may do; one that is not listed may do everything and exports nothing.
+    pub rules: BTreeMap<SourceName, Rules>,
 }
 
 impl Trees {
@@ -139,181 +202,6 @@ impl Trees {
             SourceState::Read(tree) => Some(tree),
             SourceState::Unread => None,
         }
-    }
-}
-
-/// A group, by the source that declares it.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct GroupName {
-    source: SourceName,
-    name: String,
-}
-
-impl GroupName {
-    /// The group called `name` that `source` declares.
-    ///
-    /// # Errors
-    /// When `name` is not a DNS-1123 label.
-    pub fn try_new(source: SourceName, name: impl Into<String>) -> Result<Self, NameError> {
-        let name = ClusterName::try_new(name)?.into();
-        Ok(Self { source, name })
-    }
-
-    /// The source that declares it.
-    #[must_use]
-    pub fn source(&self) -> &SourceName {
-        &self.source
-    }
-
-    /// The name inside its source.
-    #[must_use]
-    pub fn name(&self) -> &str {
-        &self.name
-    }
-}
-
-impl fmt::Display for GroupName {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}.{}", self.source, self.name)
-    }
-}
-
-/// One declared thing with where it was declared.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Document<T> {
-    /// Where the document begins.
-    pub at: Place,
-    /// The commit that this version was read from: an older one where the present text is broken.
-    pub revision: Revision,
-    /// Whether this is a last good version, because the present text is broken.
-    pub kept: bool,
-    /// `metadata.labels`.
-    pub labels: BTreeMap<String, String>,
-    /// `metadata.annotations`.
-    pub annotations: BTreeMap<String, String>,
-    /// `spec`.
-    pub spec: T,
-}
-
-/// A value of `variables`, with its place for problems.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Variable {
-    /// Where the value stands.
-    pub at: Place,
-    /// The value; a string may use other variables.
-    pub value: Scalar,
-}
-
-/// Variables by name.
-pub type Variables = BTreeMap<String, Variable>;
-
-/// `spec` of a Cluster.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Cluster {
-    /// Its variables.
-    pub variables: Variables,
-}
-
-/// `spec` of a ClusterGroup.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Group {
-    /// Its members match any of these terms...
-    pub clusters: Vec<Term>,
-    /// ... and none of these.
-    pub except: Vec<Term>,
-}
-
-impl Group {
-    /// The groups that it names.
-    pub fn references(&self) -> impl Iterator<Item = &Reference<GroupName>> {
-        self.clusters
-            .iter()
-            .chain(&self.except)
-            .flat_map(|term| &term.groups)
-    }
-}
-
-/// A name in a document that refers to another document.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Reference<N> {
-    /// Where it stands.
-    pub at: Place,
-    /// What it names.
-    pub name: N,
-}
-
-/// `spec` of a Bundle.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Bundle {
-    /// Directory relative to the source's path, without `/` at the end; empty for the root.
-    pub path: String,
-    /// Where the path is declared.
-    pub path_at: Place,
-    /// Namespace for namespaced objects that name none.
-    pub default_namespace: Option<String>,
-    /// Whether the default namespace is made.
-    pub create_namespace: bool,
-    /// Whether `${...}` in file contents is substituted.
-    pub substitute: bool,
-    /// Defaults of variables.
-    pub variables: Variables,
-    /// Bundles that must be Healthy first.
-    pub depends_on: Vec<Reference<BundleName>>,
-    /// What happens to what is not wanted any more.
-    pub removal: RemovalPolicy,
-    /// Whether foreign objects with our keys are taken over.
-    pub adopt: Adopt,
-    /// What happens when another manager owns a field of ours.
-    pub conflict: OnConflict,
-    /// Drift handling.
-    pub drift: DriftPolicy,
-    /// `health.timeout` in milliseconds.
-    pub health_timeout_ms: Option<u64>,
-}
-
-/// One entry of a placement's `overrides`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Override {
-    /// Where it stands.
-    pub at: Place,
-    /// Terms that a cluster must match; `None` matches every cluster.
-    pub clusters: Option<Vec<Term>>,
-    /// Bundles it is for; `None` is every bundle of the placement.
-    pub bundles: Option<BTreeSet<BundleName>>,
-    /// The values that override.
-    pub variables: Variables,
-}
-
-/// `spec` of a Placement.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Placement {
-    /// The higher one owns a bundle that two placements place on one cluster.
-    pub priority: i64,
-    /// What is placed.
-    pub bundles: Vec<Reference<BundleName>>,
-    /// Where: any of these terms...
-    pub clusters: Vec<Term>,
-    /// ... and none of these.
-    pub except: Vec<Term>,
-    /// Whether nothing of this placement changes anywhere.
-    pub suspend: bool,
-    /// Overrides, in order.
-    pub overrides: Vec<Override>,
-}
-
-impl Placement {
-    /// The groups that it names.
-    pub fn references(&self) -> impl Iterator<Item = &Reference<GroupName>> {
-        let overrides = self
-            .overrides
-            .iter()
-            .filter_map(|o| o.clusters.as_ref())
-            .flatten();
-        self.clusters
-            .iter()
-            .chain(&self.except)
-            .chain(overrides)
-            .flat_map(|term| &term.groups)
     }
 }
 
@@ -333,12 +221,18 @@ pub struct Spec {
     pub revisions: BTreeMap<SourceName, Revision>,
     /// Declared clusters.
     pub clusters: BTreeMap<ClusterName, Document<Cluster>>,
+    /// Declared templates of clusters.
+    pub templates: BTreeMap<TemplateName, Document<Template>>,
+    /// Declared clusters with their templates merged in.
+    pub members: BTreeMap<ClusterName, Arc<Member>>,
     /// Declared groups.
     pub groups: BTreeMap<GroupName, Document<Group>>,
     /// Declared bundles.
     pub bundles: BTreeMap<BundleName, Document<Bundle>>,
     /// Declared placements.
     pub placements: BTreeMap<PlacementName, Document<Placement>>,
+    /// Bundles as pinned revisions declare them.
+    pub pinned: BTreeMap<PinName, Arc<Pinned>>,
     /// Sources of which something is unknown: nothing of theirs is removed anywhere.
     pub gaps: BTreeMap<SourceName, Vec<Gap>>,
     /// What was found in each file, so that an unchanged file is not read again.
@@ -372,6 +266,20 @@ impl Spec {
     pub fn is_complete(&self) -> bool {
         !self.gaps.values().flatten().any(|gap| *gap == Gap::Unread)
     }
+}
+
+/// The bundles of a pinned revision.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Pinned {
+    /// It was read.
+    Read {
+        /// The commit.
+        revision: Revision,
+        /// The bundles that are good there.
+        bundles: BTreeMap<BundleName, Document<Bundle>>,
+    },
+    /// It was not tried yet, or is not there: in words.
+    Unknown(String),
 }
 
 /// What a load gives: the declarations, and what is wrong with them.

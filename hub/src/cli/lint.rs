@@ -33,6 +33,7 @@ pub(super) fn run(args: &Lint) -> Outcome {
     let source = source_name(&args.path);
     let trees = Trees {
         sources: BTreeMap::from([(source, SourceState::Read(Arc::new(tree)))]),
+        ..Trees::default()
     };
     let problems = check(&trees);
     let errors = problems

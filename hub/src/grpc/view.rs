@@ -505,7 +505,7 @@ pub(super) fn explanation(picture: &Picture, explanation: &Explanation) -> wire:
     let placed = decision.and_then(|decision| decision.bundles.get(&question.bundle));
     let variables = placed
         .into_iter()
-        .flat_map(|placed| placed.variables.iter());
+        .flat_map(|placed| placed.inputs.variables.iter());
     let answer = match explanation.answer {
         Answer::Placed => "Placed",
         Answer::Kept => "Kept",

@@ -737,7 +737,7 @@ proptest! {
         bytes.splice(from..to, with);
         tree.files.insert(path.to_owned(), crate::spec::File::new(bytes));
         let read = crate::spec::SourceState::Read(std::sync::Arc::new(tree));
-        let trees = crate::spec::Trees { sources: [(crate::fixture::source(), read)].into() };
+        let trees = crate::spec::Trees { sources: [(crate::fixture::source(), read)].into(), ..crate::spec::Trees::default() };
         let desired = hub.look(&trees);
         for (name, wanted) in &desired.clusters {
             let target = wanted.target().unwrap_or_else(|| panic!("{name} has no opinion"));

@@ -129,7 +129,7 @@ impl Step<'_> {
     ) -> Result<Arc<Instance>, Failure> {
         let bundle = &self.document.spec;
         let values = Values {
-            variables: &placed.variables,
+            variables: &placed.inputs.variables,
             built_in: self.built_in,
         };
         let inputs = Inputs {

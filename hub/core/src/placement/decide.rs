@@ -6,19 +6,19 @@ use std::sync::Arc;
 use capstan_proto::{BundleName, ClusterName, PlacementName};
 
 use super::{ClusterDecision, Decisions, Placed, PlacementDecision, Rejection};
+use crate::effective::{Subject, inputs};
 use crate::inventory::Inventory;
 use crate::problem::{Code, Problem};
 use crate::selector::{Candidate, Match, Membership, Miss, membership, select};
-use crate::spec::{Bundle, Document, Placement, Spec, Variables};
-use crate::template::{BuiltIn, Effective, effective};
+use crate::spec::{Document, Placement, Spec};
 
 /// Decides for every placement and cluster, with reasons. The same input gives the same answer,
 /// in whatever order the files came.
 #[must_use]
 pub fn resolve(spec: &Spec, inventory: &Inventory, previous: &Decisions) -> Decisions {
-    let candidates = spec.clusters.iter().map(|(name, document)| Candidate {
+    let candidates = spec.members.iter().map(|(name, member)| Candidate {
         name,
-        labels: &document.labels,
+        labels: &member.labels,
     });
     let groups = membership(&spec.groups, candidates.clone());
     let mut placements = BTreeMap::new();
@@ -140,7 +140,7 @@ fn assign(
         }
     }
     let mut clusters = BTreeMap::new();
-    for (name, document) in &spec.clusters {
+    for (name, member) in &spec.members {
         let mut bundles = BTreeMap::new();
         for (bundle, mut claims) in wanted.remove(name).unwrap_or_default() {
             claims.sort_by_key(|p| (std::cmp::Reverse(placements[*p].priority), *p));
@@ -153,8 +153,8 @@ fn assign(
             bundles.insert(bundle.clone(), claim.settle(&claims, placements));
         }
         let decision = ClusterDecision {
-            at: document.at.clone(),
-            labels: Arc::new(document.labels.clone()),
+            at: member.at.clone(),
+            labels: Arc::new(member.labels.clone()),
             bundles,
         };
         clusters.insert(name.clone(), decision);
@@ -180,7 +180,14 @@ impl Claim<'_> {
         let decision = &placements[owner];
         let named = decision.bundles.iter().find(|b| b.name == *self.bundle);
         let declared = self.spec.bundles.get(self.bundle);
-        let (overrides, variables) = self.variables(&self.spec.placements[owner].spec, declared);
+        let subject = Subject {
+            spec: self.spec,
+            groups: self.groups,
+            cluster: self.cluster,
+            member: &self.spec.members[self.cluster],
+            bundle: self.bundle,
+        };
+        let inputs = inputs(subject, &self.spec.placements[owner].spec);
         Placed {
             placement: owner.clone(),
             named_at: named
@@ -189,53 +196,9 @@ impl Claim<'_> {
             because: Arc::clone(&decision.selected[self.cluster]),
             declared: declared.is_some(),
             suspended: decision.suspended,
-            overrides,
-            variables: Arc::new(variables),
+            inputs: Arc::new(inputs),
             shadowed: claims[1..].iter().map(|name| (*name).clone()).collect(),
         }
-    }
-
-    /// The overrides that apply, and the variables in force.
-    fn variables(
-        &self,
-        placement: &Placement,
-        declared: Option<&Document<Bundle>>,
-    ) -> (Vec<crate::problem::Place>, Effective) {
-        let document = &self.spec.clusters[self.cluster];
-        let candidate = Candidate {
-            name: self.cluster,
-            labels: &document.labels,
-        };
-        let applies = placement.overrides.iter().filter(|o| {
-            let bundle = o
-                .bundles
-                .as_ref()
-                .is_none_or(|names| names.contains(self.bundle));
-            bundle
-                && o.clusters
-                    .as_ref()
-                    .is_none_or(|terms| select(terms, candidate, self.groups).is_ok())
-        });
-        let nothing = Variables::new();
-        let mut layers = vec![
-            declared.map_or(&nothing, |d| &d.spec.variables),
-            &document.spec.variables,
-        ];
-        let mut places = Vec::new();
-        for entry in applies {
-            layers.push(&entry.variables);
-            places.push(entry.at.clone());
-        }
-        let Some(revision) = self.spec.revisions.get(self.bundle.source()) else {
-            return (places, Effective::new());
-        };
-        let built_in = BuiltIn {
-            cluster: self.cluster,
-            labels: &document.labels,
-            bundle: self.bundle,
-            revision,
-        };
-        (places, effective(&layers, built_in))
     }
 }
 

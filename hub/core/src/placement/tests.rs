@@ -44,13 +44,13 @@ fn show(decisions: &Decisions) -> String {
                 placed.placement.name()
             )
             .unwrap();
-            for (variable, value) in placed.variables.iter() {
+            for (variable, value) in placed.inputs.variables.iter() {
                 match value {
                     Ok(value) => write!(out, " {variable}={}", value.to_value()).unwrap(),
                     Err(error) => write!(out, " {variable}: {error}").unwrap(),
                 }
             }
-            for place in &placed.overrides {
+            for place in &placed.inputs.overrides {
                 write!(out, " override {place}").unwrap();
             }
             if !placed.declared {
@@ -278,7 +278,10 @@ fn a_cluster_that_enrolled_and_is_not_declared_is_listed_apart() {
     let enrolled = ["dev", "stranger"].map(crate::fixture::cluster).into();
     let decisions = resolve(
         &good(CLUSTERS),
-        &Inventory { enrolled },
+        &Inventory {
+            enrolled,
+            ..Inventory::default()
+        },
         &Decisions::default(),
     );
     assert_eq!(show(&decisions), "stranger: enrolled and not declared\n");

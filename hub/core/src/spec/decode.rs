@@ -100,6 +100,8 @@ fn term(reader: &mut Reader<'_>, node: &Node, path: &str) -> Option<Term> {
         match_expressions,
         names,
         groups,
+        facts: Vec::new(),
+        cel: None,
     })
 }
 

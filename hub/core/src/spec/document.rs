@@ -178,6 +178,7 @@ fn cluster(reader: &mut Reader<'_>, node: &Node) -> Option<Cluster> {
     let spec = reader.fields(node, "spec", &CLUSTER)?;
     Some(Cluster {
         variables: decode::variables(reader, spec),
+        ..Cluster::default()
     })
 }
 
@@ -206,6 +207,9 @@ fn bundle(reader: &mut Reader<'_>, node: &Node) -> Option<Bundle> {
     Some(Bundle {
         path,
         path_at,
+        helm: None,
+        overrides: Vec::new(),
+        patches: Vec::new(),
         default_namespace,
         create_namespace,
         substitute: reader.bool(spec, "substitute"),
@@ -352,6 +356,12 @@ fn placement(reader: &mut Reader<'_>, node: &Node) -> Option<Placement> {
         clusters: clusters?,
         except,
         suspend,
+        revision: None,
+        tolerations: Vec::new(),
+        count: None,
+        prefer: Vec::new(),
+        spread: Vec::new(),
+        safety: None,
         overrides,
     })
 }
@@ -376,6 +386,9 @@ fn override_of(reader: &mut Reader<'_>, node: &Node) -> Option<Override> {
         at: reader.at(node),
         clusters,
         bundles,
+        revision: None,
+        helm_values: None,
+        patches: Vec::new(),
         variables,
     })
 }

@@ -9,7 +9,7 @@ use capstan_proto::{BundleName, ClusterName, Digest, PlacementName, SourceName};
 use super::document::{Body, Kind};
 use super::keep::Before;
 use super::read::{self, Contents, Found};
-use super::{Document, GroupName, Loaded, SourceState, Spec, Tree, Trees, keep, link};
+use super::{Document, GroupName, Loaded, SourceState, Spec, Tree, Trees, keep, link, merge};
 use crate::problem::{Code, Place, Problem};
 
 /// What was found in one file.
@@ -58,6 +58,7 @@ pub fn load(trees: &Trees, previous: Option<&Spec>) -> Loaded {
     problems.extend(link::placements(&mut spec, previous));
     problems.extend(link::bundles(&mut spec, previous));
     problems.extend(link::directories(&spec, trees));
+    spec.members = merge::members(&spec);
     problems.sort();
     problems.dedup();
     (spec, problems)

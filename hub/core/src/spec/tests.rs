@@ -478,6 +478,7 @@ fn names_that_nothing_has_are_found() {
 fn a_source_that_cannot_be_read_keeps_everything() {
     let unread = Trees {
         sources: [(source(), SourceState::Unread)].into(),
+        ..Trees::default()
     };
     let (spec, _) = load_all(&[GOOD]);
     let (kept, problems) = load(&unread, Some(&spec));
@@ -520,6 +521,7 @@ fn a_source_that_cannot_be_read_keeps_its_problems_too() {
     let (spec, problems) = load_all(&[GOOD, &broken]);
     let unread = Trees {
         sources: [(source(), SourceState::Unread)].into(),
+        ..Trees::default()
     };
     let (kept, still) = load(&unread, Some(&spec));
     assert_eq!(show(&kept, &still), show(&spec, &problems));
