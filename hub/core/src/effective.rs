@@ -6,9 +6,10 @@
 
 use capstan_proto::{BundleName, ClusterName, Revision};
 
+use crate::inventory::Facts;
 use crate::problem::Place;
-use crate::selector::{Candidate, Membership, select};
-use crate::spec::{Bundle, Document, Member, Override, Placement, Spec, Variables};
+use crate::selector::{Candidate, Membership, Truth, any};
+use crate::spec::{Bundle, Document, GroupName, Member, Override, Placement, Spec, Variables};
 use crate::template::{BuiltIn, Effective, effective};
 
 /// What one bundle is rendered with on one cluster.
@@ -27,6 +28,7 @@ pub(crate) struct Subject<'a> {
     pub(crate) groups: &'a Membership,
     pub(crate) cluster: &'a ClusterName,
     pub(crate) member: &'a Member,
+    pub(crate) facts: &'a Facts,
     pub(crate) bundle: &'a BundleName,
 }
 
@@ -70,9 +72,10 @@ impl<'a> Subject<'a> {
     }
 
     fn applies(self, entry: &Override) -> bool {
-        let candidate = Candidate {
-            name: self.cluster,
-            labels: &self.member.labels,
+        let candidate = Candidate::of(self.cluster, self.member, self.facts);
+        let group = |name: &GroupName| {
+            let members = self.groups.get(name);
+            members.map_or(Truth::No, |members| members.truth(self.cluster))
         };
         let bundle = entry
             .bundles
@@ -82,6 +85,6 @@ impl<'a> Subject<'a> {
             && entry
                 .clusters
                 .as_ref()
-                .is_none_or(|terms| select(terms, candidate, self.groups).is_ok())
+                .is_none_or(|terms| any(terms, candidate, &group) == Truth::Yes)
     }
 }

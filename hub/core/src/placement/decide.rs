@@ -7,19 +7,19 @@ use capstan_proto::{BundleName, ClusterName, PlacementName};
 
 use super::{ClusterDecision, Decisions, Placed, PlacementDecision, Rejection};
 use crate::effective::{Subject, inputs};
-use crate::inventory::Inventory;
+use crate::inventory::{Facts, Inventory};
 use crate::problem::{Code, Problem};
-use crate::selector::{Candidate, Match, Membership, Miss, membership, select};
+use crate::selector::{Candidate, Judgement, Match, Membership, Miss, Term, judge, membership};
 use crate::spec::{Document, Placement, Spec};
 
 /// Decides for every placement and cluster, with reasons. The same input gives the same answer,
 /// in whatever order the files came.
 #[must_use]
 pub fn resolve(spec: &Spec, inventory: &Inventory, previous: &Decisions) -> Decisions {
-    let candidates = spec.members.iter().map(|(name, member)| Candidate {
-        name,
-        labels: &member.labels,
-    });
+    let candidates = spec
+        .members
+        .iter()
+        .map(|(name, member)| Candidate::of(name, member, inventory.facts(name)));
     let groups = membership(&spec.groups, candidates.clone());
     let mut placements = BTreeMap::new();
     let mut problems = Vec::new();
@@ -31,7 +31,7 @@ pub fn resolve(spec: &Spec, inventory: &Inventory, previous: &Decisions) -> Deci
         }
         placements.insert(name.clone(), decision);
     }
-    let clusters = assign(spec, &groups, &placements);
+    let clusters = assign(spec, inventory, &groups, &placements);
     problems.extend(missing_dependencies(spec, &clusters));
     problems.sort();
     problems.dedup();
@@ -69,7 +69,8 @@ fn decide<'a>(
     let mut known: BTreeSet<Arc<[Miss]>> = BTreeSet::new();
     for candidate in candidates {
         let name = candidate.name.clone();
-        match select(&placement.clusters, candidate, groups) {
+        let kept = before.is_some_and(|before| before.selected.contains_key(&name));
+        match judged(&placement.clusters, candidate, groups, kept) {
             Err(misses) => {
                 let misses: Arc<[Miss]> = match known.get(misses.as_slice()) {
                     Some(same) => Arc::clone(same),
@@ -78,7 +79,7 @@ fn decide<'a>(
                 known.insert(Arc::clone(&misses));
                 rejected.insert(name, Rejection::NotMatched(misses));
             }
-            Ok(found) => match select(&placement.except, candidate, groups) {
+            Ok(found) => match judged(&placement.except, candidate, groups, !kept) {
                 Ok(except) => {
                     rejected.insert(
                         name,
@@ -111,6 +112,23 @@ fn decide<'a>(
     }
 }
 
+/// What selects a cluster; what is not known counts as `unknown` says.
+fn judged(
+    terms: &[Term],
+    candidate: Candidate<'_>,
+    groups: &Membership,
+    unknown: bool,
+) -> Result<Match, Vec<Miss>> {
+    match judge(terms, candidate, groups) {
+        Judgement::Yes(found) => Ok(found),
+        Judgement::Unknown(misses) if unknown => Ok(Match {
+            term: misses[0].term.clone(),
+            because: misses[0].because.clone(),
+        }),
+        Judgement::Unknown(misses) | Judgement::No(misses) => Err(misses),
+    }
+}
+
 fn selects_nothing(name: &PlacementName, decision: &PlacementDecision) -> Problem {
     let message = format!("placement `{}` selects no cluster", name.name());
     let hint = match &decision.emptied {
@@ -126,6 +144,7 @@ fn selects_nothing(name: &PlacementName, decision: &PlacementDecision) -> Proble
 /// Settles per cluster which placement owns which bundle: the higher priority, then the lower name.
 fn assign(
     spec: &Spec,
+    inventory: &Inventory,
     groups: &Membership,
     placements: &BTreeMap<PlacementName, PlacementDecision>,
 ) -> BTreeMap<ClusterName, ClusterDecision> {
@@ -146,6 +165,7 @@ fn assign(
             claims.sort_by_key(|p| (std::cmp::Reverse(placements[*p].priority), *p));
             let claim = Claim {
                 spec,
+                facts: inventory.facts(name),
                 groups,
                 cluster: name,
                 bundle,
@@ -164,6 +184,7 @@ fn assign(
 
 struct Claim<'a> {
     spec: &'a Spec,
+    facts: &'a Facts,
     groups: &'a Membership,
     cluster: &'a ClusterName,
     bundle: &'a BundleName,
@@ -186,6 +207,7 @@ impl Claim<'_> {
             cluster: self.cluster,
             member: &self.spec.members[self.cluster],
             bundle: self.bundle,
+            facts: self.facts,
         };
         let inputs = inputs(subject, &self.spec.placements[owner].spec);
         Placed {

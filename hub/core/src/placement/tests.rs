@@ -148,7 +148,7 @@ spec: {bundles: [web], clusters: [{}], except: [{groups: [all-prod]}]}
         expect![[r#"
         placement p
           + dev: `{}` is every declared cluster (p.yaml:15:35)
-          x prod-eu: member of group all-prod (p.yaml:15:49)
+          x prod-eu: member of group all-prod through group eu (p.yaml:15:49)
           x prod-us: member of group all-prod (p.yaml:15:49)
         dev/web by p color="blue" replicas=1
     "#]],

@@ -43,6 +43,12 @@ impl Decimal {
         })
     }
 
+    /// How the number that `have` is compares with this one; `None` where it is no number.
+    #[must_use]
+    pub fn compare(have: &str, with: &Self) -> Option<Ordering> {
+        Some(Self::parse(have)?.cmp(with))
+    }
+
     fn magnitude(&self, other: &Self) -> Ordering {
         let whole = self.whole.len().cmp(&other.whole.len());
         whole
