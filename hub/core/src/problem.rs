@@ -1,5 +1,6 @@
 //! What is wrong with a file, where, and what to do about it.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 
@@ -249,6 +250,48 @@ impl fmt::Display for Problem {
             Some(hint) => write!(f, " ({hint})"),
             None => Ok(()),
         }
+    }
+}
+
+/// How many clusters a problem names before it counts.
+const CLUSTERS_NAMED_MAX: usize = 3;
+
+/// Tells once what several clusters have in common: a problem that only its cluster tells from
+/// others becomes one that says on which clusters it is. Of one cluster, it stays that cluster's.
+#[must_use]
+pub fn by_place(problems: impl IntoIterator<Item = Problem>) -> BTreeSet<Problem> {
+    let mut groups: BTreeMap<Problem, BTreeSet<ClusterName>> = BTreeMap::new();
+    for mut problem in problems {
+        let cluster = problem.cluster.take();
+        groups.entry(problem).or_default().extend(cluster);
+    }
+    let told = |(mut problem, clusters): (Problem, BTreeSet<ClusterName>)| {
+        if !clusters.is_empty() {
+            problem.message = format!("{} on {}", problem.message, named(&clusters));
+        }
+        if clusters.len() == 1 {
+            problem.cluster = clusters.into_iter().next();
+        }
+        problem
+    };
+    groups.into_iter().map(told).collect()
+}
+
+/// `a`, `a and b`, `a, b and c`, `a, b, c and 4 more`.
+fn named(clusters: &BTreeSet<ClusterName>) -> String {
+    let mut names: Vec<String> = clusters
+        .iter()
+        .take(CLUSTERS_NAMED_MAX)
+        .map(ToString::to_string)
+        .collect();
+    let more = clusters.len() - names.len();
+    if more > 0 {
+        names.push(format!("{more} more"));
+    }
+    match names.split_last() {
+        Some((last, [])) => last.clone(),
+        Some((last, first)) => format!("{} and {last}", first.join(", ")),
+        None => String::new(),
     }
 }
 

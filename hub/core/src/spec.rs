@@ -94,6 +94,12 @@ impl Tree {
             .map(|(path, reason)| (path.as_str(), reason.as_str()))
     }
 
+    /// Whether nothing is below a directory, for certain.
+    #[must_use]
+    pub fn is_empty_below(&self, directory: &str) -> bool {
+        self.refused_around(directory).next().is_none() && self.below(directory).next().is_none()
+    }
+
     /// The files below a directory, in the order of their paths; all of them below ``.
     pub fn below(&self, directory: &str) -> impl Iterator<Item = (&str, &File)> {
         let prefix = if directory.is_empty() {

@@ -335,8 +335,7 @@ pub(super) fn directories(spec: &Spec, trees: &Trees) -> Vec<Problem> {
             continue;
         };
         let path = &document.spec.path;
-        let unknown = tree.refused_around(path).next().is_some();
-        if !unknown && tree.below(path).next().is_none() {
+        if tree.is_empty_below(path) {
             let message = format!("`{path}` is no directory with files");
             let directories: BTreeSet<&str> = tree
                 .files
