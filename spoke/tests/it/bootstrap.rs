@@ -124,11 +124,47 @@ async fn a_second_run_with_a_used_token_repairs() {
     agent.stop().await;
     hub.shared.change(|state| state.tokens.clear());
     let said = bootstrap(&order(&cluster, &hub, &token)).await.unwrap();
-    assert!(said.contains("only repaired"), "{said}");
+    assert!(
+        said.contains("enrolled already as edge-1; the token is not needed, and would not do"),
+        "{said}"
+    );
     let agent = Agent::start(&cluster);
     hub.until("another session", |state| state.sessions == 2)
         .await;
     assert_eq!(hub.shared.lock().enrolments, 1);
+    agent.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_second_run_with_the_very_token_says_that_the_cluster_is_enrolled() {
+    let (cluster, hub) = (Cluster::start("again").await, Hub::start().await);
+    let token = hub.token();
+    bootstrap(&order(&cluster, &hub, &token)).await.unwrap();
+    let agent = Agent::start(&cluster);
+    hub.until("a session", |state| state.open == 1).await;
+    agent.stop().await;
+    let said = bootstrap(&order(&cluster, &hub, &token)).await.unwrap();
+    assert!(
+        said.contains("enrolled already as edge-1, with this very token, which is used up"),
+        "{said}"
+    );
+    assert!(!said.contains("token accepted"), "{said}");
+    let secret = format!(
+        "/api/v1/namespaces/{}/secrets/capstan-spoke-bootstrap",
+        cluster.namespace
+    );
+    let secret = cluster.get(&secret).await.unwrap();
+    assert_eq!(secret.pointer("/data/token"), None, "nobody tries it again");
+    let said = bootstrap(&order(&cluster, &hub, &hub.token()))
+        .await
+        .unwrap();
+    assert!(
+        said.contains("enrolled already as edge-1; the token is accepted"),
+        "{said}"
+    );
+    let agent = Agent::start(&cluster);
+    hub.until("a new identity", |state| state.enrolments == 2)
+        .await;
     agent.stop().await;
 }
 
