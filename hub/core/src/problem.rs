@@ -93,6 +93,8 @@ codes! {
     Unreadable = "E0112",
     /// A document that was ours in the last revision is not recognised any more.
     NoLongerOurs = "E0113",
+    /// A document looks like one of ours and has no `apiVersion`.
+    MissingVersion = "E0114",
     /// A group that is not declared is named.
     UnknownGroup = "E0201",
     /// Groups name each other in a circle.
@@ -143,6 +145,22 @@ codes! {
     UpgradeNeeded = "E0602",
     /// A spoke refused a snapshot.
     SnapshotRefused = "E0603",
+}
+
+impl Code {
+    /// Whether other documents or files may be what mends it: nobody can say so of one file alone.
+    #[must_use]
+    pub const fn is_about_others(self) -> bool {
+        matches!(
+            self,
+            Self::UnknownGroup
+                | Self::UnknownBundle
+                | Self::EmptyBundle
+                | Self::DependencyNotPlaced
+                | Self::UnknownCluster
+                | Self::SelectsNothing
+        )
+    }
 }
 
 impl fmt::Display for Code {

@@ -6,6 +6,7 @@
 
 mod decode;
 mod document;
+mod doubt;
 mod fields;
 mod keep;
 mod link;
@@ -371,6 +372,14 @@ impl Spec {
             spec.begun.insert(source.clone());
         }
         spec
+    }
+
+    /// Whether a broken document may declare a cluster that is not known.
+    #[must_use]
+    pub fn lacks_clusters(&self) -> bool {
+        let known =
+            |name: &str| ClusterName::try_new(name).is_ok_and(|n| self.clusters.contains_key(&n));
+        doubt::Doubts::of(&self.files).cover_unknown(document::Kind::Cluster, known)
     }
 
     /// Whether every source that is configured was read at least once.

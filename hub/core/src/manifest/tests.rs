@@ -307,6 +307,22 @@ data: {x: '${x}'}
 }
 
 #[test]
+fn a_broken_bundle_does_not_hide_what_is_wrong_with_others() {
+    let text = fleet(
+        ", substitute: true",
+        "== w/a.yaml\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: '${x}'}\n",
+    );
+    let text = text.replace("bundles: [web]", "bundles: [db, web]")
+        + "== db.yaml\n@Bundle db\nspec: {pth: db}\n";
+    let trees = trees(1, &text);
+    let (_, problems) = load(&trees, None);
+    let rendered = rendered(&trees, &Rendered::default());
+    let found = problems.iter().chain(rendered.problems());
+    let codes: Vec<&str> = found.map(|problem| problem.code.as_str()).collect();
+    assert_eq!(codes, ["E0104", "E0102", "E0301"]);
+}
+
+#[test]
 fn a_directory_that_is_not_there_is_told_once() {
     let trees = trees(1, &fleet("", "@Cluster b\n"));
     let (_, problems) = load(&trees, None);
