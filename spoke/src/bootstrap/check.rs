@@ -4,9 +4,10 @@ use std::io::Write;
 use std::sync::Arc;
 
 use super::{BootstrapError, Install, Order};
+use crate::kube::access::server;
 use crate::kube::identity::{Held, Identities, token_id};
 use crate::kube::secret::Secrets;
-use crate::kube::{Kube, cluster_uid};
+use crate::kube::{AskError, Kube, cluster_uid};
 use crate::link::{Dialled, TokenCheck, check_token, dial};
 use crate::tls::Trust;
 
@@ -22,10 +23,15 @@ pub(super) async fn run(
     out: &mut (dyn Write + Send),
 ) -> Result<Checked, BootstrapError> {
     let config = order.access.administrator().await?;
+    let server = server(&config);
     let kube = Kube::new(config, Arc::default())?;
-    let cluster_uid = cluster_uid(&kube)
-        .await
-        .map_err(BootstrapError::ClusterUid)?;
+    let cluster_uid = cluster_uid(&kube).await.map_err(|error| match error {
+        AskError::Call(error) => BootstrapError::Unreachable {
+            server,
+            cause: error.cause(),
+        },
+        error => BootstrapError::ClusterUid(error),
+    })?;
     writeln!(out, "cluster reached (kube-system {cluster_uid})")?;
 
     let mut install = order.install.clone();

@@ -105,6 +105,31 @@ async fn an_unreachable_hub_installs_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_api_server_that_is_not_there_is_named() {
+    let (cluster, hub) = (Cluster::start("away").await, Hub::start().await);
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("kubeconfig");
+    std::fs::write(
+        &path,
+        "{current-context: c, clusters: [{name: c, cluster: {server: 'http://127.0.0.1:1'}}], \
+         contexts: [{name: c, context: {cluster: c, user: ''}}]}",
+    )
+    .unwrap();
+    let mut order = order(&cluster, &hub, &hub.token());
+    order.access.kubeconfig = Some(path);
+    let error = bootstrap(&order).await.unwrap_err();
+    let said = error.to_string();
+    assert!(
+        said.starts_with(
+            "the API server at http://127.0.0.1:1 does not answer: Connection refused"
+        ),
+        "{said}"
+    );
+    assert!(said.ends_with("nothing was installed"), "{said}");
+    assert!(error.hint().contains("--context"), "{}", error.hint());
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_dry_run_changes_nothing() {
     let (cluster, hub) = (Cluster::start("dry").await, Hub::start().await);
     let mut order = order(&cluster, &hub, &hub.token());
