@@ -4,6 +4,7 @@
 
 mod admin;
 mod args;
+mod columns;
 mod connect;
 mod explain;
 mod get;

@@ -70,6 +70,8 @@ pub struct Listen {
 pub struct Source {
     /// What to follow.
     pub git: git::Source,
+    /// Where the configuration names it: `hub.yaml:8:12`.
+    pub declared_at: String,
     /// How often to ask.
     pub poll: Duration,
 }

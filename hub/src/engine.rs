@@ -119,11 +119,14 @@ impl State {
         restored: restore::Restored,
     ) -> Self {
         let restore::Restored {
-            clusters,
+            mut clusters,
             numbers,
             log,
             approvals,
         } = restored;
+        for cluster in clusters.values_mut() {
+            cluster.observed.admitted_at = Some(setting.started_at);
+        }
         let trees = sources
             .iter()
             .map(|source| (source.name.clone(), None))
@@ -170,7 +173,9 @@ impl State {
             } => {
                 self.spoke_said((&cluster, session), said, now, &mut effects);
             }
-            Event::Closed { cluster, session } => self.session_closed(&cluster, session, now),
+            Event::Closed { cluster, session } => {
+                self.session_closed(&cluster, session, now, &mut effects);
+            }
             Event::Enrolled {
                 cluster,
                 registration,
@@ -178,7 +183,9 @@ impl State {
                 self.enrolled(cluster, &registration, now);
                 self.pass_is_due(now, &mut effects);
             }
-            Event::Standing { cluster, banned } => self.standing(&cluster, banned, &mut effects),
+            Event::Standing { cluster, banned } => {
+                self.standing(&cluster, banned, now, &mut effects);
+            }
             Event::Approved(approval) => {
                 self.approvals.push(*approval);
                 self.pass_is_due(now, &mut effects);
@@ -203,11 +210,7 @@ impl State {
                 self.recorded((&cluster, session), now, &mut effects);
             }
             Event::Settled(ticket) => self.settled(ticket, now, &mut effects),
-            Event::PassFailed(reason) => {
-                tracing::error!(reason, "a pass failed; what was decided before stays");
-                self.unpassed = Some(reason);
-                self.pass_ended(now, &mut effects);
-            }
+            Event::PassFailed(reason) => self.pass_failed(reason, now, &mut effects),
             Event::LedgerFailed(reason) => {
                 self.broken = Some(reason);
                 self.aim_all(now, &mut effects);
@@ -219,7 +222,7 @@ impl State {
             Event::Shelved(_) => {}
             Event::Tick => self.ticked(now, &mut effects),
             Event::Stop(reply) => {
-                self.stop(&mut effects);
+                self.stop(now, &mut effects);
                 answer(reply, ());
             }
         }
@@ -360,6 +363,12 @@ impl State {
         if self.hand_out(now, effects) {
             self.log_removals(now, effects);
         }
+        self.pass_ended(now, effects);
+    }
+
+    fn pass_failed(&mut self, reason: String, now: Moment, effects: &mut Vec<Effect>) {
+        tracing::error!(reason, "a pass failed; what was decided before stays");
+        self.unpassed = Some(reason);
         self.pass_ended(now, effects);
     }
 

@@ -68,7 +68,15 @@ pub enum BootstrapError {
     /// The token is of no use.
     #[error("nothing was installed")]
     Token(#[source] EnrollError),
-    /// The API server does not answer.
+    /// The API server is not there.
+    #[error("the API server at {server} does not answer: {cause}; nothing was installed")]
+    Unreachable {
+        /// Its address, as the kubeconfig has it.
+        server: String,
+        /// What is at the bottom of it.
+        cause: String,
+    },
+    /// The API server does not answer any more.
     #[error("the API server does not answer")]
     Call(#[from] CallError),
     /// The API server refuses something that is to be installed.
@@ -118,8 +126,9 @@ impl BootstrapError {
     #[must_use]
     pub fn hint(&self) -> String {
         match self {
-            Self::Access(_) => {
-                "name a kubeconfig with --kubeconfig, and a context with --context".to_owned()
+            Self::Access(error) => error.hint(),
+            Self::Unreachable { .. } => {
+                "check that `kubectl get namespaces` works with the same kubeconfig, or name another with --kubeconfig or --context".to_owned()
             }
             Self::Hub(error) => error.hint().to_owned(),
             Self::Token(error) => error.hint().to_owned(),

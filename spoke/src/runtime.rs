@@ -56,12 +56,16 @@ pub enum RunError {
 impl RunError {
     /// What a person can do about it.
     #[must_use]
-    pub fn hint(&self) -> &'static str {
+    pub fn hint(&self) -> String {
         match self {
-            Self::Signals(_) => "",
-            Self::Http { .. } => "take another port with --http; port 0 takes a free one",
-            Self::Access(_) => "name a kubeconfig with --kubeconfig, and a context with --context",
-            Self::Token(_) => "run `spoke bootstrap ... --outside` on this cluster first",
+            Self::Signals(_) => String::new(),
+            Self::Http { .. } => {
+                "take another port with --http; port 0 takes a free one".to_owned()
+            }
+            Self::Access(error) => error.hint(),
+            Self::Token(_) => {
+                "run `spoke bootstrap ... --outside` on this cluster first".to_owned()
+            }
         }
     }
 }

@@ -12,13 +12,13 @@
 //! | directories to objects | [`manifest::render`]`(&Spec, &Trees, &Decisions, &Rendered) -> Rendered` |
 //! | one snapshot a cluster | [`desired::desired`]`(&Decisions, &Rendered, &Running) -> Desired` |
 //! | one spoke's session | [`session::Session::handle`]`(Event) -> Vec<Effect>` |
-//! | is it heard | [`session::connection`]`(standing, open, heard_at, now) -> Connection` |
+//! | is it heard | [`session::connection`]`(standing, hearing, now) -> Connection` |
 //! | what people see | [`rollup::rollup`]`(&Decisions, &Desired, &observed, now) -> Fleet` |
 //! | why is it (not) there | [`explain::explain`]`(&Decisions, &Desired, &Question) -> Explanation` |
 //! | the words | [`report::status`], [`report::lint`], [`report::explain`] |
 //!
-//! Beside them: [`session::quarantine`] (is an identity used twice), [`session::next_change`] (when
-//! silence shows next), [`problem::did_you_mean`], [`yaml::read`] (a tree with places),
+//! Beside them: [`session::quarantine`] (is an identity used twice), [`rollup::troubles`] (what spokes
+//! say is wrong), [`problem::did_you_mean`], [`yaml::read`] (a tree with places),
 //! [`desired::RemovalLog`] and [`desired::RemovalSet`] (serde: they are stored).
 //!
 //! # What to keep

@@ -1,5 +1,6 @@
 //! What is wrong with a file, where, and what to do about it.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 
@@ -92,6 +93,8 @@ codes! {
     Unreadable = "E0112",
     /// A document that was ours in the last revision is not recognised any more.
     NoLongerOurs = "E0113",
+    /// A document looks like one of ours and has no `apiVersion`.
+    MissingVersion = "E0114",
     /// A group that is not declared is named.
     UnknownGroup = "E0201",
     /// Groups name each other in a circle.
@@ -142,6 +145,22 @@ codes! {
     UpgradeNeeded = "E0602",
     /// A spoke refused a snapshot.
     SnapshotRefused = "E0603",
+}
+
+impl Code {
+    /// Whether other documents or files may be what mends it: nobody can say so of one file alone.
+    #[must_use]
+    pub const fn is_about_others(self) -> bool {
+        matches!(
+            self,
+            Self::UnknownGroup
+                | Self::UnknownBundle
+                | Self::EmptyBundle
+                | Self::DependencyNotPlaced
+                | Self::UnknownCluster
+                | Self::SelectsNothing
+        )
+    }
 }
 
 impl fmt::Display for Code {
@@ -249,6 +268,48 @@ impl fmt::Display for Problem {
             Some(hint) => write!(f, " ({hint})"),
             None => Ok(()),
         }
+    }
+}
+
+/// How many clusters a problem names before it counts.
+const CLUSTERS_NAMED_MAX: usize = 3;
+
+/// Tells once what several clusters have in common: a problem that only its cluster tells from
+/// others becomes one that says on which clusters it is. Of one cluster, it stays that cluster's.
+#[must_use]
+pub fn by_place(problems: impl IntoIterator<Item = Problem>) -> BTreeSet<Problem> {
+    let mut groups: BTreeMap<Problem, BTreeSet<ClusterName>> = BTreeMap::new();
+    for mut problem in problems {
+        let cluster = problem.cluster.take();
+        groups.entry(problem).or_default().extend(cluster);
+    }
+    let told = |(mut problem, clusters): (Problem, BTreeSet<ClusterName>)| {
+        if !clusters.is_empty() {
+            problem.message = format!("{} on {}", problem.message, named(&clusters));
+        }
+        if clusters.len() == 1 {
+            problem.cluster = clusters.into_iter().next();
+        }
+        problem
+    };
+    groups.into_iter().map(told).collect()
+}
+
+/// `a`, `a and b`, `a, b and c`, `a, b, c and 4 more`.
+fn named(clusters: &BTreeSet<ClusterName>) -> String {
+    let mut names: Vec<String> = clusters
+        .iter()
+        .take(CLUSTERS_NAMED_MAX)
+        .map(ToString::to_string)
+        .collect();
+    let more = clusters.len() - names.len();
+    if more > 0 {
+        names.push(format!("{more} more"));
+    }
+    match names.split_last() {
+        Some((last, [])) => last.clone(),
+        Some((last, first)) => format!("{} and {last}", first.join(", ")),
+        None => String::new(),
     }
 }
 

@@ -1,6 +1,7 @@
 //! The words of status, lint and explain, as plain text without terminal codes.
 
 mod lint;
+mod state;
 mod status;
 
 use std::fmt::Write as _;
@@ -10,6 +11,7 @@ use capstan_proto::Moment;
 use crate::explain::{Answer, Explanation};
 
 pub use lint::{lint, source_line};
+pub use state::state;
 pub use status::status;
 
 /// Why a bundle is, or is not, on a cluster: the answer, then each reason with its line.

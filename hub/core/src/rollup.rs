@@ -2,6 +2,7 @@
 
 mod judge;
 mod summarize;
+mod trouble;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -13,6 +14,7 @@ use capstan_proto::{
 };
 
 pub use summarize::rollup;
+pub use trouble::{Said, Trouble, Troubles, What, Wrong, troubles};
 
 use crate::session;
 use crate::session::{Connection, Standing};
@@ -34,8 +36,30 @@ pub struct Observed {
     pub held_stamps: BTreeMap<SourceName, Revision>,
     /// The last state of each bundle.
     pub states: BTreeMap<BundleName, BundleState>,
+    /// What these states say is wrong, and since when.
+    pub troubles: Troubles,
     /// Whether the states are from before this session: nothing says that they still hold.
     pub unreported: bool,
+    /// Since when it may connect: it enrolled, a ban was taken back, or the hub started.
+    pub admitted_at: Option<Moment>,
+}
+
+impl Observed {
+    /// Takes bundle states in: all that there are (`full`), or those that changed.
+    pub fn take(&mut self, full: bool, states: Vec<BundleState>, gone: &[BundleName]) {
+        if full {
+            self.states.clear();
+        }
+        for bundle in gone {
+            self.states.remove(bundle);
+        }
+        for state in states {
+            self.troubles.note(&state);
+            self.states.insert(state.bundle.clone(), state);
+        }
+        let known = &self.states;
+        self.troubles.retain(|bundle| known.contains_key(bundle));
+    }
 }
 
 /// Everything observed.

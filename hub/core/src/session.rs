@@ -13,7 +13,7 @@ use capstan_proto::delta::sender::Target;
 use capstan_proto::delta::{Piece, receiver};
 use capstan_proto::{Digest, Incarnation, Number, Revision, SourceName, Triple};
 
-pub use connection::{Connection, Standing, connection, next_change};
+pub use connection::{Connection, Hearing, Standing, connection};
 pub use flip::{Opened, Quarantine, quarantine};
 pub use machine::Session;
 

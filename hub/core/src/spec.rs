@@ -6,6 +6,7 @@
 
 mod decode;
 mod document;
+mod doubt;
 mod fields;
 mod keep;
 mod link;
@@ -96,6 +97,12 @@ impl Tree {
             .iter()
             .filter(move |(path, _)| is_within(path, directory) || is_within(directory, path))
             .map(|(path, reason)| (path.as_str(), reason.as_str()))
+    }
+
+    /// Whether nothing is below a directory, for certain.
+    #[must_use]
+    pub fn is_empty_below(&self, directory: &str) -> bool {
+        self.refused_around(directory).next().is_none() && self.below(directory).next().is_none()
     }
 
     /// The files below a directory, in the order of their paths; all of them below ``.
@@ -259,6 +266,14 @@ impl Spec {
             spec.begun.insert(source.clone());
         }
         spec
+    }
+
+    /// Whether a broken document may declare a cluster that is not known.
+    #[must_use]
+    pub fn lacks_clusters(&self) -> bool {
+        let known =
+            |name: &str| ClusterName::try_new(name).is_ok_and(|n| self.clusters.contains_key(&n));
+        doubt::Doubts::of(&self.files).cover_unknown(document::Kind::Cluster, known)
     }
 
     /// Whether every source that is configured was read at least once.

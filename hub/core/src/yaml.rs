@@ -6,6 +6,7 @@
 //! cost: aliases cannot multiply.
 
 mod build;
+mod json;
 mod scalar;
 
 use crate::limits;
@@ -145,36 +146,54 @@ impl Node {
 /// Reads every document of a file that is not empty; a broken one is a fault in its place.
 #[must_use]
 pub fn read(bytes: &[u8], dialect: Dialect) -> Vec<Result<Node, Fault>> {
+    match text(bytes) {
+        Ok(text) => build::documents(text, dialect),
+        Err(fault) => vec![Err(fault)],
+    }
+}
+
+/// Reads a file as its name says: `.json` is JSON and nothing else, and has one document.
+#[must_use]
+pub fn read_file(path: &str, bytes: &[u8], dialect: Dialect) -> Vec<Result<Node, Fault>> {
+    if !path.ends_with(".json") {
+        return read(bytes, dialect);
+    }
+    match text(bytes) {
+        Ok(text) => json::document(text)
+            .into_iter()
+            .filter(|read| !matches!(read, Ok(node) if node.value == Value::Null))
+            .collect(),
+        Err(fault) => vec![Err(fault)],
+    }
+}
+
+/// The text of a file that is not too large.
+fn text(bytes: &[u8]) -> Result<&str, Fault> {
     if bytes.len() > limits::FILE_BYTES_MAX {
         let message = format!(
             "the file has {} bytes; more than {} are not read",
             bytes.len(),
             limits::FILE_BYTES_MAX
         );
-        return vec![Err(Fault {
+        return Err(Fault {
             line: 1,
             column: 1,
             message,
-        })];
+        });
     }
-    let text = match std::str::from_utf8(bytes) {
-        Ok(text) => text,
-        Err(error) => {
-            let before = String::from_utf8_lossy(&bytes[..error.valid_up_to()]);
-            let line = 1 + before.matches('\n').count();
-            let column = 1 + before
-                .rsplit('\n')
-                .next()
-                .map_or(0, |rest| rest.chars().count());
-            let message = "the file is not UTF-8".to_owned();
-            return vec![Err(Fault {
-                line: small(line),
-                column: small(column),
-                message,
-            })];
+    std::str::from_utf8(bytes).map_err(|error| {
+        let before = String::from_utf8_lossy(&bytes[..error.valid_up_to()]);
+        let line = 1 + before.matches('\n').count();
+        let column = 1 + before
+            .rsplit('\n')
+            .next()
+            .map_or(0, |rest| rest.chars().count());
+        Fault {
+            line: small(line),
+            column: small(column),
+            message: "the file is not UTF-8".to_owned(),
         }
-    };
-    build::documents(text, dialect)
+    })
 }
 
 /// What a text without quotes is in a fleet file.

@@ -46,18 +46,31 @@ pub(super) enum Command {
     /// List clusters, bundles, placements, problems or drift, or show one
     #[command(
         after_help = "Examples:\n  hub get clusters\n  hub get clusters prod-eu-1 -o yaml\n  \
-        hub get drift --watch\n  hub get problems -o json"
+        hub get drift --watch\n  hub get problems -o json\n\n`hub get --help` explains every column.",
+        after_long_help = super::columns::HELP
     )]
     Get(Get),
-    /// Why a bundle is, or is not, on a cluster
+    /// Why a bundle is, or is not, on a cluster, and how it is there
     #[command(after_help = "Examples:\n  hub explain prod-eu-1 platform.ingress\n  \
-        hub explain prod-eu-1 ingress")]
+        hub explain prod-eu-1 ingress\n\n\
+        Exit codes: 0 it is there, 1 it is not or there is no such cluster or bundle, 2 wrong call.")]
     Explain(Explain),
-    /// Tokens with which clusters enrol
-    #[command(subcommand)]
+    /// Make the tokens with which clusters enrol
+    #[command(
+        subcommand,
+        after_help = "Example:\n  hub token create prod-eu-1 --ttl 1h"
+    )]
     Token(TokenCommand),
-    /// Bans of clusters
-    #[command(subcommand)]
+    /// Ban clusters, and take bans back
+    #[command(
+        subcommand,
+        long_about = "Ban clusters, and take bans back.\n\nA ban is for a cluster whose agent or certificate \
+            may be in the wrong hands: its stream ends in under a second, and it gets and reports nothing any \
+            more. What runs in it goes on running. After `unban` the agent connects again by itself.",
+        after_help = "Examples:\n  hub cluster ban shop-17 --reason \"stolen laptop\"\n  \
+            hub cluster unban shop-17 --reason \"found again\"\n\n\
+            `hub get clusters` shows who is Banned; each call stands in the audit log."
+    )]
     Cluster(ClusterCommand),
     /// Let a held removal go on
     #[command(
@@ -72,7 +85,7 @@ pub(super) enum Command {
     /// End recovery: what Git says now is right, removals included
     #[command(
         after_help = "Examples:\n  hub recover --confirm --reason \"the restored ledger is complete\"\n  \
-        hub recover --confirm prod-eu-1"
+        hub recover prod-eu-1 --confirm --reason \"looked at it; Git is right\""
     )]
     Recover(Recover),
     /// Check fleet files, without a hub
@@ -252,8 +265,8 @@ pub(super) enum TokenCommand {
 pub(super) struct CreateToken {
     /// The cluster's name, as its Cluster document declares it
     pub(super) cluster: ClusterName,
-    /// How long the token counts
-    #[arg(long, default_value = "15m", value_parser = duration)]
+    /// How long the token counts: 90s, 15m, 2h or 7d; at most 7d
+    #[arg(long, default_value = "15m", value_parser = ttl)]
     pub(super) ttl: Duration,
     /// Allow a name that is enrolled already: the same cluster gets a new certificate
     #[arg(long)]
@@ -264,6 +277,18 @@ pub(super) struct CreateToken {
     /// How to show the answer
     #[arg(short, long, value_name = "FORMAT", default_value = "table")]
     pub(super) output: Format,
+}
+
+/// Longest life of a token: 7 days.
+const TTL_MAX: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+
+/// How long a token counts.
+fn ttl(text: &str) -> Result<Duration, String> {
+    let ttl = duration(text)?;
+    match (Duration::from_secs(1)..=TTL_MAX).contains(&ttl) {
+        true => Ok(ttl),
+        false => Err(format!("a token counts for 1s to 7d, and not for {text}")),
+    }
 }
 
 #[derive(Debug, Subcommand)]
@@ -302,7 +327,7 @@ pub(super) struct Recover {
     #[arg(long, required = true)]
     pub(super) confirm: bool,
     /// Why; stands in the audit log
-    #[arg(long, default_value = "")]
+    #[arg(long)]
     pub(super) reason: String,
 }
 

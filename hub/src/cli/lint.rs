@@ -1,7 +1,7 @@
 //! `hub lint`: checks fleet files from a checkout alone, as a compiler would.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Component, Path};
 use std::sync::Arc;
 
 use anyhow::{Context as _, anyhow};
@@ -24,26 +24,32 @@ use crate::git::{self, Limits};
 const NO_COMMIT: &str = "0000000000000000000000000000000000000000";
 
 pub(super) fn run(args: &Lint) -> Outcome {
+    let alone = args.rev.is_none() && args.path.is_file();
     let tree = match &args.rev {
         Some(rev) => committed(&args.path, rev, &args.within),
+        None if alone => one_file(&args.path),
         None => on_disk(&args.path),
     };
     let tree = tree.map_err(Failure::Usage)?;
     let revision = tree.revision.clone();
-    let source = source_name(&args.path);
-    let trees = Trees {
-        sources: BTreeMap::from([(source, SourceState::Read(Arc::new(tree)))]),
-        ..Trees::default()
+    let trees = trees(source_name(&args.path), tree);
+    let (problems, note) = if alone {
+        let (problems, note) = check_alone(&trees);
+        (problems, Some(note))
+    } else {
+        (check(&trees).1, None)
     };
-    let problems = check(&trees);
     let errors = problems
         .iter()
         .any(|problem| problem.severity == Severity::Error);
     match args.output {
-        Format::Json | Format::Yaml => value(&Report::new(&revision, &problems), args.output)?,
+        Format::Json | Format::Yaml => {
+            value(&Report::new(&revision, &problems, note), args.output)?;
+        }
         Format::Table | Format::Wide => {
             let text = report::lint(&problems, &trees);
-            let lines: Vec<String> = text.lines().map(colour).collect();
+            let mut lines: Vec<String> = text.lines().map(colour).collect();
+            lines.extend(note.map(|note| format!("note: {note}")));
             print(&lines)?;
         }
     }
@@ -54,8 +60,15 @@ pub(super) fn run(args: &Lint) -> Outcome {
     }
 }
 
+fn trees(source: SourceName, tree: Tree) -> Trees {
+    Trees {
+        sources: BTreeMap::from([(source, SourceState::Read(Arc::new(tree)))]),
+        ..Trees::default()
+    }
+}
+
 /// The whole way of the data as far as it goes without a fleet.
-fn check(trees: &Trees) -> Vec<Problem> {
+fn check(trees: &Trees) -> (Spec, Vec<Problem>) {
     // Lint looks at what is there: what was before is no business of it.
     let nothing = trees
         .sources
@@ -70,7 +83,69 @@ fn check(trees: &Trees) -> Vec<Problem> {
     problems.extend(rendered.problems().cloned());
     problems.sort();
     problems.dedup();
-    problems
+    (spec, problems)
+}
+
+/// What is said of a file of ours that is read alone.
+const FLEET_FILE_ALONE: &str = "only this file was read: whether what it names is declared \
+     elsewhere, and what is in the directories of its bundles, was not checked";
+/// What is said of any other file that is read alone.
+const MANIFEST_ALONE: &str = "this file declares nothing of a fleet and was read as content of a \
+     bundle: its variables were not checked";
+
+/// Checks one file without the others, and says what is not checked then.
+fn check_alone(trees: &Trees) -> (Vec<Problem>, &'static str) {
+    let (spec, mut problems) = check(trees);
+    problems.retain(|problem| !problem.code.is_about_others());
+    let ours = !spec.clusters.is_empty()
+        || !spec.groups.is_empty()
+        || !spec.bundles.is_empty()
+        || !spec.placements.is_empty()
+        || !problems.is_empty();
+    if ours {
+        return (problems, FLEET_FILE_ALONE);
+    }
+    let (_, mut problems) = check(&as_content(trees));
+    problems.retain(|problem| {
+        let at = problem.at.as_ref();
+        at.is_none_or(|at| &*at.path != STAND_IN_PATH)
+    });
+    for problem in &mut problems {
+        problem.bundle = None;
+    }
+    (problems, MANIFEST_ALONE)
+}
+
+/// The path of a fleet file that stands in for the one that is not read.
+const STAND_IN_PATH: &str = ".lint.yaml";
+/// A fleet whose one bundle is everything there is.
+const STAND_IN: &str = "\
+apiVersion: capstan.dev/v1alpha1
+kind: Cluster
+metadata: {name: lint}
+---
+apiVersion: capstan.dev/v1alpha1
+kind: Bundle
+metadata: {name: lint}
+spec: {path: .}
+---
+apiVersion: capstan.dev/v1alpha1
+kind: Placement
+metadata: {name: lint}
+spec: {bundles: [lint], clusters: [{}]}
+";
+
+/// The same files as the content of a bundle.
+fn as_content(trees: &Trees) -> Trees {
+    let mut trees = trees.clone();
+    for state in trees.sources.values_mut() {
+        if let SourceState::Read(tree) = state {
+            let stand_in = spec::File::new(STAND_IN.as_bytes());
+            let files = &mut Arc::make_mut(tree).files;
+            files.insert(STAND_IN_PATH.to_owned(), stand_in);
+        }
+    }
+    trees
 }
 
 /// Names the source after the directory, where that is a name.
@@ -80,6 +155,30 @@ fn source_name(path: &Path) -> SourceName {
         .and_then(|path| Some(path.file_name()?.to_str()?.to_ascii_lowercase()))
         .and_then(|name| SourceName::try_new(name.trim_end_matches(".git")).ok())
         .unwrap_or_else(|| SourceName::try_new("fleet").expect("a DNS label"))
+}
+
+/// One file as it is now, called as the caller calls it where that is a path below a directory.
+fn one_file(path: &Path) -> anyhow::Result<Tree> {
+    let name = path.file_name().and_then(|name| name.to_str());
+    let name = name.with_context(|| format!("{} has a name that is not UTF-8", path.display()))?;
+    if ![".yaml", ".yml", ".json"]
+        .iter()
+        .any(|ending| name.ends_with(ending))
+    {
+        return Err(anyhow!("{name} is no .yaml, .yml or .json file"));
+    }
+    let steps: Option<Vec<&str>> = path
+        .components()
+        .filter(|step| *step != Component::CurDir)
+        .map(|step| match step {
+            Component::Normal(step) => step.to_str(),
+            _ => None,
+        })
+        .collect();
+    let called = steps.map_or_else(|| name.to_owned(), |steps| steps.join("/"));
+    let content = std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
+    let revision = Revision::try_new(NO_COMMIT).expect("40 digits");
+    Ok(Tree::new(revision, [(called, content)]))
 }
 
 /// The files of a directory as they are now.
@@ -170,6 +269,8 @@ fn committed(root: &Path, rev: &str, within: &str) -> anyhow::Result<Tree> {
 struct Report<'a> {
     revision: &'a str,
     problems: Vec<Line<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    note: Option<&'a str>,
 }
 
 #[derive(Serialize)]
@@ -191,7 +292,7 @@ struct Line<'a> {
 }
 
 impl<'a> Report<'a> {
-    fn new(revision: &'a Revision, problems: &'a [Problem]) -> Self {
+    fn new(revision: &'a Revision, problems: &'a [Problem], note: Option<&'a str>) -> Self {
         let revision = match revision.as_str() {
             NO_COMMIT => "",
             text => text,
@@ -199,6 +300,7 @@ impl<'a> Report<'a> {
         Self {
             revision,
             problems: problems.iter().map(Line::new).collect(),
+            note,
         }
     }
 }
@@ -219,3 +321,6 @@ impl<'a> Line<'a> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -8,19 +8,22 @@ use super::words::{ago, moment, or_dash, pairs};
 /// Longest value of a drifted field in a table; `-o yaml` has all of it.
 const VALUE_CHARS_MAX: usize = 40;
 
+/// Clusters of a problem that a table names before it counts.
+const NAMED_MAX: usize = 3;
+
 pub(super) fn clusters(items: &[wire::Cluster], wide: bool) -> Table {
     let mut header = vec![
         "NAME",
         "CONNECTION",
         "SYNC",
         "HEALTH",
-        "BUNDLES",
+        "BUNDLES SYNCED",
         "OBJECTS",
-        "SEEN",
+        "HEARD",
         "FLAGS",
     ];
     if wide {
-        header.extend(["AGENT", "ACCEPTED", "WANTED", "CERTIFICATE UNTIL", "LABELS"]);
+        header.extend(["AGENT", "HOLDS", "WANTED", "CERTIFICATE UNTIL", "LABELS"]);
     }
     let mut table = Table::new(&header);
     for cluster in items {
@@ -71,7 +74,13 @@ pub(super) fn cluster(item: &wire::Cluster, wide: bool, headers: bool) -> Vec<St
 
 pub(super) fn bundles(items: &[wire::Bundle], wide: bool) -> Table {
     let mut header = vec![
-        "NAME", "CLUSTERS", "SYNCED", "HEALTHY", "SYNC", "HEALTH", "PROBLEMS",
+        "NAME",
+        "CLUSTERS",
+        "SYNCED ON",
+        "HEALTHY ON",
+        "SYNC",
+        "HEALTH",
+        "PROBLEMS",
     ];
     if wide {
         header.extend(["PATH", "DECLARED AT", "DEPENDS ON"]);
@@ -116,15 +125,24 @@ enum Column {
     Cluster,
 }
 
+/// The columns below one bundle or cluster.
+pub(super) const BELOW: [&str; 6] = [
+    "SYNC",
+    "HEALTH",
+    "OBJECTS SYNCED",
+    "COMMIT",
+    "CHANGED",
+    "MESSAGE",
+];
+
 fn on_clusters(items: &[wire::BundleOnCluster], wide: bool, column: Column) -> Table {
     let first = if column == Column::Bundle {
         "BUNDLE"
     } else {
         "CLUSTER"
     };
-    let mut header = vec![
-        first, "SYNC", "HEALTH", "OBJECTS", "REVISION", "SEEN", "MESSAGE",
-    ];
+    let mut header = vec![first];
+    header.extend(BELOW);
     if wide {
         header.push("PLACEMENT");
     }
@@ -177,9 +195,7 @@ fn table_of_objects(table: &mut Table, state: &wire::BundleOnCluster, columns: u
 }
 
 pub(super) fn placements(items: &[wire::Placement], wide: bool) -> Table {
-    let mut header = vec![
-        "NAME", "PRIORITY", "BUNDLES", "SELECTED", "ELIGIBLE", "STATE",
-    ];
+    let mut header = vec!["NAME", "PRIORITY", "BUNDLES", "CLUSTERS", "STATE"];
     if wide {
         header.extend(["DECLARED AT", "HELD"]);
     }
@@ -195,7 +211,6 @@ pub(super) fn placements(items: &[wire::Placement], wide: bool) -> Table {
             Cell::new(placement.priority),
             Cell::new(or_dash(&placement.bundles.join(","))),
             Cell::new(placement.selected),
-            Cell::new(placement.eligible),
             Cell::word(state),
         ];
         if wide {
@@ -232,7 +247,7 @@ pub(super) fn placement(item: &wire::Placement, wide: bool, headers: bool) -> Ve
 }
 
 pub(super) fn problems(items: &[wire::Problem], wide: bool) -> Table {
-    let mut header = vec!["SEVERITY", "CODE", "WHERE", "MESSAGE"];
+    let mut header = vec!["SEVERITY", "CODE", "CLUSTERS", "WHERE", "SINCE", "MESSAGE"];
     if wide {
         header.push("HINT");
     }
@@ -240,26 +255,38 @@ pub(super) fn problems(items: &[wire::Problem], wide: bool) -> Table {
     for problem in items {
         let mut row = vec![
             Cell::word(&problem.severity),
-            Cell::new(&problem.code),
+            Cell::word(&problem.code),
+            Cell::new(on(problem)),
             Cell::new(place(problem)),
+            Cell::new(ago(problem.since_ms)),
             Cell::new(&problem.message),
         ];
         if wide {
             row.push(Cell::new(or_dash(&problem.hint)));
         }
+        let columns = row.len();
         table.push(row);
         // What to do is worth a line of its own.
         if !wide && !problem.hint.is_empty() {
-            let hint = Cell::new(format!("  {}", problem.hint));
-            table.push(vec![
-                Cell::default(),
-                Cell::default(),
-                Cell::default(),
-                hint,
-            ]);
+            let mut row = vec![Cell::default(); columns - 1];
+            row.push(Cell::new(format!("  {}", problem.hint)));
+            table.push(row);
         }
     }
     table
+}
+
+/// `a`, `2 clusters: a, b`, `212 clusters: a, b, c and 209 more`.
+fn on(problem: &wire::Problem) -> String {
+    let all = problem.clusters_total as usize;
+    let named = &problem.clusters[..problem.clusters.len().min(NAMED_MAX)];
+    let names = named.join(", ");
+    match (all, all - named.len().min(all)) {
+        (0, _) => "-".to_owned(),
+        (1, _) => names,
+        (all, 0) => format!("{all} clusters: {names}"),
+        (all, more) => format!("{all} clusters: {names} and {more} more"),
+    }
 }
 
 fn place(problem: &wire::Problem) -> String {
@@ -268,22 +295,21 @@ fn place(problem: &wire::Problem) -> String {
         path,
         line,
         column,
-        cluster,
         bundle,
+        object,
         ..
     } = problem;
-    match (path.is_empty(), cluster.is_empty(), bundle.is_empty()) {
+    match (path.is_empty(), bundle.is_empty(), object) {
         (false, ..) => format!("{source}:{path}:{line}:{column}"),
-        (true, false, true) => format!("cluster {cluster}"),
-        (true, false, false) => format!("cluster {cluster}, bundle {bundle}"),
-        (true, true, false) => format!("bundle {bundle}"),
-        (true, true, true) => "-".to_owned(),
+        (true, false, None) => bundle.clone(),
+        (true, false, Some(object)) => format!("{bundle}: {}", object_name(Some(object))),
+        (true, true, _) => "-".to_owned(),
     }
 }
 
 pub(super) fn drifts(items: &[wire::DriftSeen], wide: bool) -> Table {
     let mut header = vec![
-        "CLUSTER", "OBJECT", "FIELD", "DECLARED", "LIVE", "BY", "WHEN", "OUTCOME",
+        "CLUSTER", "OBJECT", "FIELD", "DECLARED", "FOUND", "BY", "WHEN", "OUTCOME",
     ];
     if wide {
         header.extend(["BUNDLE", "OPERATION", "TIMES"]);

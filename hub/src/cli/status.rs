@@ -72,7 +72,7 @@ impl Show for Glance {
 }
 
 fn sources(items: &[wire::Source], wide: bool) -> Table {
-    let mut header = vec!["SOURCE", "STATE", "REVISION", "COMMIT", "POLLED"];
+    let mut header = vec!["SOURCE", "STATE", "COMMIT", "SUBJECT", "ASKED"];
     if wide {
         header.extend(["BRANCH", "URL", "AUTHOR"]);
     }

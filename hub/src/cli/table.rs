@@ -62,6 +62,11 @@ impl Table {
         self.rows.push(row);
     }
 
+    #[cfg(test)]
+    pub(super) fn header(&self) -> &[&'static str] {
+        &self.header
+    }
+
     pub(super) const fn is_empty(&self) -> bool {
         self.rows.is_empty()
     }

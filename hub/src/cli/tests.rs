@@ -1,10 +1,11 @@
 //! Tests of the command line.
 
-use clap::CommandFactory as _;
+use clap::{CommandFactory as _, Parser as _};
 
 use capstan_proto::wire;
 
 use super::args::Cli;
+use super::columns::HELP;
 use super::rows;
 
 #[test]
@@ -29,4 +30,99 @@ fn what_to_do_about_a_problem_stands_below_it_or_in_the_wide_table() {
     assert!(table[1].trim_start() == "remove it", "{table:?}");
     let wide = rows::problems(&[problem], true).lines(false);
     assert!(wide.len() == 1 && column(&wide[0], "remove it") > column(&wide[0], "no such field"));
+}
+
+/// What the command line answers to a call that it cannot read.
+fn complaint(args: &[&str]) -> String {
+    Cli::try_parse_from(args).unwrap_err().to_string()
+}
+
+#[test]
+fn a_problem_of_many_clusters_names_some_and_counts_the_rest() {
+    let names = |count: usize| (0..count).map(|n| format!("c-{n}")).collect::<Vec<_>>();
+    let row = |listed: usize, total: u32| {
+        let problem = wire::Problem {
+            severity: "error".to_owned(),
+            code: "Failed".to_owned(),
+            bundle: "fleet.web".to_owned(),
+            object: Some(wire::ObjectKey {
+                group: "apps".to_owned(),
+                kind: "Deployment".to_owned(),
+                namespace: "shop".to_owned(),
+                name: "web".to_owned(),
+            }),
+            clusters: names(listed),
+            clusters_total: total,
+            message: "Forbidden: it may not".to_owned(),
+            ..wire::Problem::default()
+        };
+        rows::problems(&[problem], false).lines(false).join("\n")
+    };
+    let many = row(20, 212);
+    assert!(
+        many.ends_with(
+            "   212 clusters: c-0, c-1, c-2 and 209 more   fleet.web: Deployment.apps shop/web   \
+             -   Forbidden: it may not"
+        ),
+        "{many}"
+    );
+    assert!(row(2, 2).contains("   2 clusters: c-0, c-1   "));
+    assert!(row(1, 1).contains("   c-0   "));
+}
+
+#[test]
+fn the_help_explains_every_column_of_every_table() {
+    let tables = [
+        rows::clusters(&[], true),
+        rows::bundles(&[], true),
+        rows::placements(&[], true),
+        rows::problems(&[], true),
+        rows::drifts(&[], true),
+    ];
+    let columns = tables.iter().flat_map(|table| table.header());
+    let columns = columns.chain(&rows::BELOW);
+    for column in columns.filter(|column| **column != "NAME") {
+        assert!(HELP.contains(column), "{column} is not explained");
+    }
+}
+
+#[test]
+fn recovery_is_confirmed_with_a_reason_as_its_help_says() {
+    assert!(complaint(&["hub", "recover", "--confirm"]).contains("--reason"));
+    let mut recover = Cli::command();
+    let recover = recover.find_subcommand_mut("recover").unwrap();
+    let help = recover.render_long_help().to_string();
+    let examples: Vec<_> = help
+        .lines()
+        .filter(|line| line.contains("hub recover"))
+        .collect();
+    assert!(!examples.is_empty() && examples.iter().all(|line| line.contains("--reason")));
+}
+
+#[test]
+fn a_life_of_a_token_that_is_none_is_refused_with_the_allowed_forms() {
+    let said = |ttl| complaint(&["hub", "token", "create", "one", "--ttl", ttl]);
+    assert!(
+        said("5x").contains("such as 30s, 15m or 7d"),
+        "{}",
+        said("5x")
+    );
+    for ttl in ["8d", "500ms", "0s"] {
+        assert!(said(ttl).contains("a token counts for 1s to 7d"), "{ttl}");
+    }
+}
+
+#[test]
+fn every_command_below_another_says_what_it_is_for() {
+    let cli = Cli::command();
+    for command in cli.get_subcommands() {
+        assert!(command.get_about().is_some(), "{}", command.get_name());
+        for below in command.get_subcommands() {
+            assert!(below.get_about().is_some(), "{}", below.get_name());
+            assert!(below.get_after_help().is_some(), "{}", below.get_name());
+        }
+        if command.has_subcommands() {
+            assert!(command.get_after_help().is_some(), "{}", command.get_name());
+        }
+    }
 }

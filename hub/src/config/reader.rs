@@ -56,6 +56,11 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// A place as people write it: `hub.yaml:8:12`.
+    pub(super) fn place(&self, at: At) -> String {
+        format!("{}:{}:{}", self.file.display(), at.line, at.column)
+    }
+
     /// Records a mistake.
     pub(super) fn wrong(&mut self, at: At, message: impl Into<String>, hint: impl Into<String>) {
         self.mistakes.push(Mistake {

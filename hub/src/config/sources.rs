@@ -60,8 +60,10 @@ fn one(reader: &mut Reader<'_>, node: Node, base: &Path) -> Option<(At, Source)>
             })
         }),
     };
-    let git = required(reader, &mut fields, "git", "sources[].git")
-        .and_then(|node| repository(reader, node, base));
+    let node = required(reader, &mut fields, "git", "sources[].git");
+    let declared_at = node.as_ref().map_or(at, self::at);
+    let declared_at = reader.place(declared_at);
+    let git = node.and_then(|node| repository(reader, node, base));
     reader.close(fields, "sources[]");
     let (url, branch, path, auth) = git?;
     let git = git::Source {
@@ -71,7 +73,15 @@ fn one(reader: &mut Reader<'_>, node: Node, base: &Path) -> Option<(At, Source)>
         path,
         auth,
     };
-    Some((at, Source { git, poll: poll? }))
+    let poll = poll?;
+    Some((
+        at,
+        Source {
+            git,
+            declared_at,
+            poll,
+        },
+    ))
 }
 
 fn required(

@@ -76,41 +76,42 @@ fn what_init_writes_is_read_without_a_mistake() {
     check(
         &text(&answers),
         expect![[r#"
-        Config {
-            file: "hub.yaml",
-            data_dir: "data",
-            advertise: HostPort {
-                host: "hub.example",
-                port: 7443,
-            },
-            listen: Listen {
-                spokes: 0.0.0.0:7443,
-                api: 127.0.0.1:7444,
-                socket: "data/hub.sock",
-                http: 127.0.0.1:7480,
-            },
-            ledger: "data/ledger",
-            safety: Budget {
-                clusters_percent: 20,
-                clusters_min: 1,
-                objects_percent: 20,
-                objects_min: 10,
-                window_ms: 86400000,
-            },
-            sources: [
-                Source {
-                    git: Source {
-                        name: SourceName(
-                            "platform",
-                        ),
-                        url: "https://git.example/platform.git",
-                        branch: "main",
-                        path: "fleet",
-                        auth: None,
-                    },
-                    poll: 30s,
+            Config {
+                file: "hub.yaml",
+                data_dir: "data",
+                advertise: HostPort {
+                    host: "hub.example",
+                    port: 7443,
                 },
-            ],
-        }"#]],
+                listen: Listen {
+                    spokes: 0.0.0.0:7443,
+                    api: 127.0.0.1:7444,
+                    socket: "data/hub.sock",
+                    http: 127.0.0.1:7480,
+                },
+                ledger: "data/ledger",
+                safety: Budget {
+                    clusters_percent: 20,
+                    clusters_min: 1,
+                    objects_percent: 20,
+                    objects_min: 10,
+                    window_ms: 86400000,
+                },
+                sources: [
+                    Source {
+                        git: Source {
+                            name: SourceName(
+                                "platform",
+                            ),
+                            url: "https://git.example/platform.git",
+                            branch: "main",
+                            path: "fleet",
+                            auth: None,
+                        },
+                        declared_at: "hub.yaml:36:8",
+                        poll: 30s,
+                    },
+                ],
+            }"#]],
     );
 }

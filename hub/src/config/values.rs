@@ -4,18 +4,21 @@ use std::time::Duration;
 
 /// Reads `30s`, `5m`, `24h`, `7d` or `500ms`.
 pub(crate) fn duration(text: &str) -> Result<Duration, String> {
+    let wrong = || {
+        format!(
+            "`{text}` is no duration: a whole number and ms, s, m, h or d, such as 30s, 15m or 7d"
+        )
+    };
     let digits = text.bytes().take_while(u8::is_ascii_digit).count();
     let (number, unit) = text.split_at(digits);
-    let number: u64 = number
-        .parse()
-        .map_err(|_| format!("`{text}` is no duration"))?;
+    let number: u64 = number.parse().map_err(|_| wrong())?;
     let ms = match unit {
         "ms" => 1,
         "s" => 1_000,
         "m" => 60_000,
         "h" => 3_600_000,
         "d" => 86_400_000,
-        _ => return Err(format!("`{text}` is no duration")),
+        _ => return Err(wrong()),
     };
     number
         .checked_mul(ms)

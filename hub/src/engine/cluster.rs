@@ -111,6 +111,8 @@ pub(crate) struct Cluster {
     pub(crate) observed: Observed,
     /// The states as queries read them, made anew after a report.
     pub(crate) shown: Option<Arc<BTreeMap<BundleName, BundleState>>>,
+    /// When it was last written down that it was heard.
+    pub(crate) remembered_at: Option<Moment>,
     /// What it says of itself.
     pub(crate) facts: Arc<BTreeMap<String, String>>,
     /// Sessions opened with its identity, the oldest first.

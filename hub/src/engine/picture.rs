@@ -6,7 +6,7 @@ use std::sync::Arc;
 use capstan_hub_core::desired::Desired;
 use capstan_hub_core::placement::Decisions;
 use capstan_hub_core::problem::Problem;
-use capstan_hub_core::rollup::Fleet;
+use capstan_hub_core::rollup::{Fleet, Trouble};
 use capstan_hub_core::spec::Spec;
 use capstan_proto::state::BundleState;
 use capstan_proto::{BundleName, ClusterName, Moment, Revision, SourceName, Triple};
@@ -30,6 +30,8 @@ pub(crate) struct Picture {
     pub(crate) desired: Arc<Desired>,
     /// What is wrong with files and clusters.
     pub(crate) problems: Arc<Vec<Problem>>,
+    /// What spokes say is wrong, the worst first.
+    pub(crate) troubles: Vec<Trouble>,
     /// The words for all of it.
     pub(crate) fleet: Fleet,
     /// The Git sources, in the order of the configuration.

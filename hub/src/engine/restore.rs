@@ -161,7 +161,9 @@ async fn clusters(
             cluster.observed.agent_version.clone_from(&seen.agent);
         }
         cluster.observed.unreported = true;
-        cluster.observed.states = heard.states.get(&name).cloned().unwrap_or_default();
+        let states = heard.states.get(&name).into_iter().flatten();
+        let states = states.map(|(_, state)| state.clone()).collect();
+        cluster.observed.take(true, states, &[]);
         clusters.insert(name, cluster);
     }
     Ok(clusters)

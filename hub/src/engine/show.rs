@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use capstan_hub_core::problem::{Code, Problem};
-use capstan_hub_core::rollup::{Observed, rollup};
-use capstan_hub_core::session::{Standing, connection};
+use capstan_hub_core::rollup::{Observed, rollup, troubles};
+use capstan_hub_core::session::{Hearing, Standing, connection};
 use capstan_proto::{ClusterName, Moment};
 
 use super::State;
@@ -35,10 +35,11 @@ impl State {
         let decisions = Arc::clone(&self.memory.decisions);
         let fleet = rollup(&decisions, &desired, &observed, now);
         let problems = self.all_problems();
+        let troubles = troubles(&fleet, &observed);
         let metrics = &self.setting.metrics;
         let count = |number: usize| i64::try_from(number).unwrap_or(i64::MAX);
         metrics.clusters.set(count(fleet.clusters.len()));
-        metrics.problems.set(count(problems.len()));
+        metrics.problems.set(count(problems.len() + troubles.len()));
         metrics.held.set(count(desired.holds.len()));
         Some(Effect::Show(Box::new(Picture {
             number: self.picture,
@@ -48,6 +49,7 @@ impl State {
             decisions,
             desired,
             problems,
+            troubles,
             fleet,
             sources: self.sources.clone(),
             clusters: self.views(),
@@ -126,20 +128,22 @@ impl State {
 
     /// Whether time alone changed how a cluster stands.
     pub(super) fn silence_shows(&self, now: Moment) -> bool {
-        let shown = |cluster: &Cluster| {
+        self.clusters.values().any(|cluster| {
             let Observed {
-                standing,
+                standing: was,
                 open,
                 heard_at,
+                admitted_at,
                 ..
-            } = &cluster.observed;
-            (*standing, *open, *heard_at)
-        };
-        self.clusters.values().any(|cluster| {
-            let (was, open, heard_at) = shown(cluster);
+            } = cluster.observed;
+            let hearing = Hearing {
+                open,
+                heard_at,
+                admitted_at,
+            };
             let second_ago = now.minus_ms(1_500);
             let is = standing(cluster.member.as_ref(), now);
-            connection(was, open, heard_at, second_ago) != connection(is, open, heard_at, now)
+            connection(was, hearing, second_ago) != connection(is, hearing, now)
         })
     }
 }

@@ -96,7 +96,7 @@ pub(crate) async fn follow(following: Following) {
             },
         };
         state = back;
-        if let Some(answer) = said(answer, first, &metrics) {
+        if let Some(answer) = said(answer, first, (&metrics, &source.declared_at)) {
             let event = Event::Polled {
                 source: name.clone(),
                 answer,
@@ -116,8 +116,21 @@ pub(crate) async fn follow(following: Following) {
     }
 }
 
+/// What is wrong with a source, with the place of its declaration where that may have to be corrected.
+fn words(problem: &Problem, declared_at: &str) -> String {
+    let words = telemetry::chain(problem);
+    match problem.is_of_configuration() {
+        true => format!("{declared_at}: {words}"),
+        false => words,
+    }
+}
+
 /// What the engine is told. A copy on disk that is not there yet is no news.
-fn said(answer: Result<Answer, Problem>, first: bool, metrics: &Metrics) -> Option<Polled> {
+fn said(
+    answer: Result<Answer, Problem>,
+    first: bool,
+    (metrics, declared_at): (&Metrics, &str),
+) -> Option<Polled> {
     let at = clock::now();
     if !first {
         metrics.polled(match answer {
@@ -143,7 +156,7 @@ fn said(answer: Result<Answer, Problem>, first: bool, metrics: &Metrics) -> Opti
         }
         Err(problem) => Some(Polled::Failed {
             at,
-            message: telemetry::chain(&problem),
+            message: words(&problem, declared_at),
         }),
     }
 }

@@ -53,6 +53,15 @@ pub enum Problem {
         #[source]
         source: git2::Error,
     },
+    /// The source is a directory of this machine, and it is not there.
+    #[error(
+        "there is no directory {} (correct the source's `url`, or make the repository there with `git init`; a relative `url` counts from the directory of hub.yaml)",
+        .path.display()
+    )]
+    NoDirectory {
+        /// Which directory.
+        path: PathBuf,
+    },
     /// Something answered, but not Git.
     #[error(
         "{url} answers, but not as a Git server (a login page, a proxy or a wrong path answer with HTML; give the URL that `git clone` takes)"
@@ -167,6 +176,22 @@ pub enum Problem {
         #[source]
         source: io::Error,
     },
+}
+
+impl Problem {
+    /// Whether what the configuration says of the source may be wrong: then its place is worth saying.
+    #[must_use]
+    pub const fn is_of_configuration(&self) -> bool {
+        matches!(
+            self,
+            Self::NoDirectory { .. }
+                | Self::NotFound { .. }
+                | Self::NotGit { .. }
+                | Self::NoBranch { .. }
+                | Self::NoPath { .. }
+                | Self::Misconfigured { .. }
+        )
+    }
 }
 
 fn near_words(near: &[String]) -> String {

@@ -364,7 +364,10 @@ impl Remote<'_> {
             (_, false) => "check `auth` and what the account may read",
         };
         match self.location {
-            Location::Local { path } if !path.exists() => Problem::NotFound { url, source: error },
+            Location::Local { path } if !path.exists() => {
+                let path = path.clone();
+                Problem::NoDirectory { path }
+            }
             Location::Local { .. } | Location::Server { .. } => classify(error, url, hint),
         }
     }

@@ -390,6 +390,7 @@ impl Service {
         if !request.confirm {
             return Err(status::invalid("recovery ends only with --confirm"));
         }
+        reason(&request.reason)?;
         let cluster = match request.cluster.as_str() {
             "" => None,
             text => Some(name(text)?),

@@ -1,11 +1,12 @@
 //! `Query`: what operators ask, answered from the engine's latest picture.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use capstan_hub_core::explain::{Question, explain};
-use capstan_hub_core::problem::Problem;
-use capstan_hub_core::rollup::ClusterSummary;
+use capstan_hub_core::problem::{Problem, Severity, nearest};
+use capstan_hub_core::rollup::{ClusterSummary, Trouble, What};
 use capstan_proto::wire::query_server::Query;
 use capstan_proto::wire::{self, Changed};
 use capstan_proto::{BundleName, ClusterName, PlacementName, SourceName};
@@ -14,6 +15,7 @@ use tokio_stream::wrappers::WatchStream;
 use tonic::{Request, Response, Status};
 
 use super::{Shared, status, view};
+use crate::clock;
 use crate::engine::picture::Picture;
 
 /// Entries in one page at most: 1,000 clusters with labels and facts are about 2 MiB.
@@ -89,7 +91,8 @@ fn find<'a, N: ToString + 'a>(
         let full = name.to_string();
         full == text || full.split_once('.').is_some_and(|(_, short)| short == text)
     };
-    let mut found = all.filter(|name| short(name));
+    let all: Vec<&N> = all.collect();
+    let mut found = all.iter().copied().filter(|name| short(name));
     match (found.next(), found.next()) {
         (Some(one), None) => Ok(one),
         (Some(one), Some(other)) => Err(status::invalid(format!(
@@ -97,9 +100,30 @@ fn find<'a, N: ToString + 'a>(
             one.to_string(),
             other.to_string()
         ))),
-        (None, _) => Err(status::not_found(format!(
-            "there is no {kind} `{text}` (`hub get {kind}s` lists them)"
-        ))),
+        (None, _) => {
+            let full: Vec<String> = all.iter().map(|name| name.to_string()).collect();
+            let names = full.iter().map(String::as_str);
+            let hint = hint(
+                kind,
+                text,
+                names.flat_map(|full| {
+                    let short = full.split_once('.').map(|(_, short)| short);
+                    [Some(full), short].into_iter().flatten()
+                }),
+            );
+            Err(status::not_found(format!(
+                "there is no {kind} `{text}` ({hint})"
+            )))
+        }
+    }
+}
+
+/// Which name was probably meant, or where all of them are.
+fn hint<'a>(kind: &str, text: &str, names: impl Iterator<Item = &'a str>) -> String {
+    let names: Vec<&str> = names.collect();
+    match nearest(text, &names) {
+        Some(meant) => format!("did you mean `{meant}`?"),
+        None => format!("`hub get {kind}s` lists them"),
     }
 }
 
@@ -114,8 +138,10 @@ fn known<'p>(
 ) -> Result<(&'p ClusterName, &'p ClusterSummary), Status> {
     let name = cluster_name(text)?;
     picture.fleet.clusters.get_key_value(&name).ok_or_else(|| {
+        let names = picture.fleet.clusters.keys().map(ClusterName::as_str);
+        let hint = hint("cluster", text, names);
         status::not_found(format!(
-            "no cluster `{name}` is declared or enrolled (`hub get clusters` lists them)"
+            "no cluster `{name}` is declared or enrolled ({hint})"
         ))
     })
 }
@@ -128,12 +154,58 @@ fn narrowed<'p>(picture: &'p Picture, text: &str) -> Result<Option<&'p ClusterNa
     }
 }
 
+/// What `hub get problems` lists: what is wrong with files and sessions, and what spokes say.
+enum Wrong<'p> {
+    Problem(&'p Problem),
+    Trouble(Cow<'p, Trouble>),
+}
+
+impl Wrong<'_> {
+    fn view(self) -> wire::Problem {
+        match self {
+            Self::Problem(problem) => view::problem(problem),
+            Self::Trouble(trouble) => view::trouble(&trouble),
+        }
+    }
+}
+
+/// Everything that is wrong, or what is on one cluster; sorted by keys.
+fn wrongs<'p>(picture: &'p Picture, only: Option<&ClusterName>) -> BTreeMap<String, Wrong<'p>> {
+    let of = |problem: &&Problem| only.is_none() || problem.cluster.as_ref() == only;
+    let problems = picture.problems.iter().filter(of);
+    let problems = problems.map(|problem| (problem_key(problem), Wrong::Problem(problem)));
+    let narrow = |trouble: &'p Trouble| match only {
+        None => Some(Cow::Borrowed(trouble)),
+        Some(cluster) => trouble.only_on(cluster).map(Cow::Owned),
+    };
+    let troubles = picture.troubles.iter().filter_map(narrow);
+    let troubles = troubles.map(|trouble| (trouble_key(&trouble), Wrong::Trouble(trouble)));
+    problems.chain(troubles).collect()
+}
+
+/// Errors first, the worst of them first; unique for every trouble.
+fn trouble_key(trouble: &Trouble) -> String {
+    let What {
+        wrong,
+        bundle,
+        object,
+        reason,
+    } = &trouble.what;
+    let object = object.as_ref().map(ToString::to_string);
+    format!(
+        "{}||{:02}|{bundle}|{}|{reason}",
+        u8::from(wrong.severity() == Severity::Warning),
+        *wrong as u8,
+        object.unwrap_or_default(),
+    )
+}
+
 /// Errors first, then by place; unique for every problem.
 fn problem_key(problem: &Problem) -> String {
     let at = problem.at.as_ref();
     format!(
         "{}|{}|{}|{:08}|{:08}|{problem}|{:?}",
-        u8::from(problem.severity == capstan_hub_core::problem::Severity::Warning),
+        u8::from(problem.severity == Severity::Warning),
         at.map(|at| at.source.to_string()).unwrap_or_default(),
         at.map(|at| at.path.to_string()).unwrap_or_default(),
         at.map_or(0, |at| at.line),
@@ -249,14 +321,8 @@ impl Query for Service {
             cluster,
         } = request.into_inner();
         let only = narrowed(&picture, &cluster)?;
-        let of = |problem: &&Problem| only.is_none() || problem.cluster.as_ref() == only;
-        let sorted: BTreeMap<String, &Problem> = picture
-            .problems
-            .iter()
-            .filter(of)
-            .map(|problem| (problem_key(problem), problem))
-            .collect();
-        let (problems, next_page_token, total) = page(sorted.into_iter(), wanted, view::problem);
+        let sorted = wrongs(&picture, only);
+        let (problems, next_page_token, total) = page(sorted.into_iter(), wanted, Wrong::view);
         Ok(Response::new(wire::ListProblemsResponse {
             problems,
             next_page_token,
@@ -302,12 +368,17 @@ impl Query for Service {
     async fn explain(&self, request: Request<wire::ExplainRequest>) -> Answer<wire::Explanation> {
         let picture = self.picture();
         let wire::ExplainRequest { cluster, bundle } = request.into_inner();
-        let cluster = cluster_name(&cluster)?;
+        let cluster = known(&picture, &cluster)?.0.clone();
         let bundles = view::bundles(&picture);
         let bundle = find("bundle", &bundle, bundles.keys())?.clone();
         let question = Question { cluster, bundle };
         let explanation = explain(&picture.decisions, &picture.desired, &question);
-        Ok(Response::new(view::explanation(&picture, &explanation)))
+        let now = clock::now();
+        Ok(Response::new(view::explanation(
+            &picture,
+            &explanation,
+            now,
+        )))
     }
 
     async fn watch(&self, _: Request<wire::WatchRequest>) -> Answer<Self::WatchStream> {

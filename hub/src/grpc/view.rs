@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use capstan_hub_core::desired::Hold;
 use capstan_hub_core::explain::{Answer, Explanation};
 use capstan_hub_core::placement::{PlacementDecision, Rejection};
-use capstan_hub_core::problem;
+use capstan_hub_core::problem::{self, Severity};
 use capstan_hub_core::report;
-use capstan_hub_core::rollup::{BundleOnCluster, BundleSummary, ClusterSummary};
+use capstan_hub_core::rollup::{BundleOnCluster, BundleSummary, ClusterSummary, Trouble};
 use capstan_hub_core::session::Connection;
 use capstan_proto::convert::key_to_wire;
 use capstan_proto::convert::state::drift_to_wire;
@@ -19,6 +19,9 @@ use crate::engine::picture::{ClusterView, Phase, Picture, SourceView};
 
 /// Objects of a held removal that are listed; the rest is counted.
 const EXAMPLES_MAX: usize = 10;
+
+/// Names of clusters that are listed with a problem: a page of 1,000 problems stays below 1.3 MB. The rest is counted.
+const CLUSTERS_MAX: usize = 20;
 
 fn count(number: usize) -> u32 {
     u32::try_from(number).unwrap_or(u32::MAX)
@@ -51,11 +54,12 @@ pub(super) fn fleet(picture: &Picture, fleet_id: String) -> wire::Fleet {
         .flat_map(|state| &state.drifts)
         .filter(|drift| drift.settled_at.is_none())
         .count();
-    let warnings = picture
-        .problems
-        .iter()
-        .filter(|problem| problem.severity == problem::Severity::Warning)
-        .count();
+    let severities = picture.problems.iter().map(|problem| problem.severity);
+    let said = picture.troubles.iter();
+    let all: Vec<Severity> = severities
+        .chain(said.map(|trouble| trouble.what.wrong.severity()))
+        .collect();
+    let warnings = all.iter().filter(|is| **is == Severity::Warning).count();
     wire::Fleet {
         fleet_id,
         hub_version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -69,7 +73,7 @@ pub(super) fn fleet(picture: &Picture, fleet_id: String) -> wire::Fleet {
         clusters: count(fleet.clusters.len()),
         bundles: count(fleet.bundles.len()),
         placements: count(fleet.placements.len()),
-        errors: count(picture.problems.len() - warnings),
+        errors: count(all.len() - warnings),
         warnings: count(warnings),
         open_drifts: count(open),
         held: picture.desired.holds.iter().map(held).collect(),
@@ -337,11 +341,11 @@ pub(super) fn bundle(
         .iter()
         .map(|(_, state)| state.health)
         .max_by_key(|health| health.severity());
-    let problems = picture
-        .problems
-        .iter()
-        .filter(|p| p.bundle.as_ref() == Some(name))
-        .count();
+    let of_files = picture.problems.iter();
+    let of_files = of_files.filter(|problem| problem.bundle.as_ref() == Some(name));
+    let said = picture.troubles.iter();
+    let said = said.filter(|trouble| trouble.what.bundle == *name);
+    let problems = of_files.count() + said.count();
     let synced = states
         .iter()
         .filter(|(_, state)| state.sync == Sync::Synced)
@@ -468,6 +472,31 @@ pub(super) fn problem(problem: &problem::Problem) -> wire::Problem {
         bundle: text(problem.bundle.as_ref()),
         message: problem.message.clone(),
         hint: problem.hint.clone().unwrap_or_default(),
+        clusters: problem.cluster.iter().map(ToString::to_string).collect(),
+        clusters_total: count(problem.cluster.iter().count()),
+        ..wire::Problem::default()
+    }
+}
+
+/// What spokes say is wrong, on all clusters that say so.
+pub(super) fn trouble(trouble: &Trouble) -> wire::Problem {
+    let Trouble { what, on } = trouble;
+    let names = on.keys().map(ToString::to_string);
+    let clusters: Vec<String> = names.take(CLUSTERS_MAX).collect();
+    wire::Problem {
+        code: what.wrong.to_string(),
+        severity: what.wrong.severity().to_string(),
+        cluster: match clusters.as_slice() {
+            [one] => one.clone(),
+            _ => String::new(),
+        },
+        bundle: what.bundle.to_string(),
+        message: trouble.sentence(),
+        object: what.object.as_ref().map(key_to_wire),
+        since_ms: ms(trouble.since()),
+        clusters,
+        clusters_total: count(on.len()),
+        ..wire::Problem::default()
     }
 }
 
@@ -497,7 +526,11 @@ pub(super) fn drift(cluster: &ClusterName, bundle: &BundleName, drift: &Drift) -
 }
 
 /// Why a bundle is, or is not, on a cluster.
-pub(super) fn explanation(picture: &Picture, explanation: &Explanation) -> wire::Explanation {
+pub(super) fn explanation(
+    picture: &Picture,
+    explanation: &Explanation,
+    now: Moment,
+) -> wire::Explanation {
     let question = &explanation.question;
     let summary = picture.fleet.clusters.get(&question.cluster);
     let state = summary.and_then(|summary| summary.bundles.get(&question.bundle));
@@ -506,6 +539,11 @@ pub(super) fn explanation(picture: &Picture, explanation: &Explanation) -> wire:
     let variables = placed
         .into_iter()
         .flat_map(|placed| placed.inputs.variables.iter());
+    let said = picture
+        .clusters
+        .get(&question.cluster)
+        .and_then(|view| view.states.get(&question.bundle));
+    let drifts = said.into_iter().flat_map(|said| &said.drifts);
     let answer = match explanation.answer {
         Answer::Placed => "Placed",
         Answer::Kept => "Kept",
@@ -537,6 +575,30 @@ pub(super) fn explanation(picture: &Picture, explanation: &Explanation) -> wire:
             })
             .collect(),
         answer: answer.to_owned(),
-        text: report::explain(explanation),
+        text: text_of(explanation, summary, said, now),
+        drifts: drifts
+            .map(|seen| drift(&question.cluster, &question.bundle, seen))
+            .collect(),
     }
+}
+
+/// The reasons, and below them what the spoke says, where there is anything to say of it.
+fn text_of(
+    explanation: &Explanation,
+    summary: Option<&ClusterSummary>,
+    said: Option<&BundleState>,
+    now: Moment,
+) -> String {
+    let mut text = report::explain(explanation);
+    let question = &explanation.question;
+    let state = summary.and_then(|summary| Some((summary, summary.bundles.get(&question.bundle)?)));
+    if let Some((summary, state)) = state {
+        text.push_str(&report::state(
+            &question.cluster,
+            (summary, state),
+            said,
+            now,
+        ));
+    }
+    text
 }

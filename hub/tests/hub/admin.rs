@@ -112,14 +112,21 @@ async fn explain_says_only_what_was_recorded() {
             .any(|reason| reason.at.starts_with("web.yaml:")),
         "{answer:#?}"
     );
-    let answer = world
-        .query()
-        .await
-        .explain(ask("two"))
-        .await
-        .unwrap()
-        .into_inner();
-    assert!(!answer.placed);
+    let refused = world.query().await.explain(ask("on")).await.unwrap_err();
+    assert_eq!(refused.code(), tonic::Code::NotFound);
+    assert_eq!(
+        refused.message(),
+        "no cluster `on` is declared or enrolled (did you mean `one`?)"
+    );
+    let unknown = wire::ExplainRequest {
+        bundle: "wbe".to_owned(),
+        ..ask("one")
+    };
+    let refused = world.query().await.explain(unknown).await.unwrap_err();
+    assert_eq!(
+        refused.message(),
+        "there is no bundle `wbe` (did you mean `web`?)"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -113,6 +113,34 @@ fn all_mistakes_of_a_configuration_are_said_at_once_and_nothing_is_bound() {
 }
 
 #[test]
+fn a_source_that_is_a_directory_which_is_not_there_is_named_with_its_place() {
+    let directory = founded();
+    let serving = Serving::start(directory.path());
+    std::fs::rename(
+        directory.path().join("fleet"),
+        directory.path().join("elsewhere"),
+    )
+    .unwrap();
+    // `hub status` itself is the state that is waited for.
+    let said = (0..600)
+        .map(|_| {
+            hub(directory.path(), &["refresh"]);
+            text(&hub(directory.path(), &["status"]).stdout)
+        })
+        .find(|said| said.contains("there is no directory"))
+        .expect("the source is missed");
+    let line = said
+        .lines()
+        .find(|line| line.contains("there is no"))
+        .unwrap();
+    assert!(
+        line.contains("hub.yaml:") && line.contains("/fleet (correct the source's `url`"),
+        "{line}"
+    );
+    assert_eq!(serving.stop(), Some(0));
+}
+
+#[test]
 fn a_second_init_changes_nothing() {
     let directory = founded();
     let before = std::fs::read(directory.path().join("hub.yaml")).unwrap();

@@ -6,6 +6,7 @@
 mod answer;
 mod begin;
 mod bundle;
+mod flips;
 mod gates;
 mod heal;
 mod hub;
@@ -209,10 +210,7 @@ impl Agent {
             Refusal::NamespaceTerminating | Refusal::NamespaceMissing => {
                 (Sync::Applying, None, false)
             }
-            Refusal::Invalid { reason } => {
-                let forever = reason == "UnknownField" || reason == "Immutable";
-                (Sync::Failed, None, forever)
-            }
+            Refusal::Invalid { .. } => (Sync::Failed, None, finding.refusal.is_lasting()),
             Refusal::Forbidden | Refusal::Gone => (Sync::Failed, None, false),
         };
         let random = self.jitter.draw();

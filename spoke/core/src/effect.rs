@@ -287,10 +287,10 @@ pub enum Decision {
     Fought {
         /// Which object.
         object: ObjectKey,
-        /// Who.
+        /// Who; empty when unknown.
         manager: String,
-        /// Until when.
-        until: Moment,
+        /// One sentence: who does what, and until when it is left alone.
+        words: String,
     },
     /// An object cannot be brought about now.
     Failing {
@@ -338,14 +338,7 @@ impl fmt::Display for Decision {
                 object, manager, ..
             } => write!(f, "{object} drifted: {manager} wrote it"),
             Self::Healed(object) => write!(f, "{object} is as declared again"),
-            Self::Fought {
-                object,
-                manager,
-                until,
-            } => write!(
-                f,
-                "{object} is left alone until {until}: {manager} keeps writing it"
-            ),
+            Self::Fought { object, words, .. } => write!(f, "{object}: {words}"),
             Self::Failing {
                 object,
                 reason,

@@ -33,8 +33,13 @@ pub const DISCOVER_LONGEST_MS: u64 = 5_000;
 /// Window in which heals of one object are counted, in milliseconds.
 pub const FLIP_WINDOW_MS: u64 = 600_000;
 
-/// Heals within the window after which somebody is fighting us.
+/// Heals of an object's fields within the window after which somebody is fighting us. Deletions are
+/// counted on their own, see [`LOSSES_MAX`].
 pub const FLIPS_MAX: usize = 3;
+
+/// Deletions within the window after which somebody keeps deleting what we make: a person who tries
+/// it a few times is never waited for, and a loop costs ten creations and not thousands.
+pub const LOSSES_MAX: usize = 10;
 
 /// How long a fought object is left alone at first, in milliseconds; doubles every time.
 pub const FOUGHT_FIRST_MS: u64 = 60_000;
@@ -73,3 +78,6 @@ pub const VALUE_BYTES_MAX: usize = 256;
 
 /// Fields listed in one drift.
 pub const DRIFT_FIELDS_MAX: usize = 20;
+
+/// Fields named in the sentence about a fight: more do not fit two lines of a terminal.
+pub const FOUGHT_FIELDS_MAX: usize = 3;

@@ -6,6 +6,8 @@
 use capstan_proto::ObjectKey;
 use serde_json::Value;
 
+mod complaint;
+
 use crate::kind::Kind;
 use crate::limits::MESSAGE_BYTES_MAX;
 use crate::outcome::{Outcome, Refused};
@@ -31,7 +33,7 @@ pub enum Refusal {
     KindUnknown,
     /// The content is refused, and will be until it changes.
     Invalid {
-        /// `Immutable`, `Invalid`, `UnknownField`, or the server's own reason.
+        /// `UnknownField`, `WrongType`, `DuplicateField`, `Immutable`, `Invalid`, or the server's own.
         reason: String,
     },
     /// Try again later.
@@ -41,6 +43,16 @@ pub enum Refusal {
     },
     /// It may have been executed.
     Ambiguous,
+}
+
+impl Refusal {
+    /// Whether the same declaration will be refused for ever: a server that validates may change its
+    /// mind (a webhook, a quota), one that cannot read a field will not.
+    #[must_use]
+    pub fn is_lasting(&self) -> bool {
+        let lasting = ["UnknownField", "WrongType", "DuplicateField", "Immutable"];
+        matches!(self, Self::Invalid { reason } if lasting.contains(&reason.as_str()))
+    }
 }
 
 /// A field that another manager owns.
@@ -118,10 +130,11 @@ fn classify(key: &ObjectKey, refused: &Refused) -> Refusal {
         403 if has_cause(refused, "NamespaceTerminating") => Refusal::NamespaceTerminating,
         403 => Refusal::Forbidden,
         422 if causes(refused).any(|cause| cause["field"] == "metadata.uid") => Refusal::Changed,
-        422 if message.contains("immutable") => invalid("Immutable"),
-        400 | 413 | 415 | 422 => invalid("Invalid"),
+        400 | 422 => invalid(worst(refused)),
+        413 => invalid("TooLarge"),
+        415 => invalid("Invalid"),
         429 if message.contains("storage is (re)initializing") => Refusal::KindUnknown,
-        500 if message.contains("failed to create typed patch object") => invalid("UnknownField"),
+        500 if message.contains("failed to create typed patch object") => invalid(worst(refused)),
         405 => invalid("MethodNotAllowed"),
         _ => later,
     }
@@ -148,6 +161,15 @@ fn not_found(key: &ObjectKey, refused: &Refused) -> Refusal {
     }
 }
 
+/// The word for what is wrong: a declaration with several faults is refused for ever if one of them is
+/// for ever.
+fn worst(refused: &Refused) -> &'static str {
+    let problems = complaint::complaints(refused);
+    let words = problems.iter().map(|complaint| complaint.problem.word());
+    let mut words = words.filter(|word| *word != "Invalid");
+    words.next().unwrap_or("Invalid")
+}
+
 fn invalid(reason: &str) -> Refusal {
     Refusal::Invalid {
         reason: reason.to_owned(),
@@ -169,7 +191,7 @@ fn word(refusal: &Refusal, refused: &Refused) -> String {
 }
 
 fn sentence(key: &ObjectKey, refusal: &Refusal, refused: &Refused) -> String {
-    let at = fields(refused).join(", ");
+    let secret = Kind::of(key).is_secret();
     match refusal {
         Refusal::Fields(conflicts) => {
             let by = |c: &Conflict| format!("{} owns {}", c.manager, c.field);
@@ -178,15 +200,32 @@ fn sentence(key: &ObjectKey, refusal: &Refusal, refused: &Refused) -> String {
         Refusal::NamespaceMissing => format!("namespace {} does not exist", key.namespace),
         Refusal::NamespaceTerminating => format!("namespace {} is being deleted", key.namespace),
         Refusal::NotServed => format!("the cluster serves no {}", Kind::of(key)),
-        _ if Kind::of(key).is_secret() => format!("the API server answered {} {at}", refused.code),
-        Refusal::Forbidden | Refusal::KindUnknown | Refusal::Later { .. } => {
-            message(refused).to_owned()
+        Refusal::Gone => format!("{key} does not exist"),
+        Refusal::Changed => format!("{key} is not what was meant, and is read again"),
+        Refusal::Invalid { .. } => {
+            let problems = complaint::complaints(refused);
+            let what = match problems.is_empty() {
+                true => said(refused, secret),
+                false => complaint::spelled(&problems, secret),
+            };
+            format!("the API server refuses {key}: {what}")
         }
-        Refusal::Invalid { reason } if reason == "Immutable" => {
-            format!("{at} cannot be changed once it is set")
+        Refusal::Forbidden => {
+            format!("the API server forbids {key}: {}", said(refused, secret))
         }
-        Refusal::Invalid { .. } if !at.is_empty() => format!("{at} is refused"),
-        _ => format!("the API server answered {}", refused.code),
+        _ => format!(
+            "the API server does not take {key} now: {}",
+            said(refused, secret)
+        ),
+    }
+}
+
+/// What the server said as a whole; of a Secret only the code.
+fn said(refused: &Refused, secret: bool) -> String {
+    let words = message(refused).split_whitespace().collect::<Vec<_>>();
+    match words.is_empty() || secret {
+        true => format!("it answered {}", refused.code),
+        false => words.join(" "),
     }
 }
 
@@ -225,27 +264,6 @@ fn conflicts(refused: &Refused) -> Vec<Conflict> {
 fn quoted(message: &str) -> String {
     let mut parts = message.split('"');
     parts.nth(1).unwrap_or(message).to_owned()
-}
-
-/// The field paths of a refusal; where it has no causes, the path in the message of a body that the
-/// server could not type, cut before the value.
-fn fields(refused: &Refused) -> Vec<String> {
-    let from_causes: Vec<_> = causes(refused)
-        .filter_map(|cause| cause["field"].as_str())
-        .filter(|field| !field.is_empty())
-        .map(ToOwned::to_owned)
-        .collect();
-    if !from_causes.is_empty() {
-        return from_causes;
-    }
-    let after = message(refused).split("): ").nth(1).unwrap_or_default();
-    let path = after.split(':').next().unwrap_or_default().trim();
-    let is_path = path.starts_with('.') && !path.contains(char::is_whitespace);
-    if is_path {
-        vec![path.to_owned()]
-    } else {
-        Vec::new()
-    }
 }
 
 /// A message that is short enough to be shown, cut at a character.

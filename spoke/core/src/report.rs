@@ -175,6 +175,8 @@ fn bundle_sync(summary: &Summary<'_>, worst: Option<&Line<'_>>) -> (Sync, String
             let state = object_state(line);
             let message = match state.message.is_empty() {
                 true => String::new(),
+                // A sentence that names its object already says enough.
+                false if state.message.contains(&line.key.to_string()) => state.message,
                 false => format!("{}: {}", line.key, state.message),
             };
             (of_objects, state.reason, message)

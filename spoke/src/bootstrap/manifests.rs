@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::rights::Rights;
 use super::{ACCOUNT, HTTP_PORT};
-use crate::kube::identity::BOOTSTRAP;
+use crate::kube::identity::{BOOTSTRAP, token_id};
 use crate::link::Address;
 use crate::tls::Pin;
 
@@ -160,8 +160,7 @@ impl Install {
             .field(self.pin.to_string().as_bytes());
         // The part before the dot is the token's name; the secret part has no business in an annotation's hash.
         if let Some(token) = &self.token {
-            let name = token.split('.').next().unwrap_or_default();
-            hasher.field(name.as_bytes());
+            hasher.field(token_id(token).as_bytes());
         }
         hasher.finish().short()
     }

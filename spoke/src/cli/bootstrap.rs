@@ -8,14 +8,16 @@ use crate::bootstrap::{self, BootstrapError};
 use crate::config;
 use crate::telemetry::chain;
 
-const EXAMPLES: &str = "\
+pub(super) const EXAMPLES: &str = "\
 Examples:
-  spoke bootstrap --hub hub.example:7443 --token 7f3k.9x... --ca-pin sha256:2b7e...
-  spoke bootstrap ... --context prod-eu-1 --rights platform
-  spoke bootstrap ... --print > agent.yaml
-  spoke bootstrap ... --outside        # install everything but the Deployment; run the agent yourself
-
-`hub token create <cluster>` prints the line to paste.";
+  The line that `hub token create <cluster>` prints:
+    spoke bootstrap --hub hub.example:7443 --token ID.SECRET --ca-pin sha256:HEX
+  For another cluster than the current one, and with platform rights:
+    spoke bootstrap ... --context prod-eu-1 --rights platform
+  See what would be installed, or apply it with your own tools:
+    spoke bootstrap ... --print > agent.yaml
+  Install everything but the Deployment, and run the agent yourself:
+    spoke bootstrap ... --outside";
 
 /// What `spoke bootstrap` takes.
 #[derive(Debug, clap::Args)]
@@ -24,7 +26,7 @@ pub(super) struct Args {
     /// The hub's address for spokes
     #[arg(long, value_name = "HOST:PORT")]
     hub: Option<String>,
-    /// The token that `hub token create` printed; may be left out to repair a cluster that is enrolled
+    /// The token of `hub token create`; not needed to repair
     #[arg(
         long,
         value_name = "ID.SECRET",
@@ -35,17 +37,17 @@ pub(super) struct Args {
     /// SHA-256 of the hub CA's public key
     #[arg(long, value_name = "sha256:HEX")]
     ca_pin: Option<String>,
-    /// Kubeconfig of somebody who may administer the cluster [default: as kubectl]
+    /// Kubeconfig of a cluster administrator [default: as kubectl]
     #[arg(long, value_name = "FILE")]
     kubeconfig: Option<PathBuf>,
-    /// Context of the kubeconfig [default: its current one]
-    #[arg(long)]
+    /// Context of the kubeconfig [default: its current]
+    #[arg(long, value_name = "NAME")]
     context: Option<String>,
     /// Namespace for the agent
-    #[arg(long, default_value = bootstrap::NAMESPACE)]
+    #[arg(long, value_name = "NAME", default_value = bootstrap::NAMESPACE)]
     namespace: String,
-    /// What the agent may install: `namespaced` (built-in kinds in namespaces that exist) or `platform` (CRDs,
-    /// webhooks, cluster roles and namespaces too)
+    /// What the agent may install: `namespaced` (built-in kinds, in namespaces that exist) or
+    /// `platform` (CRDs, webhooks, cluster roles and namespaces too)
     #[arg(long, default_value = "namespaced")]
     rights: String,
     /// Image of the agent
@@ -60,11 +62,11 @@ pub(super) struct Args {
     /// Do not wait until the cluster is connected
     #[arg(long)]
     no_wait: bool,
-    /// Install no Deployment; the agent runs outside the cluster, and its command line is printed
+    /// Install no Deployment; the agent is run elsewhere
     #[arg(long)]
     outside: bool,
-    /// How long to wait, such as 90, 90s or 5m
-    #[arg(long, default_value = "5m")]
+    /// How long to wait, such as 90s or 5m
+    #[arg(long, value_name = "TIME", default_value = "5m")]
     timeout: String,
 }
 

@@ -7,33 +7,44 @@ use super::{advise, complain, refuse, runtime};
 use crate::telemetry::chain;
 use crate::{bootstrap, config, shutdown, telemetry};
 
-const EXAMPLES: &str = "\
+pub(super) const EXAMPLES: &str = "\
 Examples:
-  spoke run                                    # in a pod, as `spoke bootstrap` installs it
-  spoke run --kubeconfig edge-1.kubeconfig     # outside the cluster, after `spoke bootstrap --outside`
-  CAPSTAN_LOG=debug spoke run --kubeconfig edge-1.kubeconfig --http 127.0.0.1:0
+  In a pod, as `spoke bootstrap` installs it:
+    spoke run
+  Outside the cluster, after `spoke bootstrap ... --outside`:
+    spoke run --kubeconfig edge-1.kubeconfig
+  With health and metrics on a free port, or with more in the log:
+    spoke run --kubeconfig edge-1.kubeconfig --http 127.0.0.1:0
+    CAPSTAN_LOG=debug spoke run --kubeconfig edge-1.kubeconfig
 
-Outside the cluster the kubeconfig is used once, to ask for a token of the agent's own ServiceAccount; everything
-else is done with that token, which renews itself.";
+Outside the cluster the kubeconfig is used once, to ask for a token of the
+agent's own ServiceAccount; everything else is done with that token, which
+renews itself.";
 
 /// What `spoke run` takes.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct Args {
-    /// Kubeconfig, for an agent that runs outside its cluster
+    /// Kubeconfig, for an agent outside its cluster
     #[arg(long, value_name = "FILE")]
     kubeconfig: Option<PathBuf>,
-    /// Context of the kubeconfig [default: its current one]
-    #[arg(long)]
+    /// Context of the kubeconfig [default: its current]
+    #[arg(long, value_name = "NAME")]
     context: Option<String>,
     /// The agent's namespace
-    #[arg(long, default_value = bootstrap::NAMESPACE, env = "CAPSTAN_NAMESPACE")]
+    #[arg(
+        long,
+        value_name = "NAME",
+        default_value = bootstrap::NAMESPACE,
+        env = "CAPSTAN_NAMESPACE",
+        hide_env_values = true
+    )]
     namespace: String,
-    /// Address for health, readiness and metrics; port 0 takes a free one [default: none]
-    #[arg(long, value_name = "ADDRESS:PORT")]
+    /// Serve health, readiness and metrics there; port 0 is a free one
+    #[arg(long, value_name = "ADDR:PORT")]
     http: Option<String>,
-    /// Form of log lines: text or json; the level is taken from CAPSTAN_LOG
-    #[arg(long, default_value = "text")]
+    /// Log lines as text or json; CAPSTAN_LOG sets the level
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
     log_format: String,
 }
 
@@ -76,7 +87,7 @@ pub(super) fn run(args: Args) -> ExitCode {
             complain(&chain(&error));
             let hint = error.hint();
             if !hint.is_empty() {
-                advise(hint);
+                advise(&hint);
             }
             ExitCode::FAILURE
         }

@@ -79,6 +79,21 @@ pub enum CallError {
     },
 }
 
+impl CallError {
+    /// What is at the bottom of it, in few words: "Connection refused", not how we asked.
+    #[must_use]
+    pub fn cause(&self) -> String {
+        if let Self::Timeout { deadline, .. } = self {
+            return format!("no answer within {} s", deadline.as_secs());
+        }
+        let mut bottom: &dyn std::error::Error = self;
+        while let Some(below) = bottom.source() {
+            bottom = below;
+        }
+        crate::link::first_line(&bottom.to_string())
+    }
+}
+
 /// An answer, whatever its status.
 #[derive(Clone, Debug)]
 pub struct Answer {

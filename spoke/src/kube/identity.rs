@@ -32,7 +32,15 @@ pub struct Held {
     pub cluster: Option<ClusterName>,
     /// A key for which a certificate was asked, or is about to be.
     pub pending: Option<Key>,
+    /// The public half of the token that the identity was got with.
+    pub used_token: Option<String>,
     secret: Option<Secret>,
+}
+
+/// The public half of a token: what it is called, without what makes it valid.
+#[must_use]
+pub fn token_id(token: &str) -> &str {
+    token.split('.').next().unwrap_or_default()
 }
 
 /// Both Secrets of one cluster.
@@ -110,6 +118,7 @@ impl Identities {
                 .text("cluster")
                 .and_then(|name| ClusterName::try_new(name).ok()),
             pending: key("pending-key"),
+            used_token: secret.text("token-id").map(str::to_owned),
             secret: Some(secret),
         })
     }
@@ -144,6 +153,9 @@ impl Identities {
         set("ca-bundle", join(identity.roots()));
         if let Some(cluster) = &cluster {
             set("cluster", cluster.as_str().as_bytes().to_vec());
+        }
+        if let Some(id) = &held.used_token {
+            set("token-id", id.as_bytes().to_vec());
         }
         secret.data.remove("pending-key");
         self.write(held, secret).await?;

@@ -6,10 +6,10 @@ use tokio::sync::watch;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::RunError;
+use crate::kube::access::server;
 use crate::kube::token::{self, TokenError};
-use crate::kube::{Access, Kube};
+use crate::kube::{Access, CallError, Kube};
 use crate::metrics::Metrics;
-use crate::telemetry::chain;
 
 /// Between two attempts to get the first token from an API server that does not answer.
 const AGAIN: Duration = Duration::from_secs(2);
@@ -33,7 +33,7 @@ pub(super) async fn connect(
     let config = access.administrator().await?;
     let bearer = {
         let administrator = Kube::new(config.clone(), metrics.api_calls.clone())?;
-        first_token(&administrator, namespace).await?
+        first_token(&administrator, namespace, &server(&config)).await?
     };
     let (sender, receiver) = watch::channel(bearer.header);
     let kube = Kube::with_bearer(&config, receiver, metrics.api_calls.clone())?;
@@ -44,15 +44,38 @@ pub(super) async fn connect(
     })
 }
 
-async fn first_token(kube: &Kube, namespace: &str) -> Result<token::Bearer, RunError> {
+async fn first_token(
+    kube: &Kube,
+    namespace: &str,
+    server: &str,
+) -> Result<token::Bearer, RunError> {
+    let mut said = String::new();
     loop {
         match token::request(kube, namespace, time::OffsetDateTime::now_utc()).await {
             Ok(bearer) => return Ok(bearer),
-            Err(error @ TokenError::Call(_)) => {
-                tracing::warn!(error = %chain(&error), "the API server does not answer; trying again");
+            Err(TokenError::Call(error)) => {
+                let sentence = unreachable(server, &error);
+                if sentence != said {
+                    tracing::warn!("{sentence}");
+                    said = sentence;
+                }
                 tokio::time::sleep(AGAIN).await;
             }
             Err(error) => return Err(RunError::Token(error)),
         }
     }
 }
+
+/// What is said while the API server is not there, and what can be done about it.
+fn unreachable(server: &str, error: &CallError) -> String {
+    format!(
+        "the API server at {server} does not answer: {}; it is asked again every {} s (if the \
+         address is wrong, name another kubeconfig with --kubeconfig or another context with \
+         --context)",
+        error.cause(),
+        AGAIN.as_secs()
+    )
+}
+
+#[cfg(test)]
+mod tests;

@@ -105,6 +105,31 @@ async fn an_unreachable_hub_installs_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_api_server_that_is_not_there_is_named() {
+    let (cluster, hub) = (Cluster::start("away").await, Hub::start().await);
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("kubeconfig");
+    std::fs::write(
+        &path,
+        "{current-context: c, clusters: [{name: c, cluster: {server: 'http://127.0.0.1:1'}}], \
+         contexts: [{name: c, context: {cluster: c, user: ''}}]}",
+    )
+    .unwrap();
+    let mut order = order(&cluster, &hub, &hub.token());
+    order.access.kubeconfig = Some(path);
+    let error = bootstrap(&order).await.unwrap_err();
+    let said = error.to_string();
+    assert!(
+        said.starts_with(
+            "the API server at http://127.0.0.1:1 does not answer: Connection refused"
+        ),
+        "{said}"
+    );
+    assert!(said.ends_with("nothing was installed"), "{said}");
+    assert!(error.hint().contains("--context"), "{}", error.hint());
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_dry_run_changes_nothing() {
     let (cluster, hub) = (Cluster::start("dry").await, Hub::start().await);
     let mut order = order(&cluster, &hub, &hub.token());
@@ -124,11 +149,47 @@ async fn a_second_run_with_a_used_token_repairs() {
     agent.stop().await;
     hub.shared.change(|state| state.tokens.clear());
     let said = bootstrap(&order(&cluster, &hub, &token)).await.unwrap();
-    assert!(said.contains("only repaired"), "{said}");
+    assert!(
+        said.contains("enrolled already as edge-1; the token is not needed, and would not do"),
+        "{said}"
+    );
     let agent = Agent::start(&cluster);
     hub.until("another session", |state| state.sessions == 2)
         .await;
     assert_eq!(hub.shared.lock().enrolments, 1);
+    agent.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_second_run_with_the_very_token_says_that_the_cluster_is_enrolled() {
+    let (cluster, hub) = (Cluster::start("again").await, Hub::start().await);
+    let token = hub.token();
+    bootstrap(&order(&cluster, &hub, &token)).await.unwrap();
+    let agent = Agent::start(&cluster);
+    hub.until("a session", |state| state.open == 1).await;
+    agent.stop().await;
+    let said = bootstrap(&order(&cluster, &hub, &token)).await.unwrap();
+    assert!(
+        said.contains("enrolled already as edge-1, with this very token, which is used up"),
+        "{said}"
+    );
+    assert!(!said.contains("token accepted"), "{said}");
+    let secret = format!(
+        "/api/v1/namespaces/{}/secrets/capstan-spoke-bootstrap",
+        cluster.namespace
+    );
+    let secret = cluster.get(&secret).await.unwrap();
+    assert_eq!(secret.pointer("/data/token"), None, "nobody tries it again");
+    let said = bootstrap(&order(&cluster, &hub, &hub.token()))
+        .await
+        .unwrap();
+    assert!(
+        said.contains("enrolled already as edge-1; the token is accepted"),
+        "{said}"
+    );
+    let agent = Agent::start(&cluster);
+    hub.until("a new identity", |state| state.enrolments == 2)
+        .await;
     agent.stop().await;
 }
 

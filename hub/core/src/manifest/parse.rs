@@ -7,7 +7,7 @@ use capstan_proto::SourceName;
 use super::{Content, Manifest};
 use crate::problem::{Code, Place, Problem};
 use crate::spec::{File, Tree};
-use crate::yaml::{Dialect, Fault, Node, Value, read};
+use crate::yaml::{Dialect, Fault, Node, Value, read_file};
 
 /// Reads every manifest below a directory. With anything refused there, its content is not known.
 pub(super) fn content(source: &SourceName, tree: &Tree, directory: &str) -> Content {
@@ -56,7 +56,7 @@ fn one_file(content: &mut Content, source: &SourceName, path: &str, file: &File)
     }
     let mention = b"source.revision";
     content.mentions_revision |= file.bytes().windows(mention.len()).any(|w| w == mention);
-    for document in read(file.bytes(), Dialect::Kubernetes) {
+    for document in read_file(path, file.bytes(), Dialect::Kubernetes) {
         match document {
             Ok(node) => one_document(content, node, &place),
             Err(Fault {

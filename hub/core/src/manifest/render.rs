@@ -9,7 +9,7 @@ use super::instantiate::{self, Inputs, content_key, inputs_key};
 use super::substitute::Values;
 use super::{Content, Failure, Instance, Rendered, Scopes, Work, parse};
 use crate::placement::{Decisions, Placed};
-use crate::problem::{Code, Problem};
+use crate::problem::{self, Code, Problem};
 use crate::spec::{Bundle, Document, Spec, Trees};
 use crate::template::BuiltIn;
 
@@ -42,6 +42,7 @@ pub fn render(spec: &Spec, trees: &Trees, decisions: &Decisions, previous: &Rend
         work,
         ..Rendered::default()
     };
+    let mut found = BTreeSet::new();
     for (cluster, decision) in &decisions.clusters {
         let mut instances = BTreeMap::new();
         for (name, placed) in decision
@@ -72,12 +73,15 @@ pub fn render(spec: &Spec, trees: &Trees, decisions: &Decisions, previous: &Rend
                 None => Err(unread(name, document)),
             };
             if let Err(problems) = &instance {
-                rendered.problems.extend(problems.iter().cloned());
+                let known = without_directory(name, document, trees);
+                let news = |p: &&Problem| !(known && p.code == Code::EmptyBundle);
+                found.extend(problems.iter().filter(news).cloned());
             }
             instances.insert(name.clone(), instance);
         }
         rendered.clusters.insert(cluster.clone(), instances);
     }
+    rendered.problems = problem::by_place(found);
     rendered.problems.extend(unplaced_problems(&bundles));
     rendered.bundles = bundles;
     rendered
@@ -112,6 +116,12 @@ fn parsed(
         content,
         instances: BTreeMap::new(),
     })
+}
+
+/// Whether a bundle's directory is not there, which loading its document said already.
+fn without_directory(name: &BundleName, document: &Document<Bundle>, trees: &Trees) -> bool {
+    let tree = trees.read(name.source());
+    !document.kept && tree.is_some_and(|tree| tree.is_empty_below(&document.spec.path))
 }
 
 struct Step<'a> {

@@ -271,10 +271,67 @@ data:
         expect![[r#"
             a/web fails: 2 problems
             b/web fails: 1 problems
-            w/a.yaml:5:6: error[E0301]: nothing defines the variable `b` (declare it, write `${b:-default}`, or `$${` for a literal) [a]
-            w/a.yaml:6:6: error[E0301]: nothing defines the variable `nothing` (declare it, write `${nothing:-default}`, or `$${` for a literal) [a]
-            w/a.yaml:6:6: error[E0301]: nothing defines the variable `nothing` (declare it, write `${nothing:-default}`, or `$${` for a literal) [b]
+            w/a.yaml:5:6: error[E0301]: nothing defines the variable `b` on a (declare it, write `${b:-default}`, or `$${` for a literal) [a]
+            w/a.yaml:6:6: error[E0301]: nothing defines the variable `nothing` on a and b (declare it, write `${nothing:-default}`, or `$${` for a literal)
         "#]],
+    );
+}
+
+#[test]
+fn a_variable_that_many_clusters_lack_is_one_problem() {
+    check(
+        ", substitute: true",
+        "== c.yaml
+@Cluster e
+@Cluster d
+@Cluster c
+@Cluster b
+@Cluster f
+spec: {variables: {x: 1}}
+== w/a.yaml
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: c}
+data: {x: '${x}'}
+",
+        expect![[r#"
+            a/web fails: 1 problems
+            b/web fails: 1 problems
+            c/web fails: 1 problems
+            d/web fails: 1 problems
+            e/web fails: 1 problems
+            f/web ConfigMap default/c: {"apiVersion":"v1","data":{"x":"1"},"kind":"ConfigMap","metadata":{"labels":{"capstan.dev/bundle":"main.web"},"name":"c","namespace":"default"}}
+            w/a.yaml:4:11: error[E0301]: nothing defines the variable `x` on a, b, c and 2 more (declare it, write `${x:-default}`, or `$${` for a literal)
+        "#]],
+    );
+}
+
+#[test]
+fn a_broken_bundle_does_not_hide_what_is_wrong_with_others() {
+    let text = fleet(
+        ", substitute: true",
+        "== w/a.yaml\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: '${x}'}\n",
+    );
+    let text = text.replace("bundles: [web]", "bundles: [db, web]")
+        + "== db.yaml\n@Bundle db\nspec: {pth: db}\n";
+    let trees = trees(1, &text);
+    let (_, problems) = load(&trees, None);
+    let rendered = rendered(&trees, &Rendered::default());
+    let found = problems.iter().chain(rendered.problems());
+    let codes: Vec<&str> = found.map(|problem| problem.code.as_str()).collect();
+    assert_eq!(codes, ["E0104", "E0102", "E0301"]);
+}
+
+#[test]
+fn a_directory_that_is_not_there_is_told_once() {
+    let trees = trees(1, &fleet("", "@Cluster b\n"));
+    let (_, problems) = load(&trees, None);
+    let rendered = rendered(&trees, &Rendered::default());
+    let found = problems.iter().chain(rendered.problems());
+    let found: Vec<String> = found.map(ToString::to_string).collect();
+    assert_eq!(
+        found,
+        ["fleet.yaml:9:14: error[E0205]: `w` is no directory with files"]
     );
 }
 

@@ -26,7 +26,8 @@ pub fn resolve(spec: &Spec, inventory: &Inventory, previous: &Decisions) -> Deci
     for (name, document) in &spec.placements {
         let before = previous.placements.get(name);
         let decision = decide(document, candidates.clone(), &groups, before);
-        if decision.selected.is_empty() {
+        // Where clusters are missing because their documents are broken, that is the problem.
+        if decision.selected.is_empty() && (decision.emptied.is_some() || !spec.lacks_clusters()) {
             problems.push(selects_nothing(name, &decision));
         }
         placements.insert(name.clone(), decision);

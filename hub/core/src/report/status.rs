@@ -28,7 +28,13 @@ pub fn status(fleet: &Fleet) -> String {
     let conformance = fleet.counts.conformance;
     writeln!(out, "bundles   {} on clusters: {syncs}", conformance.of).expect(INFALLIBLE);
     writeln!(out, "health    {healths}").expect(INFALLIBLE);
-    writeln!(out, "conforms  {conformance}").expect(INFALLIBLE);
+    if conformance.of > 0 {
+        writeln!(
+            out,
+            "as in Git {conformance} of them: Synced, and the cluster is connected"
+        )
+        .expect(INFALLIBLE);
+    }
     if fleet.holds > 0 {
         writeln!(
             out,

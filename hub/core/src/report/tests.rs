@@ -2,13 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use capstan_proto::Moment;
+use capstan_proto::drift::{Drift, Field, Outcome, Values};
+use capstan_proto::state::{BundleState, ObjectState};
+use capstan_proto::{Generation, Health, Incarnation, Moment, Number, ObjectKey, Sync, Triple};
 use expect_test::{Expect, expect};
 
 use super::{ago, lint, status};
 use crate::explain::{Question, explain};
 use crate::fixture::{Hub, bundle, cluster, fleet, trees};
-use crate::rollup::rollup;
+use crate::rollup::{Observed, rollup};
 use crate::spec::load;
 
 fn check_lint(text: &str, expected: Expect) {
@@ -216,7 +218,7 @@ fn the_status_counts_and_lists_whom_to_look_at() {
         clusters  3: 3 NeverSeen
         bundles   6 on clusters: 6 Unknown
         health    6 Unknown
-        conforms  0.0 %
+        as in Git 0.0 % of them: Synced, and the cluster is connected
           a  NeverSeen  Unknown  Unknown  db: it never enrolled: `hub token create a`
           b  NeverSeen  Unknown  Unknown  db: it never enrolled: `hub token create b`
           c  NeverSeen  Unknown  Unknown  db: it never enrolled: `hub token create c`
@@ -241,4 +243,113 @@ fn ages_are_told_in_the_largest_unit() {
             "2 d ago"
         ]
     );
+}
+
+fn deployment() -> ObjectKey {
+    ObjectKey {
+        group: "apps".to_owned(),
+        kind: "Deployment".to_owned(),
+        namespace: "shop".to_owned(),
+        name: "web".to_owned(),
+    }
+}
+
+/// A report of web: its Deployment cannot be applied, and somebody scaled it.
+fn failed(digest: capstan_proto::Digest, judged_at: Moment) -> BundleState {
+    let incarnation = Incarnation {
+        counter: 1,
+        random: 0,
+    };
+    let field = |path: &str, values| Field {
+        path: path.to_owned(),
+        values,
+    };
+    let replicas = Values::Shown {
+        declared: Some("2".to_owned()),
+        live: Some("5".to_owned()),
+    };
+    BundleState {
+        bundle: bundle("web"),
+        snapshot: Triple {
+            number: Number {
+                incarnation,
+                generation: Generation(5),
+            },
+            digest,
+        },
+        sync: Sync::Failed,
+        health: Health::Degraded,
+        reason: "Forbidden".to_owned(),
+        message: "1 of 2 objects cannot be applied".to_owned(),
+        objects: 2,
+        objects_synced: 1,
+        objects_healthy: 1,
+        attention: vec![ObjectState {
+            object: deployment(),
+            sync: Sync::Failed,
+            health: Health::Degraded,
+            reason: "Forbidden".to_owned(),
+            message: "the agent may not\u{1b}[2J\npatch it".to_owned(),
+        }],
+        drifts: vec![Drift {
+            object: deployment(),
+            fields: vec![
+                field(".spec.replicas", replicas),
+                field(".data", Values::Redacted),
+            ],
+            manager: "kubectl".to_owned(),
+            operation: "Update".to_owned(),
+            changed_at: judged_at.minus_ms(30_000),
+            seen_at: judged_at.minus_ms(30_000),
+            outcome: Outcome::Open,
+            settled_at: None,
+            times: 1,
+        }],
+        judged_at,
+    }
+}
+
+#[test]
+fn what_the_spoke_says_stands_below_the_reasons() {
+    let now = Moment::from_unix_ms(1_000_000);
+    let mut hub = Hub::default();
+    let desired = hub.commit(&fleet());
+    let digest = desired.clusters[&cluster("a")].target().unwrap().digest;
+    let said = failed(digest, now.minus_ms(120_000));
+    let mut observed = Observed {
+        standing: crate::session::Standing::Enrolled,
+        open: true,
+        heard_at: Some(now.minus_ms(2_000)),
+        ..Observed::default()
+    };
+    observed.take(true, vec![said.clone()], &[]);
+    let observed = BTreeMap::from([(cluster("a"), observed)]);
+    let seen = rollup(&hub.decisions, &desired, &observed, now);
+    let show = |name: &str, said| {
+        let summary = &seen.clusters[&cluster(name)];
+        super::state(
+            &cluster(name),
+            (summary, &summary.bundles[&bundle("web")]),
+            said,
+            now,
+        )
+    };
+    expect![[r#"
+        a is Connected, heard 2 s ago
+          state    Failed, Degraded: Forbidden: 1 of 2 objects cannot be applied
+          report   last changed 2 min ago, of commit 000000000000
+          objects  2: 1 synced, 1 healthy
+            Deployment.apps shop/web: Failed, Degraded: Forbidden: the agent may not [2J patch it
+          drift
+            Deployment.apps shop/web: Open, changed 2 min ago by kubectl
+              .spec.replicas: 5 instead of 2
+              .data: the values are withheld
+    "#]]
+    .assert_eq(&show("a", Some(&said)));
+    expect![[r#"
+        b is NeverSeen
+          state    Unknown, Unknown: NeverSeen: it never enrolled: `hub token create b`
+          report   none of this bundle yet
+    "#]]
+    .assert_eq(&show("b", None));
 }

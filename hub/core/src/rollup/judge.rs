@@ -131,6 +131,7 @@ impl Case<'_> {
                     message,
                 });
             }
+            Connection::Connecting => "it has not connected yet",
             Connection::Offline => "it is not heard",
             Connection::NeedsToken => "it needs a new token",
             Connection::Quarantined => "two agents have its identity",

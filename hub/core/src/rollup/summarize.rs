@@ -10,7 +10,7 @@ use super::{
 };
 use crate::desired::{Desired, Target, Wanted};
 use crate::placement::{ClusterDecision, Decisions};
-use crate::session::{Connection, connection};
+use crate::session::{Connection, Hearing, connection};
 
 /// What people are shown of the fleet at `now`.
 #[must_use]
@@ -138,9 +138,15 @@ impl OfCluster<'_> {
             standing,
             open,
             heard_at,
+            admitted_at,
             ..
         } = *self.observed;
-        let connection = connection(standing, open, heard_at, self.now);
+        let hearing = Hearing {
+            open,
+            heard_at,
+            admitted_at,
+        };
+        let connection = connection(standing, hearing, self.now);
         let target = self.wanted.and_then(Wanted::target);
         let bundles = self.bundles(connection, target);
         let (sync, reason, message) = self.sync(connection, target, &bundles);

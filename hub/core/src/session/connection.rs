@@ -11,6 +11,8 @@ use crate::limits;
 pub enum Connection {
     /// It is heard.
     Connected,
+    /// It may connect since a moment ago, and has not yet.
+    Connecting,
     /// It was not heard for a moment.
     Stale,
     /// It was not heard for a while.
@@ -29,6 +31,7 @@ impl Connection {
     /// Every value, in order.
     pub const ALL: &'static [Self] = &[
         Self::Connected,
+        Self::Connecting,
         Self::Stale,
         Self::Offline,
         Self::NeverSeen,
@@ -42,6 +45,7 @@ impl Connection {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Connected => "Connected",
+            Self::Connecting => "Connecting",
             Self::Stale => "Stale",
             Self::Offline => "Offline",
             Self::NeverSeen => "NeverSeen",
@@ -74,21 +78,39 @@ pub enum Standing {
     Banned,
 }
 
-/// How a cluster stands at `now`. `open` says whether a session is open, `heard_at` when anything
-/// was last heard of it; a session that ended counts as silence from then on.
+/// What was heard of a member, and when it could begin to be heard.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Hearing {
+    /// Whether a session is open.
+    pub open: bool,
+    /// When anything was last heard of it.
+    pub heard_at: Option<Moment>,
+    /// Since when it may connect: it enrolled, a ban was taken back, or the hub started.
+    pub admitted_at: Option<Moment>,
+}
+
+/// How a cluster stands at `now`. A session that ended counts as silence from then on; before the
+/// first session since it was admitted, there was nothing to be silent in.
 #[must_use]
-pub fn connection(
-    standing: Standing,
-    open: bool,
-    heard_at: Option<Moment>,
-    now: Moment,
-) -> Connection {
+pub fn connection(standing: Standing, hearing: Hearing, now: Moment) -> Connection {
     match standing {
         Standing::NotEnrolled => return Connection::NeverSeen,
         Standing::NeedsToken => return Connection::NeedsToken,
         Standing::Quarantined => return Connection::Quarantined,
         Standing::Banned => return Connection::Banned,
         Standing::Enrolled => {}
+    }
+    let Hearing {
+        open,
+        heard_at,
+        admitted_at,
+    } = hearing;
+    let awaited = admitted_at.filter(|admitted| {
+        let silent_since = heard_at.is_none_or(|heard| heard <= *admitted);
+        !open && silent_since && now.since_ms(*admitted) < limits::OFFLINE_MS
+    });
+    if awaited.is_some() {
+        return Connection::Connecting;
     }
     let Some(heard_at) = heard_at else {
         return Connection::Offline;
@@ -101,15 +123,4 @@ pub fn connection(
     } else {
         Connection::Connected
     }
-}
-
-/// The next moment at which `connection` gives another answer although nothing happens.
-#[must_use]
-pub fn next_change(open: bool, heard_at: Moment, now: Moment) -> Option<Moment> {
-    let stale_at = heard_at.plus_ms(limits::STALE_MS);
-    let offline_at = heard_at.plus_ms(limits::OFFLINE_MS);
-    [open.then_some(stale_at), Some(offline_at)]
-        .into_iter()
-        .flatten()
-        .find(|at| *at > now)
 }

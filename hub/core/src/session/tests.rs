@@ -11,8 +11,8 @@ use expect_test::{Expect, expect};
 use proptest::prelude::*;
 
 use super::{
-    Aim, Close, CloseReason, Connection, Effect, Event, Hello, Known, Opened, Quarantine, Receipt,
-    Session, Standing, connection, next_change, quarantine,
+    Aim, Close, CloseReason, Connection, Effect, Event, Hearing, Hello, Known, Opened, Quarantine,
+    Receipt, Session, Standing, connection, quarantine,
 };
 use crate::desired::Prune;
 use crate::fixture::bundle;
@@ -652,12 +652,12 @@ fn bundle_states_are_asked_for_only_where_they_differ() {
 fn silence_makes_a_cluster_stale_and_then_offline() {
     let heard = Moment::from_unix_ms(1_000_000);
     let at = |seconds: u64, open| {
-        connection(
-            Standing::Enrolled,
+        let hearing = Hearing {
             open,
-            Some(heard),
-            heard.plus_ms(seconds * 1000),
-        )
+            heard_at: Some(heard),
+            admitted_at: None,
+        };
+        connection(Standing::Enrolled, hearing, heard.plus_ms(seconds * 1000))
     };
     let open = [0, 29, 30, 89, 90].map(|seconds| at(seconds, true));
     use Connection::{Connected, Offline, Stale};
@@ -666,20 +666,42 @@ fn silence_makes_a_cluster_stale_and_then_offline() {
         [0, 89, 90].map(|seconds| at(seconds, false)),
         [Stale, Stale, Offline]
     );
-    assert_eq!(next_change(true, heard, heard), Some(heard.plus_ms(30_000)));
     assert_eq!(
-        next_change(false, heard, heard),
-        Some(heard.plus_ms(90_000))
-    );
-    assert_eq!(next_change(true, heard, heard.plus_ms(90_000)), None);
-    assert_eq!(
-        connection(Standing::NotEnrolled, false, None, heard),
+        connection(Standing::NotEnrolled, Hearing::default(), heard),
         Connection::NeverSeen
     );
     assert_eq!(
-        connection(Standing::Enrolled, false, None, heard),
+        connection(Standing::Enrolled, Hearing::default(), heard),
         Connection::Offline
     );
+}
+
+#[test]
+fn a_cluster_that_was_just_admitted_is_awaited_and_not_called_stale() {
+    let admitted = Moment::from_unix_ms(1_000_000);
+    let at = |seconds: u64, heard_at: Option<Moment>, open| {
+        let hearing = Hearing {
+            open,
+            heard_at,
+            admitted_at: Some(admitted),
+        };
+        connection(
+            Standing::Enrolled,
+            hearing,
+            admitted.plus_ms(seconds * 1000),
+        )
+    };
+    use Connection::{Connected, Connecting, Offline, Stale};
+    for before in [None, Some(admitted.minus_ms(10_000)), Some(admitted)] {
+        assert_eq!(
+            [0, 89, 90].map(|seconds| at(seconds, before, false)),
+            [Connecting, Connecting, Offline]
+        );
+    }
+    // Once it was there, it may be missed.
+    let heard = Some(admitted.plus_ms(2_000));
+    assert_eq!(at(3, heard, true), Connected);
+    assert_eq!(at(4, heard, false), Stale);
 }
 
 #[test]

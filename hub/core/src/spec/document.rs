@@ -134,6 +134,22 @@ const OVERRIDE: Schema = Schema {
     later: &["revision", "helm", "patches"],
 };
 
+/// Whether a document without our `apiVersion` looks as if it were meant to be of a kind of ours.
+pub(super) fn resembles(kind: Kind, node: &Node) -> bool {
+    let schema = match kind {
+        Kind::Cluster => &CLUSTER,
+        Kind::Group => &GROUP,
+        Kind::Bundle => &BUNDLE,
+        Kind::Placement => &PLACEMENT,
+    };
+    let ours = |text: &str| schema.known.contains(&text) || schema.later.contains(&text);
+    match node.get("spec").map_or(&Value::Null, |spec| &spec.value) {
+        Value::Null => kind == Kind::Cluster && node.at(&["metadata", "name"]).is_some(),
+        Value::Map(members) => members.iter().any(|(key, _)| ours(&key.text)),
+        _ => false,
+    }
+}
+
 /// Reads a document of a known kind. Problems go to the reader; with errors the document is bad,
 /// even where something is returned.
 pub(super) fn decode(

@@ -5,13 +5,18 @@ use std::collections::{BTreeMap, BTreeSet};
 use capstan_proto::BundleName;
 
 use super::document::Kind;
+use super::doubt::Doubts;
 use super::{Document, Gap, Group, GroupName, Placement, Reference, Spec, Trees, keep};
 use crate::problem::{Code, Place, Problem, did_you_mean, nearest};
 use crate::selector::Term;
 
 /// Settles groups: one that names an unknown group, or stands in a circle, is replaced by its last
 /// good version, or dropped. A group that was removed and is still named stays.
-pub(super) fn groups(spec: &mut Spec, previous: Option<&Spec>) -> Vec<Problem> {
+pub(super) fn groups(
+    spec: &mut Spec,
+    previous: Option<&Spec>,
+    doubts: &mut Doubts,
+) -> Vec<Problem> {
     let mut problems = Vec::new();
     let mut tried = BTreeSet::new();
     let mut dropped = BTreeSet::new();
@@ -19,13 +24,9 @@ pub(super) fn groups(spec: &mut Spec, previous: Option<&Spec>) -> Vec<Problem> {
         problems.extend(revive_groups(spec, previous, &dropped));
         let mut bad = Vec::new();
         for (name, group) in &spec.groups {
-            let unknown: Vec<_> = group
-                .spec
-                .references()
-                .filter(|r| !spec.groups.contains_key(&r.name))
-                .collect();
-            if let Some(reference) = unknown.first() {
-                problems.push(unknown_group(spec, reference));
+            let unknown = unknown_references(spec, group.spec.references());
+            if !unknown.is_empty() {
+                problems.extend(unknown_groups(spec, &unknown, doubts));
                 bad.push(name.clone());
             } else if let Some(circle) = circle(&spec.groups, name) {
                 let names: Vec<_> = circle.iter().map(GroupName::name).collect();
@@ -45,6 +46,7 @@ pub(super) fn groups(spec: &mut Spec, previous: Option<&Spec>) -> Vec<Problem> {
                 && restore(spec, previous, &document, (Kind::Group, name.name()));
             if !restored {
                 gap(spec, previous, &document.at);
+                doubts.add(name.source(), Kind::Group, name.name());
                 dropped.insert(name);
             }
         }
@@ -103,6 +105,25 @@ fn named_before(previous: &Spec, name: &GroupName) -> bool {
     in_groups
         .chain(in_placements)
         .any(|reference| reference.name == *name)
+}
+
+fn unknown_references<'a>(
+    spec: &Spec,
+    references: impl Iterator<Item = &'a Reference<GroupName>>,
+) -> Vec<Reference<GroupName>> {
+    references
+        .filter(|r| !spec.groups.contains_key(&r.name))
+        .cloned()
+        .collect()
+}
+
+/// Unknown groups that no broken document may declare.
+fn unknown_groups(spec: &Spec, unknown: &[Reference<GroupName>], doubts: &Doubts) -> Vec<Problem> {
+    unknown
+        .iter()
+        .filter(|r| !doubts.cover(r.name.source(), Kind::Group, r.name.name()))
+        .map(|reference| unknown_group(spec, reference))
+        .collect()
 }
 
 fn unknown_group(spec: &Spec, reference: &Reference<GroupName>) -> Problem {
@@ -186,44 +207,46 @@ fn gap(spec: &mut Spec, previous: Option<&Spec>, at: &Place) {
 
 /// Settles placements: one that names an unknown group is replaced by its last good version. A
 /// bundle that is not declared is a problem, and the placement stays.
-pub(super) fn placements(spec: &mut Spec, previous: Option<&Spec>) -> Vec<Problem> {
+pub(super) fn placements(
+    spec: &mut Spec,
+    previous: Option<&Spec>,
+    doubts: &Doubts,
+) -> Vec<Problem> {
     let mut problems = Vec::new();
     let names: Vec<_> = spec.placements.keys().cloned().collect();
     for name in names {
-        let Some(reference) = unknown_reference(spec, &spec.placements[&name].spec) else {
+        let document = &spec.placements[&name].spec;
+        problems.extend(unknown_bundles(spec, &document.bundles, doubts));
+        problems.extend(unknown_clusters(spec, document, doubts));
+        let unknown = unknown_references(spec, document.references());
+        if unknown.is_empty() {
             continue;
-        };
-        problems.push(unknown_group(spec, &reference));
+        }
+        problems.extend(unknown_groups(spec, &unknown, doubts));
         let Some(document) = spec.placements.remove(&name) else {
             continue;
         };
         let restored = restore(spec, previous, &document, (Kind::Placement, name.name()));
-        let good = restored && unknown_reference(spec, &spec.placements[&name].spec).is_none();
+        let good = restored
+            && unknown_references(spec, spec.placements[&name].spec.references()).is_empty();
         if !good {
             spec.placements.remove(&name);
             gap(spec, previous, &document.at);
         }
     }
-    for document in spec.placements.values() {
-        problems.extend(unknown_bundles(spec, &document.spec));
-        problems.extend(unknown_clusters(spec, &document.spec));
-    }
     problems
 }
 
-fn unknown_reference(spec: &Spec, placement: &Placement) -> Option<Reference<GroupName>> {
-    placement
-        .references()
-        .find(|r| !spec.groups.contains_key(&r.name))
-        .cloned()
-}
-
-fn unknown_bundles(spec: &Spec, placement: &Placement) -> Vec<Problem> {
-    let unknown = placement
-        .bundles
+/// Bundles that are not declared, and that no broken document may declare.
+fn unknown_bundles(
+    spec: &Spec,
+    references: &[Reference<BundleName>],
+    doubts: &Doubts,
+) -> Vec<Problem> {
+    references
         .iter()
-        .filter(|r| !spec.bundles.contains_key(&r.name));
-    unknown
+        .filter(|r| !spec.bundles.contains_key(&r.name))
+        .filter(|r| !doubts.cover(r.name.source(), Kind::Bundle, r.name.name()))
         .map(|reference| unknown_bundle(spec, reference))
         .collect()
 }
@@ -246,7 +269,7 @@ fn unknown_bundle(spec: &Spec, reference: &Reference<BundleName>) -> Problem {
 }
 
 /// An exact name that no cluster has is probably misspelt.
-fn unknown_clusters(spec: &Spec, placement: &Placement) -> Vec<Problem> {
+fn unknown_clusters(spec: &Spec, placement: &Placement, doubts: &Doubts) -> Vec<Problem> {
     let overrides = placement
         .overrides
         .iter()
@@ -262,6 +285,7 @@ fn unknown_clusters(spec: &Spec, placement: &Placement) -> Vec<Problem> {
     for pattern in terms.into_iter().flat_map(|term| &term.names) {
         let exact = !pattern.text.contains(['*', '?']);
         if exact
+            && !doubts.cover_cluster(&pattern.text)
             && !spec
                 .clusters
                 .keys()
@@ -278,7 +302,11 @@ fn unknown_clusters(spec: &Spec, placement: &Placement) -> Vec<Problem> {
 
 /// Settles bundles: those that depend on each other in a circle are replaced by their last good
 /// versions, or dropped, which keeps what is there of them.
-pub(super) fn bundles(spec: &mut Spec, previous: Option<&Spec>) -> Vec<Problem> {
+pub(super) fn bundles(
+    spec: &mut Spec,
+    previous: Option<&Spec>,
+    doubts: &mut Doubts,
+) -> Vec<Problem> {
     let mut problems = Vec::new();
     let mut tried = BTreeSet::new();
     loop {
@@ -311,18 +339,14 @@ pub(super) fn bundles(spec: &mut Spec, previous: Option<&Spec>) -> Vec<Problem> 
             let Some(document) = spec.bundles.remove(&name) else {
                 continue;
             };
+            doubts.add(name.source(), Kind::Bundle, name.name());
             if tried.insert(name.clone()) {
                 restore(spec, previous, &document, (Kind::Bundle, name.name()));
             }
         }
     }
     for document in spec.bundles.values() {
-        let unknown = document
-            .spec
-            .depends_on
-            .iter()
-            .filter(|r| !spec.bundles.contains_key(&r.name));
-        problems.extend(unknown.map(|reference| unknown_bundle(spec, reference)));
+        problems.extend(unknown_bundles(spec, &document.spec.depends_on, doubts));
     }
     problems
 }
@@ -335,8 +359,7 @@ pub(super) fn directories(spec: &Spec, trees: &Trees) -> Vec<Problem> {
             continue;
         };
         let path = &document.spec.path;
-        let unknown = tree.refused_around(path).next().is_some();
-        if !unknown && tree.below(path).next().is_none() {
+        if tree.is_empty_below(path) {
             let message = format!("`{path}` is no directory with files");
             let directories: BTreeSet<&str> = tree
                 .files

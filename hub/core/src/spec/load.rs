@@ -7,9 +7,12 @@ use capstan_proto::ids::NameError;
 use capstan_proto::{BundleName, ClusterName, Digest, PlacementName, SourceName};
 
 use super::document::{Body, Kind};
+use super::doubt::Doubts;
 use super::keep::Before;
 use super::read::{self, Contents, Found};
-use super::{Document, GroupName, Loaded, SourceState, Spec, Tree, Trees, keep, link, merge};
+use super::{
+    Document, GroupName, Loaded, SourceState, Spec, Tree, Trees, is_within, keep, link, merge,
+};
 use crate::problem::{Code, Place, Problem};
 
 /// What was found in one file.
@@ -27,6 +30,7 @@ pub fn load(trees: &Trees, previous: Option<&Spec>) -> Loaded {
     let before = Before::new(previous);
     let mut spec = Spec::default();
     let mut problems = Vec::new();
+    let mut doubts = Doubts::default();
     for (source, state) in &trees.sources {
         match state {
             SourceState::Read(tree) => {
@@ -34,7 +38,10 @@ pub fn load(trees: &Trees, previous: Option<&Spec>) -> Loaded {
                 spec.revisions.insert(source.clone(), tree.revision.clone());
                 for record in files.values() {
                     for found in &record.contents.good {
-                        problems.extend(declare(&mut spec, source, found).err());
+                        if let Err(problem) = declare(&mut spec, source, found) {
+                            problems.push(problem);
+                            doubts.add(source, found.document.spec.kind(), &found.name);
+                        }
                     }
                 }
                 spec.files.insert(source.clone(), files);
@@ -54,14 +61,42 @@ pub fn load(trees: &Trees, previous: Option<&Spec>) -> Loaded {
             problems.extend(keep::refused_paths(&mut spec, &before, source, tree));
         }
     }
-    problems.extend(link::groups(&mut spec, previous));
-    problems.extend(link::placements(&mut spec, previous));
-    problems.extend(link::bundles(&mut spec, previous));
+    doubts.extend(&spec.files);
+    problems.extend(link::groups(&mut spec, previous, &mut doubts));
+    problems.extend(link::bundles(&mut spec, previous, &mut doubts));
+    problems.extend(link::placements(&mut spec, previous, &doubts));
     problems.extend(link::directories(&spec, trees));
     spec.members = merge::members(&spec);
+    problems.extend(unversioned(&spec, &problems));
     problems.sort();
     problems.dedup();
     (spec, problems)
+}
+
+/// Documents that look like ours and lack an `apiVersion`, where no bundle has them as content.
+fn unversioned(spec: &Spec, told: &[Problem]) -> Vec<Problem> {
+    let is_content = |at: &Place| {
+        let mut bundles = spec.bundles.iter();
+        bundles.any(|(name, bundle)| {
+            *name.source() == at.source && is_within(&at.path, &bundle.spec.path)
+        })
+    };
+    let is_told = |at: &Place| {
+        let mut told = told.iter();
+        told.any(|problem| problem.code == Code::NoLongerOurs && problem.at.as_ref() == Some(at))
+    };
+    let records = spec.files.values().flat_map(BTreeMap::values);
+    let found = records.flat_map(|record| &record.contents.unversioned);
+    let found = found.filter(|(at, _)| !is_content(at) && !is_told(at));
+    let problem = |(at, kind): &(Place, Kind)| {
+        let message = format!(
+            "this looks like a {} and has no `apiVersion`, so it declares nothing",
+            kind.as_str()
+        );
+        Problem::warning(at, Code::MissingVersion, message)
+            .hint(format!("write apiVersion: {}", super::API_VERSION))
+    };
+    found.map(problem).collect()
 }
 
 fn read_files(

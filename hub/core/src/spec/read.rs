@@ -5,10 +5,11 @@ use std::sync::Arc;
 use capstan_proto::{Revision, SourceName};
 
 use super::document::{self, Body, Kind};
+use super::doubt::{self, Doubt};
 use super::fields::Reader;
 use super::{API_VERSION, Document, File};
 use crate::problem::{Code, Place, Problem, did_you_mean};
-use crate::yaml::{Dialect, Node, Value, read};
+use crate::yaml::{Dialect, Node, Value, read_file};
 
 /// What was found in one file.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -21,6 +22,10 @@ pub(super) struct Contents {
     pub(super) foreign: Vec<(Place, String, String)>,
     /// Whether some document could not be parsed at all, and where.
     pub(super) fault: Option<Place>,
+    /// What the documents that could not be parsed may declare.
+    pub(super) doubts: Vec<Doubt>,
+    /// Documents without any `apiVersion` that look like ours.
+    pub(super) unversioned: Vec<(Place, Kind)>,
     /// What is wrong.
     pub(super) problems: Vec<Problem>,
 }
@@ -69,7 +74,8 @@ pub(super) fn file(
     was_ours: bool,
 ) -> Contents {
     let mut contents = Contents::default();
-    if !was_ours && !mentions_us(file) {
+    let perhaps_ours = was_ours || mentions_us(file);
+    if !perhaps_ours && !doubt::names_our_kind(file.bytes()) {
         return contents;
     }
     let mut reader = Reader {
@@ -77,8 +83,9 @@ pub(super) fn file(
         path,
         problems: Vec::new(),
     };
-    for document in read(file.bytes(), Dialect::Fleet) {
+    for document in read_file(path, file.bytes(), Dialect::Fleet) {
         match document {
+            Ok(node) if !perhaps_ours => contents.unversioned.extend(unversioned(&reader, &node)),
             Ok(node) => one(&mut reader, &node, revision, &mut contents),
             Err(fault) if was_ours || contains(file.bytes(), b"capstan.dev/") => {
                 let at = reader.place(fault.line, fault.column);
@@ -89,6 +96,7 @@ pub(super) fn file(
                 );
                 if was_ours || contains(file.bytes(), API_VERSION.as_bytes()) {
                     contents.fault.get_or_insert(at);
+                    contents.doubts = doubt::of_text(file.bytes());
                 }
             }
             Err(_) => {}
@@ -120,6 +128,7 @@ fn one(reader: &mut Reader<'_>, node: &Node, revision: &Revision, contents: &mut
             return;
         }
         if !version.starts_with("capstan.") {
+            contents.unversioned.extend(unversioned(reader, node));
             contents
                 .foreign
                 .push((at, kind_text, name.unwrap_or_default()));
@@ -182,6 +191,16 @@ fn misspelt(reader: &Reader<'_>, node: &Node) -> Option<Problem> {
         Code::UnknownField,
         message,
     ))
+}
+
+/// A document that has no `apiVersion` at all and is of a kind of ours, as it looks.
+fn unversioned(reader: &Reader<'_>, node: &Node) -> Option<(Place, Kind)> {
+    let version = node.get("apiVersion").map(|version| &version.value);
+    if version.is_some_and(|version| *version != Value::Null) {
+        return None;
+    }
+    let kind = Kind::parse(node.get("kind").and_then(Node::text)?)?;
+    document::resembles(kind, node).then(|| (reader.at(node), kind))
 }
 
 fn kind(reader: &mut Reader<'_>, node: &Node, text: &str) -> Option<Kind> {

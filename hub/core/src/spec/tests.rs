@@ -6,6 +6,8 @@ use expect_test::{Expect, expect};
 
 use super::{SourceState, Spec, Trees, load};
 use crate::fixture::{load_all, source, trees};
+use crate::inventory::Inventory;
+use crate::placement::{Decisions, resolve};
 use crate::problem::Problem;
 
 /// What is declared, with the place and age of kept documents, then the problems.
@@ -418,14 +420,13 @@ fn groups_in_a_circle_keep_their_last_good_versions() {
     check(
         &[&circle],
         expect![[r#"
-        cluster a at clusters/a.yaml:2:1
-        cluster b at clusters/a.yaml:6:1
-        bundle web at apps/web.yaml:2:1
-        main: 3 unknown
-        groups.yaml:2:1: error[E0202]: groups name each other in a circle: europe -> north -> europe
-        groups.yaml:7:1: error[E0202]: groups name each other in a circle: north -> europe -> north
-        placements.yaml:5:45: error[E0201]: no group is called `europe` (declare a ClusterGroup)
-    "#]],
+            cluster a at clusters/a.yaml:2:1
+            cluster b at clusters/a.yaml:6:1
+            bundle web at apps/web.yaml:2:1
+            main: 3 unknown
+            groups.yaml:2:1: error[E0202]: groups name each other in a circle: europe -> north -> europe
+            groups.yaml:7:1: error[E0202]: groups name each other in a circle: north -> europe -> north
+        "#]],
     );
 }
 
@@ -628,6 +629,181 @@ fn symbolic_links_that_cannot_hold_anything_of_ours_are_no_problem() {
         group europe at groups.yaml:2:1
         bundle web at apps/web.yaml:2:1
         placement everywhere at placements.yaml:2:1
+    "#]],
+    );
+}
+
+#[test]
+fn what_a_broken_document_declares_is_not_missed_elsewhere() {
+    let bundle = with("apps/web.yaml", "@Bundle web\nspec: {pth: ./web}\n");
+    check(
+        &[&bundle],
+        expect![[r#"
+        cluster a at clusters/a.yaml:2:1
+        cluster b at clusters/a.yaml:6:1
+        group europe at groups.yaml:2:1
+        placement everywhere at placements.yaml:2:1
+        main: 1 unknown
+        apps/web.yaml:5:7: error[E0104]: `spec.path` is missing
+        apps/web.yaml:5:8: error[E0102]: `spec` has no field `pth` (did you mean `path`?)
+    "#]],
+    );
+    let group = with(
+        "groups.yaml",
+        "@ClusterGroup europe\nspec: {cluster: []}\n@ClusterGroup all\nspec: {clusters: [{groups: [europe]}]}\n",
+    ) + "== p.yaml\n@Placement all\nspec: {bundles: [web, wbe], clusters: [{groups: [all, nrth]}]}\n";
+    check(
+        &[&group],
+        expect![[r#"
+        cluster a at clusters/a.yaml:2:1
+        cluster b at clusters/a.yaml:6:1
+        bundle web at apps/web.yaml:2:1
+        main: 4 unknown
+        groups.yaml:5:7: error[E0104]: `spec.clusters` is missing
+        groups.yaml:5:8: error[E0102]: `spec` has no field `cluster` (did you mean `clusters`?)
+        p.yaml:5:23: error[E0203]: no bundle is called `wbe` (did you mean `web`?)
+        p.yaml:5:55: error[E0201]: no group is called `nrth` (declare a ClusterGroup)
+    "#]],
+    );
+    let kind = with("apps/web.yaml", "@Bundel web\nspec: {path: ./web}\n");
+    check(
+        &[&kind],
+        expect![[r#"
+        cluster a at clusters/a.yaml:2:1
+        cluster b at clusters/a.yaml:6:1
+        group europe at groups.yaml:2:1
+        placement everywhere at placements.yaml:2:1
+        main: 1 unknown
+        apps/web.yaml:3:7: error[E0107]: `Bundel` is no kind of fleet file (did you mean `Bundle`?)
+    "#]],
+    );
+}
+
+#[test]
+fn a_broken_cluster_is_not_missed_elsewhere() {
+    let cluster = with(
+        "clusters/a.yaml",
+        "@Cluster a\nspec: {variabels: {}}\n@Cluster b\n== p.yaml\n@Placement p\nspec: {bundles: [web], clusters: [{names: [a]}, {names: [x]}]}\n",
+    );
+    let (spec, problems) = load_all(&[&cluster]);
+    let decisions = resolve(&spec, &Inventory::default(), &Decisions::default());
+    let problems: Vec<Problem> = problems.into_iter().chain(decisions.problems).collect();
+    expect![[r#"
+        cluster b at clusters/a.yaml:7:1
+        group europe at groups.yaml:2:1
+        bundle web at apps/web.yaml:2:1
+        placement everywhere at placements.yaml:2:1
+        placement p at p.yaml:2:1
+        main: 1 unknown
+        clusters/a.yaml:5:8: error[E0102]: `spec` has no field `variabels` (did you mean `variables`?)
+        p.yaml:5:58: warning[E0207]: no declared cluster is called `x`
+    "#]].assert_eq(&show(&spec, &problems));
+}
+
+#[test]
+fn what_a_file_that_does_not_parse_mentions_is_not_missed_elsewhere() {
+    let yaml = with("apps/web.yaml", "@Bundle web\nspec: {path: ./web\n");
+    check(
+        &[&yaml],
+        expect![[r#"
+        cluster a at clusters/a.yaml:2:1
+        cluster b at clusters/a.yaml:6:1
+        group europe at groups.yaml:2:1
+        placement everywhere at placements.yaml:2:1
+        main: 1 unknown
+        apps/web.yaml:5:7: error[E0101]: unclosed bracket '{' (what this document declared before stays until it is mended)
+    "#]],
+    );
+    let json = with(
+        "apps/web.yaml",
+        "== apps/web.json\n{\n  \"apiVersion\": \"capstan.dev/v1alpha1\", \"kind\" : \"Bundle\",\n  \"metadata\": {\"name\": \"web\"},\n  \"spec\": {\"path\": \"./web\",}\n}\n",
+    );
+    check(
+        &[&json],
+        expect![[r#"
+        cluster a at clusters/a.yaml:2:1
+        cluster b at clusters/a.yaml:6:1
+        group europe at groups.yaml:2:1
+        placement everywhere at placements.yaml:2:1
+        main: 1 unknown
+        apps/web.json:4:28: error[E0101]: this is not JSON: trailing comma (what this document declared before stays until it is mended)
+    "#]],
+    );
+}
+
+#[test]
+fn every_unknown_name_of_a_placement_is_told() {
+    let bad = with(
+        "placements.yaml",
+        "@Placement everywhere\nspec: {bundles: [wbe], clusters: [{groups: [erope, nrth]}, {names: [aa]}]}\n",
+    );
+    check(
+        &[GOOD, &bad],
+        expect![[r#"
+        cluster a at clusters/a.yaml:2:1
+        cluster b at clusters/a.yaml:6:1
+        group europe at groups.yaml:2:1
+        bundle web at apps/web.yaml:2:1
+        placement everywhere at placements.yaml:2:1 (kept)
+        placements.yaml:5:18: error[E0203]: no bundle is called `wbe` (did you mean `web`?)
+        placements.yaml:5:45: error[E0201]: no group is called `erope` (did you mean `europe`?)
+        placements.yaml:5:52: error[E0201]: no group is called `nrth` (allowed: europe)
+        placements.yaml:5:69: warning[E0207]: no declared cluster is called `aa` (did you mean `a`?)
+    "#]],
+    );
+}
+
+#[test]
+fn a_document_that_looks_like_ours_without_a_version_is_told() {
+    let text = "\
+== p.yaml
+kind: Placement
+metadata: {name: p}
+spec: {bundles: [web], clusters: [{}]}
+---
+kind: Cluster
+metadata: {name: c}
+---
+kind: Placement
+metadata: {name: other}
+spec: {seats: 3}
+---
+apiVersion: cluster.x-k8s.io/v1beta1
+kind: Cluster
+metadata: {name: c}
+spec: {variables: {}}
+== apps/web/b.json
+{\"kind\": \"Bundle\", \"metadata\": {\"name\": \"x\"}, \"spec\": {\"path\": \"x\"}}
+== b.json
+{\"kind\": \"Bundle\", \"metadata\": {\"name\": \"x\"}, \"spec\": {\"path\": \"x\"}}
+";
+    check(
+        &[&format!("{GOOD}{text}")],
+        expect![[r#"
+        cluster a at clusters/a.yaml:2:1
+        cluster b at clusters/a.yaml:6:1
+        group europe at groups.yaml:2:1
+        bundle web at apps/web.yaml:2:1
+        placement everywhere at placements.yaml:2:1
+        b.json:1:1: warning[E0114]: this looks like a Bundle and has no `apiVersion`, so it declares nothing (write apiVersion: capstan.dev/v1alpha1)
+        p.yaml:1:1: warning[E0114]: this looks like a Placement and has no `apiVersion`, so it declares nothing (write apiVersion: capstan.dev/v1alpha1)
+        p.yaml:5:1: warning[E0114]: this looks like a Cluster and has no `apiVersion`, so it declares nothing (write apiVersion: capstan.dev/v1alpha1)
+    "#]],
+    );
+    // What was ours before is told as that.
+    let lost = with(
+        "placements.yaml",
+        "kind: Placement\nmetadata: {name: everywhere}\nspec: {bundles: [web]}\n",
+    );
+    check(
+        &[GOOD, &lost],
+        expect![[r#"
+        cluster a at clusters/a.yaml:2:1
+        cluster b at clusters/a.yaml:6:1
+        group europe at groups.yaml:2:1
+        bundle web at apps/web.yaml:2:1
+        placement everywhere at placements.yaml:2:1 (kept)
+        placements.yaml:1:1: error[E0113]: Placement `everywhere` is not recognised any more (write apiVersion: capstan.dev/v1alpha1, or remove the document)
     "#]],
     );
 }

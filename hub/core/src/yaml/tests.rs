@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use expect_test::{Expect, expect};
 
-use super::{Dialect, read};
+use super::{Dialect, Node, read, read_file};
 
 fn check(dialect: Dialect, text: &str, expected: Expect) {
     let mut out = String::new();
@@ -163,4 +163,93 @@ fn tags_that_mean_nothing_here_are_a_fault() {
             4:12 fault: the tag `!secret` has no meaning here
         "#]],
     );
+}
+
+fn read_json(text: &str) -> String {
+    let mut out = String::new();
+    for document in read_file("x.json", text.as_bytes(), Dialect::Fleet) {
+        match document {
+            Ok(node) => {
+                writeln!(out, "{}", node.to_json()).unwrap();
+                places(&mut out, &node);
+            }
+            Err(f) => writeln!(out, "{}:{} fault: {}", f.line, f.column, f.message).unwrap(),
+        }
+    }
+    out
+}
+
+/// Every key and value with its place.
+fn places(out: &mut String, node: &Node) {
+    writeln!(out, "{}:{} {}", node.line, node.column, node.type_name()).unwrap();
+    for (key, value) in node.members() {
+        writeln!(out, "{}:{} {}:", key.line, key.column, key.text).unwrap();
+        places(out, value);
+    }
+    node.items().iter().for_each(|item| places(out, item));
+}
+
+#[test]
+fn a_json_file_has_a_place_for_every_key_and_value() {
+    let out = read_json(
+        "{\n\t\"ä\": [\"a\\ud83d\\ude00\\\"}\", -1.5e3, 12345678901234567890],\r\n  \"b\"\n : {\"no\": null, \"c\": false}, \"d\": {}, \"<<\": []}\n",
+    );
+    expect![[r#"
+            {"<<":[],"b":{"c":false,"no":null},"d":{},"ä":["a😀\"}",-1500.0,12345678901234567890]}
+            1:1 a map
+            2:2 ä:
+            2:7 a list
+            2:8 a string
+            2:28 a number
+            2:36 a number
+            3:3 b:
+            4:4 a map
+            4:5 no:
+            4:11 nothing
+            4:17 c:
+            4:22 a truth value
+            4:30 d:
+            4:35 a map
+            4:39 <<:
+            4:45 a list
+        "#]]
+    .assert_eq(&out);
+}
+
+#[test]
+fn what_is_yaml_and_not_json_is_a_fault_in_a_json_file() {
+    let deep = format!("{}{}", "[".repeat(200), "]".repeat(200));
+    let endless = "[".repeat(100_000);
+    let texts = [
+        "{\n  \"ä\": [\"b\", \"ö\",]\n}\n",
+        "{\"a\": 1,\n}",
+        "a: 1\n",
+        "{\"a\": no}",
+        "{\"a\": 1} {}",
+        "{\"a\": [1",
+        "{\"a\": 1e999}",
+        "{\"a\": \"\\ud83d\"}",
+        "{\"a\": 1,\n \"a\": 2}",
+        &endless,
+        &deep,
+        " \n",
+    ];
+    let mut out = String::new();
+    for text in texts {
+        out.push_str(&read_json(text));
+    }
+    expect![[r#"
+        2:18 fault: this is not JSON: trailing comma
+        2:1 fault: this is not JSON: trailing comma
+        1:1 fault: this is not JSON: expected value
+        1:8 fault: this is not JSON: only null, true and false stand without quotes
+        1:10 fault: this is not JSON: trailing characters
+        1:8 fault: this is not JSON: EOF while parsing a list
+        1:7 fault: this is not JSON: number out of range
+        1:7 fault: this is not JSON: unexpected end of hex escape
+        2:2 fault: `a` stands here twice
+        1:100000 fault: this is not JSON: EOF while parsing a list
+        1:129 fault: nesting deeper than 128 is not read
+    "#]]
+    .assert_eq(&out);
 }

@@ -39,7 +39,7 @@ fn a_copy_outlives_its_process_and_its_server() {
     std::fs::remove_dir_all(origin.path()).unwrap();
     let mut follower = origin.follow();
     let problem = follower.poll(Some(&one)).unwrap_err();
-    assert!(matches!(problem, Problem::NotFound { .. }), "{problem}");
+    assert!(matches!(problem, Problem::NoDirectory { .. }), "{problem}");
     assert_eq!(follower.head().unwrap().unwrap().revision, one);
     assert_eq!(follower.tree(&one).unwrap().files().unwrap().files.len(), 1);
 }

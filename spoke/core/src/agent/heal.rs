@@ -6,15 +6,20 @@ use capstan_proto::{Moment, ObjectKey, Sync};
 use serde_json::Value;
 
 use super::Agent;
+use super::flips::Fight;
 use super::object::{Breach, Broken, State};
 use super::send::Mode;
 use crate::drift;
 use crate::effect::{Decision, Effect, Notice};
 use crate::kind::Kind;
+use crate::limits::FOUGHT_FIELDS_MAX;
 use crate::live::Observed;
 use crate::managed_fields::{self, Entry};
 
 use super::answer::{Answer, Purpose};
+
+/// The operation of a drift whose object is gone.
+const DELETE: &str = "Delete";
 
 /// Who did it, as far as the server says.
 struct Author {
@@ -28,10 +33,11 @@ impl Agent {
     /// Something is wrong with an object that was as declared.
     pub(super) fn breach(&mut self, key: &ObjectKey, broken: Broken) {
         let seen_at = self.now;
+        let fight = Fight::over(&broken);
         let resting = self
             .objects
             .get(key)
-            .is_some_and(|o| o.flips.resting(seen_at));
+            .is_some_and(|o| o.flips.resting(fight, seen_at));
         self.change(key, |object| {
             let seen_at = object
                 .breach
@@ -68,10 +74,12 @@ impl Agent {
         else {
             return;
         };
+        if mode == DriftMode::Correct && self.is_fought(key, &breach) {
+            return;
+        }
         match (mode, breach.broken) {
             (DriftMode::Ignore, _) => self.overlook(key),
             (DriftMode::Report, Broken::Deleted) => self.report_missing(key, breach.seen_at),
-            (DriftMode::Correct, _) if self.is_fought(key) => {}
             (DriftMode::Correct, Broken::Deleted) => self.recreate(key, breach.seen_at),
             (_, Broken::Recreated(seen)) => {
                 self.take_foreign(key, seen.uid.clone());
@@ -167,39 +175,95 @@ impl Agent {
     }
 
     /// Whether somebody keeps undoing our heals: then the object is left alone for a growing while.
-    fn is_fought(&mut self, key: &ObjectKey) -> bool {
+    fn is_fought(&mut self, key: &ObjectKey, breach: &Breach) -> bool {
         let now = self.now;
+        let fight = Fight::over(&breach.broken);
         let Some(object) = self.objects.get_mut(key) else {
             return false;
         };
-        let resting = object.flips.resting(now);
-        let Some(until) = object.flips.fought(now) else {
+        let resting = object.flips.resting(fight, now);
+        let Some(until) = object.flips.fought(fight, now) else {
             return false;
         };
-        if resting {
-            return true;
+        let manager = self.fighter(key, breach);
+        let words = self.fight_words(key, breach, &manager, until);
+        if !resting {
+            if let Some(object) = self.objects.get_mut(key)
+                && let Some(drift) = &mut object.drift
+            {
+                drift.outcome = Outcome::Fought;
+                drift.settled_at = Some(now);
+            }
+            self.wake_object(key, until);
+            self.emit(key, true, "Fought", &words);
+            self.log(Decision::Fought {
+                object: key.clone(),
+                manager,
+                words: words.clone(),
+            });
         }
-        let author = object.breach.as_ref().map(|breach| author_of(breach, &[]));
-        let manager = author.map(|author| author.manager).unwrap_or_default();
-        if let Some(drift) = &mut object.drift {
-            drift.outcome = Outcome::Fought;
-            drift.settled_at = Some(now);
-        }
-        let who = if manager.is_empty() {
-            "somebody"
-        } else {
-            &manager
-        };
-        let words = format!("{who} keeps changing it; it is left alone until {until}");
-        self.wake_object(key, until);
-        self.emit(key, true, "Fought", &words);
         self.say(key, State::new(Sync::Conflict, "Fought", words));
-        self.log(Decision::Fought {
-            object: key.clone(),
-            manager,
-            until,
-        });
         true
+    }
+
+    /// Who fights us: who holds what we lost now, else whom we healed last; empty where nobody knows.
+    fn fighter(&self, key: &ObjectKey, breach: &Breach) -> String {
+        if breach.broken == Broken::Deleted {
+            return String::new();
+        }
+        let now = author_of(breach, &self.lost(key, breach)).manager;
+        let drift = self.objects.get(key).and_then(|o| o.drift.as_ref());
+        match drift {
+            Some(drift) if now.is_empty() => drift.manager.clone(),
+            _ => now,
+        }
+    }
+
+    /// What we declare and do not hold any more.
+    fn lost(&self, key: &ObjectKey, breach: &Breach) -> Vec<Vec<managed_fields::Step>> {
+        let ours = breach
+            .broken
+            .observed()
+            .and_then(|seen| managed_fields::ours(&seen.body));
+        match (ours, self.expected(key)) {
+            (Some(ours), Some(declared)) => ours.fields.lacking(&declared),
+            _ => Vec::new(),
+        }
+    }
+
+    fn fight_words(
+        &self,
+        key: &ObjectKey,
+        breach: &Breach,
+        manager: &str,
+        until: Moment,
+    ) -> String {
+        if breach.broken == Broken::Deleted {
+            return format!(
+                "somebody keeps deleting it (an API server tells who only in its audit log); \
+                 it is made anew at {until}"
+            );
+        }
+        let mut fields: Vec<_> = self.lost(key, breach);
+        fields.truncate(FOUGHT_FIELDS_MAX);
+        let mut fields: Vec<_> = fields.iter().map(|p| managed_fields::written(p)).collect();
+        if fields.is_empty() {
+            let drift = self.objects.get(key).and_then(|o| o.drift.as_ref());
+            let known = drift.iter().flat_map(|drift| &drift.fields);
+            fields = known
+                .take(FOUGHT_FIELDS_MAX)
+                .map(|field| field.path.clone())
+                .collect();
+        }
+        let what = match fields.is_empty() {
+            true => "it".to_owned(),
+            false => fields.join(", "),
+        };
+        let who = match manager.is_empty() {
+            true => "a writer that the API server does not name",
+            false => manager,
+        };
+        format!("{who} keeps changing {what}; it is left alone until {until}")
     }
 
     pub(super) fn on_healed(
@@ -229,7 +293,7 @@ impl Agent {
                 // Nothing was put back; a writer who makes us look again and again is bounded too.
                 let now = self.now;
                 self.change(key, |object| {
-                    object.flips.count(now);
+                    object.flips.count(Fight::Fields, now);
                 });
             } else {
                 let author = author_of(&breach_over(*breach, *live), &lost);
@@ -288,7 +352,11 @@ impl Agent {
         if same {
             return;
         }
-        let times = object.flips.count(now);
+        let fight = match author.operation.as_str() {
+            DELETE => Fight::Existence,
+            _ => Fight::Fields,
+        };
+        let times = object.flips.count(fight, now);
         object.drift = Some(Box::new(Drift {
             object: key.clone(),
             fields,
@@ -321,7 +389,7 @@ impl Agent {
 fn deleted(seen_at: Moment) -> Author {
     Author {
         manager: String::new(),
-        operation: "Delete".to_owned(),
+        operation: DELETE.to_owned(),
         at: seen_at,
         seen_at,
     }

@@ -8,12 +8,12 @@ use capstan_proto::{BundleName, Digest, Health, Moment, Sync};
 use crate::effect::Ticket;
 use crate::health::{Then, Verdict};
 use crate::inventory::Row;
-use crate::limits::{FLIP_WINDOW_MS, FLIPS_MAX, FOUGHT_FIRST_MS, FOUGHT_LONGEST_MS};
 use crate::live::Observed;
 use crate::managed_fields::Entry;
 use crate::order::Rank;
 use crate::plan::Want;
 
+use super::flips::Flips;
 use super::observe::Source;
 
 /// How much of a row is durable.
@@ -63,53 +63,6 @@ impl Broken {
 pub(super) struct Breach {
     pub(super) broken: Broken,
     pub(super) seen_at: Moment,
-}
-
-/// How often an object was put back of late.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Flips {
-    heals: Vec<Moment>,
-    fights: u32,
-    until: Option<Moment>,
-}
-
-impl Flips {
-    /// Counts one more time; how often it was within the window, this time included.
-    pub(super) fn count(&mut self, now: Moment) -> u32 {
-        self.heals.retain(|at| now.since_ms(*at) < FLIP_WINDOW_MS);
-        self.heals.push(now);
-        u32::try_from(self.heals.len()).unwrap_or(u32::MAX)
-    }
-
-    /// Until when the object is left alone, if somebody fights us; asked before a heal.
-    pub(super) fn fought(&mut self, now: Moment) -> Option<Moment> {
-        if let Some(until) = self.until {
-            if now < until {
-                return Some(until);
-            }
-            self.until = None;
-            self.heals.clear();
-            return None;
-        }
-        self.heals.retain(|at| now.since_ms(*at) < FLIP_WINDOW_MS);
-        if self.heals.len() < FLIPS_MAX {
-            if self.heals.is_empty() {
-                self.fights = 0;
-            }
-            return None;
-        }
-        let wait = FOUGHT_FIRST_MS
-            .saturating_mul(1 << self.fights.min(10))
-            .min(FOUGHT_LONGEST_MS);
-        self.fights = self.fights.saturating_add(1);
-        self.until = Some(now.plus_ms(wait));
-        self.until
-    }
-
-    /// Whether it is left alone now.
-    pub(super) fn resting(&self, now: Moment) -> bool {
-        self.until.is_some_and(|until| now < until)
-    }
 }
 
 const NOT_VERIFIED: &str = "NotVerified";

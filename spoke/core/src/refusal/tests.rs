@@ -109,8 +109,12 @@ fn an_untyped_body_is_refused_until_it_changes_and_its_value_is_not_shown() {
         500,
         json!({"reason": "InternalError", "message": message}),
     );
-    assert_eq!(finding.reason, "UnknownField");
-    assert_eq!(finding.message, ".data.p is refused");
+    assert_eq!(finding.reason, "WrongType");
+    assert_eq!(
+        finding.message,
+        "the API server refuses ConfigMap shop/web: .data.p has the wrong type: expected string"
+    );
+    assert!(finding.refusal.is_lasting());
 }
 
 #[test]
@@ -119,7 +123,10 @@ fn of_a_secret_only_code_and_path_are_shown() {
     let status = json!({"reason": "Invalid", "message": message,
         "details": {"causes": [{"field": "data.p", "message": "hunter2"}]}});
     let secret = finding("Secret", 422, status);
-    assert_eq!(secret.message, "the API server answered 422 data.p");
+    assert_eq!(
+        secret.message,
+        "the API server refuses Secret shop/web: data.p is not valid"
+    );
     let forbidden = finding(
         "Secret",
         403,
@@ -137,7 +144,7 @@ fn an_immutable_field_is_named() {
         (finding.reason.as_str(), finding.message.as_str()),
         (
             "Immutable",
-            "spec.selector cannot be changed once it is set"
+            "the API server refuses Deployment.apps shop/web: spec.selector cannot be changed once it is set"
         )
     );
 }
@@ -145,4 +152,93 @@ fn an_immutable_field_is_named() {
 #[test]
 fn long_messages_are_cut_at_a_character() {
     assert_eq!(super::cut(&"é".repeat(400)).len(), 300);
+}
+
+#[test]
+fn a_wrong_type_is_not_an_unknown_field() {
+    let typed = |rest: &str| {
+        let message = format!(
+            "failed to create typed patch object (shop/web; apps/v1, Kind=Deployment): {rest}"
+        );
+        finding("Deployment", 500, json!({"message": message}))
+    };
+    let wrong = typed(".spec.replicas: expected numeric (int or float), got string");
+    assert_eq!(
+        (wrong.reason.as_str(), wrong.message.as_str()),
+        (
+            "WrongType",
+            "the API server refuses Deployment.apps shop/web: .spec.replicas has the wrong type: \
+             expected numeric (int or float), got string"
+        )
+    );
+    let unknown = typed(".spec.replica: field not declared in schema");
+    assert_eq!(
+        (unknown.reason.as_str(), unknown.message.as_str()),
+        (
+            "UnknownField",
+            "the API server refuses Deployment.apps shop/web: it knows no field .spec.replica"
+        )
+    );
+    let both = typed(
+        "errors:\n  .spec.replicas: expected numeric (int or float), got string\n  .spec.template.spec.containers: expected list, got &{map[a:b]}",
+    );
+    assert!(
+        both.message
+            .ends_with(".spec.template.spec.containers has the wrong type: expected list")
+    );
+    assert!(wrong.refusal.is_lasting() && unknown.refusal.is_lasting());
+}
+
+#[test]
+fn what_validation_says_is_shown_without_the_value() {
+    let status = json!({"reason": "Invalid", "message": "…", "details": {"causes": [
+        {"field": "spec.replicas", "message": "Invalid value: -1: must be greater than or equal to 0"},
+        {"field": "spec.selector", "message": "Required value"},
+        {"field": "metadata.labels", "message": "Invalid value: {\"a\":\"immutable\"}: does not match"}]}});
+    let finding = finding("Deployment", 422, status);
+    assert_eq!(
+        (finding.reason.as_str(), finding.message.as_str()),
+        (
+            "Invalid",
+            "the API server refuses Deployment.apps shop/web: spec.replicas: Invalid value: must be \
+             greater than or equal to 0; spec.selector: Required value; metadata.labels: Invalid \
+             value: does not match"
+        )
+    );
+    assert!(!finding.refusal.is_lasting());
+}
+
+#[test]
+fn what_cannot_be_decoded_names_the_field() {
+    let decoded = |message: &str| {
+        let status = json!({"reason": "BadRequest", "message": message});
+        finding("Deployment", 400, status)
+    };
+    let strict = decoded(
+        "Deployment in version \"v1\" cannot be handled as a Deployment: strict decoding error: unknown field \"spec.replica\"",
+    );
+    assert_eq!(strict.reason, "UnknownField");
+    assert!(strict.message.ends_with("it knows no field spec.replica"));
+    let typed = decoded(
+        "Deployment in version \"v1\" cannot be handled as a Deployment: json: cannot unmarshal string into Go struct field DeploymentSpec.spec.replicas of type int32",
+    );
+    assert_eq!(typed.reason, "WrongType");
+    assert!(
+        typed
+            .message
+            .ends_with("spec.replicas has the wrong type: expected int32, got string")
+    );
+    let denied = decoded("admission webhook \"policy\" denied the request: no");
+    assert_eq!(
+        (denied.reason.as_str(), denied.message.as_str()),
+        (
+            "Invalid",
+            "the API server refuses Deployment.apps shop/web: admission webhook \"policy\" denied \
+             the request: no"
+        )
+    );
+    assert_eq!(
+        finding("Deployment", 413, json!(null)).message,
+        "the API server refuses Deployment.apps shop/web: it answered 413"
+    );
 }

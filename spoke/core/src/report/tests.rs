@@ -140,3 +140,14 @@ fn at_most_twenty_objects_are_listed_and_reports_are_cut() {
     );
     assert!(batches(Vec::new()).len() == 1);
 }
+
+#[test]
+fn a_sentence_that_names_its_object_is_not_said_of_it_again() {
+    let a = key("a");
+    let mut refused = line(&a, Sync::Failed, Health::Missing);
+    refused.sync_reason.sentence = "the API server refuses ConfigMap shop/a: no";
+    let state = assemble(summary(vec![refused]));
+    assert_eq!(state.message, "the API server refuses ConfigMap shop/a: no");
+    let other = assemble(summary(vec![line(&a, Sync::Failed, Health::Missing)]));
+    assert_eq!(other.message, "ConfigMap shop/a: because");
+}

