@@ -24,6 +24,7 @@ use removal::Group;
 pub use removal::{Hold, RemovalSet, Why};
 pub use resolve::desired;
 
+use crate::effective::Unknown;
 use crate::problem::{Place, Problem};
 
 /// What a cluster was last given.
@@ -169,6 +170,11 @@ pub enum Kept {
         /// The first problem, in words.
         problem: String,
     },
+    /// It is not known what it is rendered with here.
+    NotKnown {
+        /// What is not known.
+        what: Unknown,
+    },
     /// Its placement is suspended.
     Suspended {
         /// Which one.
@@ -204,6 +210,7 @@ impl fmt::Display for Kept {
                 write!(f, "it is named at {named_at} and not declared")
             }
             Self::NotRendered { problem } => write!(f, "it does not render: {problem}"),
+            Self::NotKnown { what } => write!(f, "{what}"),
             Self::Suspended { placement } => {
                 write!(f, "placement {} is suspended", placement.name())
             }

@@ -2,23 +2,96 @@
 //!
 //! All overrides that match apply, the bundle's before the placement's, in order; later wins. The
 //! precedence of variables, highest first: placement overrides, bundle overrides, the cluster, its
-//! templates (later first), the bundle.
+//! templates (later first), the bundle. Where a revision is pinned, the bundle is as it is there,
+//! with its overrides; the placement is always as the branch has it.
+//!
+//! [`Inputs`] hold what was decided; [`Layers`] look up in the documents what follows from it.
+
+mod helm;
+
+use std::collections::BTreeMap;
+use std::fmt;
 
 use capstan_proto::{BundleName, ClusterName, Revision};
 
 use crate::inventory::Facts;
 use crate::problem::Place;
-use crate::selector::{Candidate, Membership, Truth, any};
-use crate::spec::{Bundle, Document, GroupName, Member, Override, Placement, Spec, Variables};
+use crate::selector::{Candidate, Judgement, Membership, Truth, any, judge};
+use crate::spec::{
+    Bundle, Document, GroupName, Layer, Member, Override, Patch, Pin, PinName, Pinned, Placement,
+    Spec, TemplateName, Variables,
+};
 use crate::template::{BuiltIn, Effective, effective};
 
 /// What one bundle is rendered with on one cluster.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Inputs {
-    /// The overrides that apply, in order.
+    /// The revision that the bundle is read at; `None`: the branch.
+    pub pin: Option<Pin>,
+    /// Whether the bundle is declared there.
+    pub declared: bool,
+    /// The overrides that apply, in order: the bundle's, then the placement's.
     pub overrides: Vec<Place>,
     /// The variables in force.
     pub variables: Effective,
+    /// Why they are not all known: what is there of the bundle stays until they are.
+    pub unknown: Option<Unknown>,
+}
+
+/// Why it is not known what a bundle is rendered with on a cluster.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Unknown {
+    /// It hangs on facts whether an override applies.
+    Override {
+        /// The override.
+        at: Place,
+        /// What is not known, in words.
+        because: String,
+    },
+    /// Nothing is known of the pinned revision.
+    Revision {
+        /// Where it is pinned.
+        at: Place,
+        /// The revision, as it is written.
+        revision: String,
+        /// Why, in words.
+        because: String,
+    },
+    /// The pinned revision does not declare the bundle.
+    NotThere {
+        /// Where it is pinned.
+        at: Place,
+        /// The revision, as it is written.
+        revision: String,
+        /// The bundle.
+        bundle: BundleName,
+    },
+}
+
+impl fmt::Display for Unknown {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Override { at, because } => {
+                write!(
+                    f,
+                    "it is not known whether the override at {at} applies: {because}"
+                )
+            }
+            Self::Revision {
+                revision, because, ..
+            } => write!(
+                f,
+                "revision `{revision}` is pinned and not known: {because}"
+            ),
+            Self::NotThere {
+                revision, bundle, ..
+            } => write!(
+                f,
+                "revision `{revision}` is pinned and has no good bundle `{}`",
+                bundle.name()
+            ),
+        }
+    }
 }
 
 /// Whose inputs are wanted.
@@ -34,57 +107,271 @@ pub(crate) struct Subject<'a> {
 
 /// Puts the inputs of a bundle on a cluster together, as the placement that owns it says.
 pub(crate) fn inputs(subject: Subject<'_>, placement: &Placement) -> Inputs {
-    let declared = subject.spec.bundles.get(subject.bundle);
+    let mut inputs = Inputs::default();
+    let of_placement = subject.applying(&placement.overrides, &mut inputs.unknown);
+    let pinned = of_placement.iter().rev().find_map(|o| o.revision.as_ref());
+    inputs.pin = pinned.or(placement.revision.as_ref()).cloned();
+    let document = subject.document(&mut inputs);
+    inputs.declared = document.is_some();
+    let of_bundle = match document {
+        Some(document) => subject.applying(&document.spec.overrides, &mut inputs.unknown),
+        None => Vec::new(),
+    };
     let nothing = Variables::new();
     let mut layers = vec![
-        declared.map_or(&nothing, |document: &Document<Bundle>| {
-            &document.spec.variables
-        }),
+        document.map_or(&nothing, |document| &document.spec.variables),
         &subject.member.variables,
     ];
-    let mut overrides = Vec::new();
-    for entry in placement.overrides.iter().filter(|o| subject.applies(o)) {
+    for entry in of_bundle.into_iter().chain(of_placement) {
         layers.push(&entry.variables);
-        overrides.push(entry.at.clone());
+        inputs.overrides.push(entry.at.clone());
     }
-    let variables = match subject.revision() {
-        Some(revision) => effective(&layers, subject.built_in(revision)),
-        None => Effective::new(),
-    };
-    Inputs {
-        overrides,
-        variables,
+    if let Some(revision) = revision(subject.spec, subject.bundle, inputs.pin.as_ref()) {
+        let built_in = BuiltIn {
+            cluster: subject.cluster,
+            labels: &subject.member.labels,
+            bundle: subject.bundle,
+            revision,
+        };
+        inputs.variables = effective(&layers, built_in);
     }
+    inputs
 }
 
 impl<'a> Subject<'a> {
-    fn revision(self) -> Option<&'a Revision> {
-        self.spec.revisions.get(self.bundle.source())
-    }
-
-    fn built_in(self, revision: &'a Revision) -> BuiltIn<'a> {
-        BuiltIn {
-            cluster: self.cluster,
-            labels: &self.member.labels,
-            bundle: self.bundle,
-            revision,
+    /// The overrides that apply; the first of which it is not known is noted.
+    fn applying(
+        self,
+        overrides: &'a [Override],
+        unknown: &mut Option<Unknown>,
+    ) -> Vec<&'a Override> {
+        let mut applying = Vec::new();
+        for entry in overrides {
+            let names = entry.bundles.as_ref();
+            if names.is_some_and(|names| !names.contains(self.bundle)) {
+                continue;
+            }
+            match self.matches(entry) {
+                Truth::Yes => applying.push(entry),
+                Truth::No => {}
+                Truth::Unknown if unknown.is_some() => {}
+                Truth::Unknown => *unknown = Some(self.unknown(entry)),
+            }
         }
+        applying
     }
 
-    fn applies(self, entry: &Override) -> bool {
-        let candidate = Candidate::of(self.cluster, self.member, self.facts);
+    fn candidate(self) -> Candidate<'a> {
+        Candidate::of(self.cluster, self.member, self.facts)
+    }
+
+    fn matches(self, entry: &Override) -> Truth {
+        let Some(terms) = &entry.clusters else {
+            return Truth::Yes;
+        };
         let group = |name: &GroupName| {
             let members = self.groups.get(name);
             members.map_or(Truth::No, |members| members.truth(self.cluster))
         };
-        let bundle = entry
-            .bundles
-            .as_ref()
-            .is_none_or(|names| names.contains(self.bundle));
-        bundle
-            && entry
-                .clusters
-                .as_ref()
-                .is_none_or(|terms| any(terms, candidate, &group) == Truth::Yes)
+        any(terms, self.candidate(), &group)
+    }
+
+    fn unknown(self, entry: &Override) -> Unknown {
+        let terms = entry.clusters.as_deref().unwrap_or_default();
+        let because = match judge(terms, self.candidate(), self.groups) {
+            Judgement::Unknown(misses) => misses.into_iter().next().map(|miss| miss.because),
+            Judgement::Yes(_) | Judgement::No(_) => None,
+        };
+        Unknown::Override {
+            at: entry.at.clone(),
+            because: because.unwrap_or_default(),
+        }
+    }
+
+    /// The bundle as the revision in force has it.
+    fn document(self, inputs: &mut Inputs) -> Option<&'a Document<Bundle>> {
+        let found = document(self.spec, self.bundle, inputs.pin.as_ref());
+        if let (None, Some(pin)) = (found, &inputs.pin)
+            && inputs.unknown.is_none()
+        {
+            let (at, revision) = (pin.at.clone(), pin.text.clone());
+            inputs.unknown = Some(match pinned(self.spec, self.bundle, pin) {
+                Some(Pinned::Read { .. }) => Unknown::NotThere {
+                    at,
+                    revision,
+                    bundle: self.bundle.clone(),
+                },
+                Some(Pinned::Unknown(because)) => Unknown::Revision {
+                    at,
+                    revision,
+                    because: because.clone(),
+                },
+                None => Unknown::Revision {
+                    at,
+                    revision,
+                    because: "it was not read yet".to_owned(),
+                },
+            });
+        }
+        found
     }
 }
+
+// === pinned revisions ===
+
+/// The name under which a bundle's pinned revision is known.
+pub(crate) fn pin_name(bundle: &BundleName, pin: &Pin) -> PinName {
+    PinName {
+        source: bundle.source().clone(),
+        text: pin.text.clone(),
+    }
+}
+
+fn pinned<'a>(spec: &'a Spec, bundle: &BundleName, pin: &Pin) -> Option<&'a Pinned> {
+    spec.pinned
+        .get(&pin_name(bundle, pin))
+        .map(|pinned| &**pinned)
+}
+
+/// A bundle's document: the branch's, or the pinned revision's.
+pub(crate) fn document<'a>(
+    spec: &'a Spec,
+    bundle: &BundleName,
+    pin: Option<&Pin>,
+) -> Option<&'a Document<Bundle>> {
+    match pin {
+        None => spec.bundles.get(bundle),
+        Some(pin) => match pinned(spec, bundle, pin)? {
+            Pinned::Read { bundles, .. } => bundles.get(bundle),
+            Pinned::Unknown(_) => None,
+        },
+    }
+}
+
+/// The commit that a bundle is read at.
+pub(crate) fn revision<'a>(
+    spec: &'a Spec,
+    bundle: &BundleName,
+    pin: Option<&Pin>,
+) -> Option<&'a Revision> {
+    match pin {
+        None => spec.revisions.get(bundle.source()),
+        Some(pin) => match pinned(spec, bundle, pin)? {
+            Pinned::Read { revision, .. } => Some(revision),
+            Pinned::Unknown(_) => None,
+        },
+    }
+}
+
+// === layers ===
+
+/// Which document gave a variable its value.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Origin {
+    /// The Bundle's defaults.
+    Bundle,
+    /// A ClusterTemplate.
+    Template(TemplateName),
+    /// The Cluster.
+    Cluster,
+    /// This override of the bundle.
+    BundleOverride(Place),
+    /// This override of the placement.
+    PlacementOverride(Place),
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Bundle => f.write_str("bundle"),
+            Self::Template(name) => write!(f, "template {}", name.name()),
+            Self::Cluster => f.write_str("cluster"),
+            Self::BundleOverride(at) => write!(f, "bundle override at {at}"),
+            Self::PlacementOverride(at) => write!(f, "placement override at {at}"),
+        }
+    }
+}
+
+/// The documents that a bundle's inputs on a cluster come from.
+#[derive(Clone, Copy, Debug)]
+pub struct Layers<'a> {
+    /// The bundle, at the revision in force.
+    pub bundle: &'a Document<Bundle>,
+    member: &'a Member,
+    placement: &'a Placement,
+    inputs: &'a Inputs,
+}
+
+impl<'a> Layers<'a> {
+    /// The documents behind `inputs`, which were decided from the same `spec`. `None` where one of
+    /// them is not declared.
+    #[must_use]
+    pub fn of(
+        spec: &'a Spec,
+        (cluster, bundle): (&ClusterName, &BundleName),
+        placement: &capstan_proto::PlacementName,
+        inputs: &'a Inputs,
+    ) -> Option<Self> {
+        Some(Self {
+            bundle: document(spec, bundle, inputs.pin.as_ref())?,
+            member: spec.members.get(cluster)?,
+            placement: &spec.placements.get(placement)?.spec,
+            inputs,
+        })
+    }
+
+    /// The patches in force, in order: the bundle's, its overrides', the placement's overrides'.
+    pub fn patches(&self) -> impl Iterator<Item = &'a Patch> {
+        let overrides = self.of_bundle().chain(self.of_placement());
+        let own = self.bundle.spec.patches.iter();
+        own.chain(overrides.flat_map(|entry| &entry.patches))
+    }
+
+    /// Which document gave each variable.
+    #[must_use]
+    pub fn origins(&self) -> BTreeMap<&'a str, Origin> {
+        let mut origins: BTreeMap<&str, Origin> = BTreeMap::new();
+        let mut add = |variables: &'a Variables, origin: &Origin| {
+            let names = variables.keys();
+            origins.extend(names.map(|name| (name.as_str(), origin.clone())));
+        };
+        add(&self.bundle.spec.variables, &Origin::Bundle);
+        add(&self.member.variables, &Origin::Cluster);
+        for entry in self.of_bundle() {
+            add(&entry.variables, &Origin::BundleOverride(entry.at.clone()));
+        }
+        for entry in self.of_placement() {
+            add(
+                &entry.variables,
+                &Origin::PlacementOverride(entry.at.clone()),
+            );
+        }
+        for (name, origin) in &mut origins {
+            let layer = self.member.variable_layers.get(*name);
+            if let (Origin::Cluster, Some(Layer::Template(template))) = (&*origin, layer) {
+                *origin = Origin::Template(template.clone());
+            }
+        }
+        origins
+    }
+
+    fn of_bundle(&self) -> impl Iterator<Item = &'a Override> + use<'a> {
+        applied(&self.bundle.spec.overrides, self.inputs)
+    }
+
+    fn of_placement(&self) -> impl Iterator<Item = &'a Override> + use<'a> {
+        applied(&self.placement.overrides, self.inputs)
+    }
+}
+
+/// An override is known by its place, which no two share.
+fn applied<'a>(
+    overrides: &'a [Override],
+    inputs: &'a Inputs,
+) -> impl Iterator<Item = &'a Override> + use<'a> {
+    let applies = |entry: &&Override| inputs.overrides.contains(&entry.at);
+    overrides.iter().filter(applies)
+}
+
+#[cfg(test)]
+mod tests;

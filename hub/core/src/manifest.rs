@@ -1,12 +1,16 @@
-//! What a bundle's directory says: parsed once, instantiated per inputs, digested.
+//! What a bundle's directory says: parsed once, instantiated per inputs, patched, digested.
 //!
 //! `render` is the whole way for a fleet and remembers what it did: a directory that did not
-//! change is not parsed again, and clusters whose inputs are equal share one result (all of them,
-//! without `substitute`). Deliberately absent: Kustomize and Helm.
+//! change is not parsed again, and clusters whose inputs are equal share one result. Of variables
+//! only those count that the content, the patches or the path use. Deliberately absent: Kustomize
+//! and Helm.
 
+mod directory;
 mod fold;
 mod instantiate;
+mod job;
 mod parse;
+mod patch;
 mod refuse;
 mod render;
 mod scope;
@@ -40,9 +44,9 @@ pub struct Content {
     pub manifests: Vec<Manifest>,
     /// What does not parse. With one error nothing of the content is used.
     pub problems: Vec<Problem>,
-    /// Whether any file mentions `source.revision`: only then does a commit that changes nothing
-    /// else change what comes of it.
-    pub mentions_revision: bool,
+    /// The names that its texts use as variables: with `substitute`, only a change of their values
+    /// changes what comes of it.
+    pub uses: BTreeSet<String>,
 }
 
 impl Content {
@@ -72,7 +76,8 @@ pub type Failure = Arc<[Problem]>;
 #[derive(Clone, Debug, Default)]
 pub struct Rendered {
     clusters: BTreeMap<ClusterName, BTreeMap<BundleName, Result<Arc<Instance>, Failure>>>,
-    bundles: BTreeMap<BundleName, render::Memo>,
+    directories: BTreeMap<directory::Name, directory::Directory>,
+    instances: BTreeMap<Digest, Arc<Instance>>,
     scopes: Arc<Scopes>,
     problems: BTreeSet<Problem>,
     work: Work,
@@ -118,6 +123,14 @@ impl Rendered {
     pub fn work(&self) -> Work {
         self.work
     }
+}
+
+/// A problem of a text in a fleet document that has no value.
+pub(crate) fn no_value(
+    at: &crate::problem::Place,
+    error: &crate::template::VariableError,
+) -> Problem {
+    substitute::problem(at, error)
 }
 
 #[cfg(test)]

@@ -47,14 +47,25 @@ impl fmt::Display for Severity {
 }
 
 macro_rules! codes {
-    ($($(#[$doc:meta])* $name:ident = $text:literal,)*) => {
+    ($($(#[doc = $doc:literal])* $name:ident = $text:literal,)*) => {
         /// What kind of problem it is: a stable code that people search for.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
         pub enum Code {
-            $($(#[$doc])* $name,)*
+            $($(#[doc = $doc])* $name,)*
         }
 
         impl Code {
+            /// Every code, in order.
+            pub const ALL: &'static [Self] = &[$(Self::$name,)*];
+
+            /// What it stands for, in a sentence.
+            #[must_use]
+            pub const fn title(self) -> &'static str {
+                match self {
+                    $(Self::$name => concat!($($doc),*),)*
+                }
+            }
+
             /// The code as people write it.
             #[must_use]
             pub const fn as_str(self) -> &'static str {
@@ -95,6 +106,12 @@ codes! {
     NoLongerOurs = "E0113",
     /// A document looks like one of ours and has no `apiVersion`.
     MissingVersion = "E0114",
+    /// A restricted source declares, or names, what it may not.
+    Restricted = "E0115",
+    /// More of something than a limit allows.
+    TooMuch = "E0116",
+    /// An expression that is no CEL, or that no cluster could answer.
+    BadExpression = "E0117",
     /// A group that is not declared is named.
     UnknownGroup = "E0201",
     /// Groups name each other in a circle.
@@ -111,6 +128,34 @@ codes! {
     UnknownCluster = "E0207",
     /// A placement selects no cluster.
     SelectsNothing = "E0208",
+    /// A ClusterTemplate that is not declared is named.
+    UnknownTemplate = "E0209",
+    /// A name of another source that this source does not export.
+    NotExported = "E0210",
+    /// A tag or commit that the source does not have.
+    UnknownRevision = "E0211",
+    /// A cluster's former name is still declared, its own, or another cluster's too.
+    BadRename = "E0212",
+    /// A bundle's `path`, with the values of a cluster, leads to no directory.
+    NoDirectory = "E0213",
+    /// A pinned revision has no good document of the bundle.
+    NotAtRevision = "E0214",
+    /// A term that no cluster can match.
+    UnreachableTerm = "E0220",
+    /// A term that an earlier one of the list covers.
+    CoveredTerm = "E0221",
+    /// A field that has no effect without another one.
+    NoEffect = "E0222",
+    /// An override that a later one always wins over.
+    ShadowedOverride = "E0223",
+    /// A taint with the key and effect of another one.
+    DuplicateTaint = "E0224",
+    /// A ClusterTemplate that no cluster names.
+    UnusedTemplate = "E0225",
+    /// A placement selects fewer clusters than it wants, because of its spread.
+    Shortfall = "E0230",
+    /// A CEL expression fails on a cluster, which it then does not match.
+    CelFails = "E0231",
     /// A variable that nothing defines is used.
     UnknownVariable = "E0301",
     /// Variables use each other in a circle.
@@ -137,8 +182,14 @@ codes! {
     UnsupportedContent = "E0409",
     /// More objects than a cluster's snapshot may have.
     SnapshotTooLarge = "E0410",
+    /// A patch is for no object of the bundle.
+    PatchMatchesNothing = "E0411",
+    /// A patch cannot be carried out, or makes what cannot be declared.
+    BadPatch = "E0412",
     /// A removal waits for approval.
     RemovalHeld = "E0501",
+    /// A placement changes its removal budget, and the hub does not let it.
+    SafetyNotAllowed = "E0502",
     /// A spoke claims a snapshot that this hub never gave it.
     UnknownClaim = "E0601",
     /// An agent is too old for what is declared.
@@ -159,6 +210,11 @@ impl Code {
                 | Self::DependencyNotPlaced
                 | Self::UnknownCluster
                 | Self::SelectsNothing
+                | Self::UnknownTemplate
+                | Self::NotExported
+                | Self::UnknownRevision
+                | Self::BadRename
+                | Self::UnusedTemplate
         )
     }
 }

@@ -200,9 +200,58 @@ pub fn expand(
     built_in: BuiltIn<'_>,
 ) -> Result<Scalar, VariableError> {
     let parts = parse(text)?;
-    join(&parts, |name| match variables.get(name) {
+    join(&parts, |name| value_of(name, variables, built_in))
+}
+
+/// Puts values into a text, each changed so that it stays one piece of the text's own syntax.
+///
+/// # Errors
+/// When a variable has no value.
+pub fn expand_each(
+    text: &str,
+    variables: &Effective,
+    built_in: BuiltIn<'_>,
+    escape: impl Fn(&str) -> String,
+) -> Result<String, VariableError> {
+    let mut out = String::new();
+    for part in parse(text)? {
+        match part {
+            Part::Literal(literal) => out.push_str(&literal),
+            Part::Use { .. } => {
+                let value = join(&[part], |name| value_of(name, variables, built_in))?;
+                out.push_str(&escape(&value.to_string()));
+            }
+        }
+        if out.len() > VARIABLE_BYTES_MAX {
+            return Err(VariableError::TooLong);
+        }
+    }
+    Ok(out)
+}
+
+/// What a name stands for: a variable, or what is built in.
+#[must_use]
+pub fn value_of(
+    name: &str,
+    variables: &Effective,
+    built_in: BuiltIn<'_>,
+) -> Option<Result<Scalar, VariableError>> {
+    match variables.get(name) {
         Some(value) => Some(value.clone()),
         None => built_in.get(name).map(Ok),
+    }
+}
+
+/// The names that a text uses; none where it does not parse.
+pub fn names(text: &str) -> impl Iterator<Item = String> {
+    let parts = if text.contains("${") {
+        parse(text).unwrap_or_default()
+    } else {
+        Vec::new()
+    };
+    parts.into_iter().filter_map(|part| match part {
+        Part::Use { name, .. } => Some(name),
+        Part::Literal(_) => None,
     })
 }
 

@@ -218,6 +218,9 @@ impl Drafter<'_> {
                 placement: placed.placement.clone(),
             });
         }
+        if let Some(what) = &placed.inputs.unknown {
+            return Err(Kept::NotKnown { what: what.clone() });
+        }
         if !placed.declared {
             return Err(Kept::NotDeclared {
                 named_at: placed.named_at.clone(),

@@ -8,12 +8,13 @@ use capstan_proto::policy::BundlePolicy;
 use capstan_proto::{BundleName, Digest, ObjectKey, canonical};
 use serde_json::Value;
 
+use super::patch::{self, Object};
 use super::refuse::{self, Finding, FindingKind, Step};
 use super::substitute::{self, Values};
 use super::{Content, Instance, Manifest, Scope, Scopes, fold};
 use crate::limits;
 use crate::problem::{Code, Place, Problem};
-use crate::spec::{Bundle, Tree};
+use crate::spec::{Bundle, Patch, Tree};
 use crate::yaml::{Node, Value as NodeValue};
 
 /// The label that says which bundle an object belongs to.
@@ -24,9 +25,13 @@ pub const BUNDLE_LABEL: &str = "capstan.dev/bundle";
 pub(super) struct Inputs<'a> {
     pub(super) name: &'a BundleName,
     pub(super) bundle: &'a Bundle,
+    /// The bundle's directory, with values put in.
+    pub(super) path: &'a str,
+    /// The default namespace, with values put in.
+    pub(super) namespace: Option<&'a str>,
     pub(super) scopes: &'a Scopes,
-    /// `None` without `substitute`.
-    pub(super) values: Option<Values<'a>>,
+    pub(super) values: Values<'a>,
+    pub(super) patches: &'a [&'a Patch],
 }
 
 /// Makes every object.
@@ -34,101 +39,78 @@ pub(super) struct Inputs<'a> {
 /// # Errors
 /// Everything that is wrong with the content for these inputs.
 pub(super) fn instantiate(content: &Content, inputs: Inputs<'_>) -> Result<Instance, Vec<Problem>> {
-    let mut problems = content.problems.clone();
     let mut instance = Instance::default();
-    for manifest in &content.manifests {
-        match object(manifest, inputs) {
-            Ok((key, value)) => add(&mut instance, &mut problems, key, &value, &manifest.at),
-            Err(found) => problems.extend(found),
-        }
+    let found = match objects(content, inputs) {
+        Ok(objects) => finish(objects, inputs, &mut instance),
+        Err(found) => found,
+    };
+    if !found.is_empty() {
+        let found = found.into_iter().take(limits::CONTENT_PROBLEMS_MAX);
+        return Err(found.map(|p| p.about_bundle(inputs.name)).collect());
     }
-    if content.manifests.is_empty() && problems.is_empty() {
-        let message = format!("`{}` has no manifests", inputs.bundle.path);
-        problems.push(Problem::error(
-            &inputs.bundle.path_at,
-            Code::EmptyBundle,
-            message,
-        ));
-    }
-    if !problems.is_empty() {
-        problems.truncate(limits::CONTENT_PROBLEMS_MAX);
-        return Err(problems
-            .into_iter()
-            .map(|p| p.about_bundle(inputs.name))
-            .collect());
-    }
-    let bytes = policy(inputs.bundle).to_bytes();
+    let bytes = policy(inputs.bundle, inputs.namespace).to_bytes();
     let digest = Digest::of(&bytes);
     instance.bytes.insert(digest, bytes.into());
     instance.policy = Some(digest);
     Ok(instance)
 }
 
-/// What a spoke is told of a bundle.
-pub(super) fn policy(bundle: &Bundle) -> BundlePolicy {
-    BundlePolicy {
-        depends_on: bundle.depends_on.iter().map(|r| r.name.clone()).collect(),
-        create_namespace: bundle
-            .default_namespace
-            .clone()
-            .filter(|_| bundle.create_namespace),
-        removal: bundle.removal,
-        adopt: bundle.adopt,
-        conflict: bundle.conflict,
-        drift: bundle.drift.clone(),
-        health_timeout_ms: bundle.health_timeout_ms,
+/// Every object, patched.
+fn objects(content: &Content, inputs: Inputs<'_>) -> Result<Vec<Object>, Vec<Problem>> {
+    let mut problems = content.problems.clone();
+    let mut objects: Vec<Object> = Vec::new();
+    let mut places: BTreeMap<ObjectKey, &Place> = BTreeMap::new();
+    for manifest in &content.manifests {
+        match object(manifest, inputs) {
+            Ok(object) => match places.insert(object.key.clone(), &manifest.at) {
+                None => objects.push(object),
+                Some(first) => {
+                    let message = format!("{} is declared already, at {first}", object.key);
+                    let problem = Problem::error(&manifest.at, Code::DuplicateObject, message);
+                    problems.push(problem.hint("remove or rename one"));
+                    places.insert(object.key, first);
+                }
+            },
+            Err(found) => problems.extend(found),
+        }
+    }
+    if content.manifests.is_empty() && problems.is_empty() {
+        let message = format!("`{}` has no manifests", inputs.path);
+        let at = &inputs.bundle.path_at;
+        problems.push(Problem::error(at, Code::EmptyBundle, message));
+    }
+    if problems.is_empty() {
+        patch::apply(&mut objects, inputs.patches, inputs.values)?;
+        Ok(objects)
+    } else {
+        Err(problems)
     }
 }
 
-fn add(
-    instance: &mut Instance,
-    problems: &mut Vec<Problem>,
-    key: ObjectKey,
-    value: &Value,
-    at: &Place,
-) {
-    let bytes = canonical::to_bytes(value);
-    if bytes.len() > capstan_proto::limits::OBJECT_BYTES_MAX {
-        let message = format!(
-            "{key} has {} bytes, more than any API server takes",
-            bytes.len()
-        );
-        problems.push(Problem::error(at, Code::ObjectTooLarge, message));
-        return;
+/// Writes the objects into the instance; what is too large is a problem.
+fn finish(objects: Vec<Object>, inputs: Inputs<'_>, instance: &mut Instance) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    for Object { key, value, at, .. } in objects {
+        let bytes = canonical::to_bytes(&labelled(value, inputs.name));
+        if bytes.len() > capstan_proto::limits::OBJECT_BYTES_MAX {
+            let message = format!(
+                "{key} has {} bytes, more than any API server takes",
+                bytes.len()
+            );
+            problems.push(Problem::error(&at, Code::ObjectTooLarge, message));
+            continue;
+        }
+        let digest = Digest::of(&bytes);
+        instance.places.insert(key.clone(), at);
+        instance.bytes.insert(digest, Arc::from(bytes));
+        instance.objects.insert(key, digest);
     }
-    if let Some(first) = instance.places.get(&key) {
-        let message = format!("{key} is declared already, at {first}");
-        problems
-            .push(Problem::error(at, Code::DuplicateObject, message).hint("remove or rename one"));
-        return;
-    }
-    let digest = Digest::of(&bytes);
-    instance.places.insert(key.clone(), at.clone());
-    instance.bytes.insert(digest, Arc::from(bytes));
-    instance.objects.insert(key, digest);
+    problems
 }
 
-/// One manifest to one object.
-fn object(manifest: &Manifest, inputs: Inputs<'_>) -> Result<(ObjectKey, Value), Vec<Problem>> {
-    let mut value = match inputs.values {
-        Some(values) => substitute::manifest(manifest, values)?,
-        None => manifest.node.to_json(),
-    };
-    complete(manifest, &value)?;
-    let text = |pointer: &str| {
-        value
-            .pointer(pointer)
-            .and_then(Value::as_str)
-            .unwrap_or_default()
-    };
-    let (group, _) = group_version(text("/apiVersion"));
-    let built_in = !group.contains('.') || group.ends_with(".k8s.io");
-    let scope = inputs.scopes.of_kind(group, text("/kind"));
-    let findings = refuse::findings(&value, built_in);
-    if !findings.is_empty() {
-        return Err(findings.into_iter().map(|f| found(manifest, f)).collect());
-    }
-    place_in_namespace(manifest, &mut value, scope, inputs.bundle)?;
+/// An object as it is sent.
+fn labelled(mut value: Value, bundle: &BundleName) -> Value {
+    // A patch may have brought another one.
     fold::string_data(&mut value);
     let mut value = canonical::declared(value);
     let labels = metadata(&mut value)
@@ -138,13 +120,57 @@ fn object(manifest: &Manifest, inputs: Inputs<'_>) -> Result<(ObjectKey, Value),
         *labels = Value::Object(serde_json::Map::new());
     }
     if let Some(labels) = labels.as_object_mut() {
-        labels.insert(
-            BUNDLE_LABEL.to_owned(),
-            Value::String(inputs.name.to_string()),
-        );
+        labels.insert(BUNDLE_LABEL.to_owned(), Value::String(bundle.to_string()));
     }
+    value
+}
+
+/// What a spoke is told of a bundle.
+pub(super) fn policy(bundle: &Bundle, namespace: Option<&str>) -> BundlePolicy {
+    BundlePolicy {
+        depends_on: bundle.depends_on.iter().map(|r| r.name.clone()).collect(),
+        create_namespace: namespace
+            .filter(|_| bundle.create_namespace)
+            .map(ToOwned::to_owned),
+        removal: bundle.removal,
+        adopt: bundle.adopt,
+        conflict: bundle.conflict,
+        drift: bundle.drift.clone(),
+        health_timeout_ms: bundle.health_timeout_ms,
+    }
+}
+
+/// One manifest to one object.
+fn object(manifest: &Manifest, inputs: Inputs<'_>) -> Result<Object, Vec<Problem>> {
+    let mut value = if inputs.bundle.substitute {
+        substitute::manifest(manifest, inputs.values)?
+    } else {
+        manifest.node.to_json()
+    };
+    complete(manifest, &value)?;
+    let text = |pointer: &str| {
+        value
+            .pointer(pointer)
+            .and_then(Value::as_str)
+            .unwrap_or_default()
+    };
+    let api_version = text("/apiVersion").to_owned();
+    let (group, _) = group_version(&api_version);
+    let built_in = !group.contains('.') || group.ends_with(".k8s.io");
+    let scope = inputs.scopes.of_kind(group, text("/kind"));
+    let findings = refuse::findings(&value, built_in);
+    if !findings.is_empty() {
+        return Err(findings.into_iter().map(|f| found(manifest, f)).collect());
+    }
+    place_in_namespace(manifest, &mut value, scope, inputs.namespace)?;
+    fold::string_data(&mut value);
     let key = ObjectKey::of(&value).expect("the manifest is complete");
-    Ok((key, value))
+    Ok(Object {
+        key,
+        api_version,
+        value,
+        at: manifest.at.clone(),
+    })
 }
 
 fn metadata(value: &mut Value) -> &mut serde_json::Map<String, Value> {
@@ -174,7 +200,7 @@ fn complete(manifest: &Manifest, value: &Value) -> Result<(), Vec<Problem>> {
             .split('.')
             .map(|key| Step::Key(key.to_owned()))
             .collect();
-        let at = locate(manifest, &parts);
+        let at = locate(&manifest.node, &manifest.at, &parts);
         let problem = if generated {
             let message = "`metadata.generateName` cannot be declared";
             Problem::error(&at, Code::ServerField, message)
@@ -200,7 +226,7 @@ fn place_in_namespace(
     manifest: &Manifest,
     value: &mut Value,
     scope: Scope,
-    bundle: &Bundle,
+    default: Option<&str>,
 ) -> Result<(), Vec<Problem>> {
     let named = match metadata(value).get("namespace") {
         None | Some(Value::Null) => None,
@@ -210,7 +236,7 @@ fn place_in_namespace(
     let refuse = |code, message: String, hint: &str| {
         let steps = [Step::Key("metadata".into()), Step::Key("namespace".into())];
         Err(vec![
-            Problem::error(&locate(manifest, &steps), code, message).hint(hint),
+            Problem::error(&locate(&manifest.node, &manifest.at, &steps), code, message).hint(hint),
         ])
     };
     match (scope, named) {
@@ -232,8 +258,8 @@ fn place_in_namespace(
             )
         }
         (Scope::Namespaced, None) => {
-            let namespace = bundle.default_namespace.as_deref().unwrap_or("default");
-            metadata(value).insert("namespace".to_owned(), Value::String(namespace.to_owned()));
+            let namespace = default.unwrap_or("default").to_owned();
+            metadata(value).insert("namespace".to_owned(), Value::String(namespace));
             Ok(())
         }
         (Scope::Cluster, None) => {
@@ -244,19 +270,24 @@ fn place_in_namespace(
     }
 }
 
-fn found(manifest: &Manifest, finding: Finding) -> Problem {
-    let code = match finding.kind {
+/// The code of a finding.
+pub(super) fn code_of(kind: FindingKind) -> Code {
+    match kind {
         FindingKind::ServerField => Code::ServerField,
         FindingKind::DuplicateKey => Code::DuplicateKey,
         FindingKind::WrongType => Code::WrongType,
-    };
-    Problem::error(&locate(manifest, &finding.path), code, finding.message).hint(finding.hint)
+    }
 }
 
-/// The place of what a path leads to, or of the last that is there.
-fn locate(manifest: &Manifest, path: &[Step]) -> Place {
-    let mut node: &Node = &manifest.node;
-    let mut at = (manifest.at.line, manifest.at.column);
+fn found(manifest: &Manifest, finding: Finding) -> Problem {
+    let at = locate(&manifest.node, &manifest.at, &finding.path);
+    Problem::error(&at, code_of(finding.kind), finding.message).hint(finding.hint)
+}
+
+/// The place of what a path leads to from a node, or of the last that is there.
+pub(super) fn locate(node: &Node, within: &Place, path: &[Step]) -> Place {
+    let mut at = (node.line, node.column);
+    let mut node = node;
     for step in path {
         let next = match (step, &node.value) {
             (Step::Key(key), NodeValue::Map(members)) => members
@@ -275,7 +306,7 @@ fn locate(manifest: &Manifest, path: &[Step]) -> Place {
     Place {
         line: at.0,
         column: at.1,
-        ..manifest.at.clone()
+        ..within.clone()
     }
 }
 
@@ -293,56 +324,6 @@ pub(super) fn content_key(directory: &str, tree: &Tree) -> Digest {
             .field(b"refused")
             .field(path.as_bytes())
             .field(reason.as_bytes());
-    }
-    hasher.finish()
-}
-
-/// The identity of inputs: equal ones give equal instances of one content.
-pub(super) fn inputs_key(content: &Content, inputs: Inputs<'_>) -> Digest {
-    let mut hasher = capstan_proto::digest::Hasher::new();
-    hasher.field(inputs.name.to_string().as_bytes());
-    hasher.field(&policy(inputs.bundle).to_bytes());
-    hasher.field(
-        inputs
-            .bundle
-            .default_namespace
-            .as_deref()
-            .unwrap_or_default()
-            .as_bytes(),
-    );
-    for ((group, kind), scope) in inputs.scopes.found() {
-        let scope = match scope {
-            Scope::Cluster => b"c",
-            Scope::Namespaced => b"n",
-        };
-        hasher
-            .field(group.as_bytes())
-            .field(kind.as_bytes())
-            .field(scope);
-    }
-    if let Some(Values {
-        variables,
-        built_in,
-    }) = inputs.values
-    {
-        hasher.field(b"variables");
-        for (name, value) in variables {
-            hasher.field(name.as_bytes());
-            match value {
-                Ok(value) => hasher.field(value.to_value().to_string().as_bytes()),
-                Err(error) => hasher.field(b"error").field(error.to_string().as_bytes()),
-            };
-        }
-        hasher
-            .field(b"built in")
-            .field(built_in.cluster.as_str().as_bytes());
-        if content.mentions_revision {
-            hasher.field(built_in.revision.as_str().as_bytes());
-        }
-        let labels: BTreeMap<_, _> = built_in.labels.iter().collect();
-        for (key, value) in labels {
-            hasher.field(key.as_bytes()).field(value.as_bytes());
-        }
     }
     hasher.finish()
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use capstan_proto::SourceName;
 
+use super::substitute::used;
 use super::{Content, Manifest};
 use crate::problem::{Code, Place, Problem};
 use crate::spec::{File, Tree};
@@ -54,8 +55,6 @@ fn one_file(content: &mut Content, source: &SourceName, path: &str, file: &File)
     {
         return;
     }
-    let mention = b"source.revision";
-    content.mentions_revision |= file.bytes().windows(mention.len()).any(|w| w == mention);
     for document in read_file(path, file.bytes(), Dialect::Kubernetes) {
         match document {
             Ok(node) => one_document(content, node, &place),
@@ -103,7 +102,10 @@ fn one_document(content: &mut Content, node: Node, place: &impl Fn(u32, u32) -> 
             }
         }
         (true, Some(Value::Null)) => {}
-        _ => content.manifests.push(Manifest { node, at }),
+        _ => {
+            used(&node, &mut content.uses);
+            content.manifests.push(Manifest { node, at });
+        }
     }
 }
 

@@ -28,6 +28,16 @@ pub(super) enum Step {
     Item(usize),
 }
 
+impl Step {
+    /// The step as a part of a JSON pointer.
+    pub(super) fn pointer(&self) -> String {
+        match self {
+            Self::Key(key) => format!("/{}", key.replace('~', "~0").replace('/', "~1")),
+            Self::Item(index) => format!("/{index}"),
+        }
+    }
+}
+
 /// Fields of metadata that make no sense in a file.
 const SERVER_FIELDS: [(&str, &str); 4] = [
     ("managedFields", "remove it; server-side apply keeps it"),

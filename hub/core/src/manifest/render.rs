@@ -3,189 +3,256 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use capstan_proto::digest::Hasher;
 use capstan_proto::{BundleName, ClusterName, Digest};
 
-use super::instantiate::{self, Inputs, content_key, inputs_key};
+use super::directory::{Directory, Library};
+use super::instantiate::{self, Inputs};
+use super::job::{Job, Ready, Shapes, Subject, directory, is_chart, varies};
 use super::substitute::Values;
-use super::{Content, Failure, Instance, Rendered, Scopes, Work, parse};
-use crate::placement::{Decisions, Placed};
+use super::{Failure, Instance, Rendered, Scope, Scopes, Work};
+use crate::placement::Decisions;
 use crate::problem::{self, Code, Problem};
-use crate::spec::{Bundle, Document, Spec, Trees};
-use crate::template::BuiltIn;
-
-/// What is remembered of one bundle.
-#[derive(Clone, Debug)]
-pub(super) struct Memo {
-    key: Digest,
-    content: Arc<Content>,
-    instances: BTreeMap<Digest, Result<Arc<Instance>, Failure>>,
-}
+use crate::spec::{Spec, Trees};
 
 /// Renders every placed bundle for every cluster it is placed on. `previous` is a memory:
 /// without broken content the answer is the same without it.
 #[must_use]
 pub fn render(spec: &Spec, trees: &Trees, decisions: &Decisions, previous: &Rendered) -> Rendered {
-    let mut work = Work::default();
-    let mut bundles: BTreeMap<BundleName, Memo> = BTreeMap::new();
-    for (name, document) in &spec.bundles {
-        if let Some(memo) = parsed(name, document, trees, previous, &mut work) {
-            bundles.insert(name.clone(), memo);
-        }
-    }
-    let mut scopes = Scopes::of(bundles.values().map(|memo| &*memo.content));
-    if bundles.values().any(|memo| memo.content.is_in_doubt()) {
-        scopes.fill(&previous.scopes);
-    }
-    let scopes = Arc::new(scopes);
-    let mut rendered = Rendered {
+    let mut library = Library::new(trees, previous);
+    let declared = declared(spec, &mut library);
+    let jobs = jobs(spec, decisions, &mut library);
+    let scopes = scopes(&library, previous);
+    let mut factory = Factory {
+        scopes_key: scopes_key(&scopes),
         scopes,
-        work,
-        ..Rendered::default()
+        previous,
+        made: BTreeMap::new(),
+        instantiated: 0,
     };
-    let mut found = BTreeSet::new();
-    for (cluster, decision) in &decisions.clusters {
-        let mut instances = BTreeMap::new();
-        for (name, placed) in decision
-            .bundles
-            .iter()
-            .filter(|(_, placed)| placed.declared)
+    let mut rendered = Rendered::default();
+    let mut failures = Failures::default();
+    for Job { subject, ready } in jobs {
+        let result = ready.and_then(|ready| factory.instance(subject, &ready));
+        if let Err(failure) = &result
+            && !subject.is_told(failure, trees)
         {
-            let Some(document) = spec.bundles.get(name) else {
-                continue;
-            };
-            let instance = match bundles.get_mut(name) {
-                Some(memo) => {
-                    let revision = &spec.revisions[name.source()];
-                    let built_in = BuiltIn {
-                        cluster,
-                        labels: &decision.labels,
-                        bundle: name,
-                        revision,
-                    };
-                    let before = previous.bundles.get(name);
-                    let step = Step {
-                        document,
-                        before,
-                        built_in,
-                    };
-                    step.instance(placed, memo, &mut rendered)
-                }
-                None => Err(unread(name, document)),
-            };
-            if let Err(problems) = &instance {
-                let known = without_directory(name, document, trees);
-                let news = |p: &&Problem| !(known && p.code == Code::EmptyBundle);
-                found.extend(problems.iter().filter(news).cloned());
-            }
-            instances.insert(name.clone(), instance);
+            failures.add(failure, subject.cluster);
         }
-        rendered.clusters.insert(cluster.clone(), instances);
+        let of_cluster = rendered.clusters.entry(subject.cluster.clone());
+        of_cluster
+            .or_default()
+            .insert(subject.bundle.clone(), result);
     }
-    rendered.problems = problem::by_place(found);
-    rendered.problems.extend(unplaced_problems(&bundles));
-    rendered.bundles = bundles;
+    rendered.problems = failures.problems();
+    let unplaced = unplaced_problems(&declared, decisions);
+    rendered.problems.extend(unplaced);
+    rendered.work = Work {
+        parsed: library.parsed,
+        instantiated: factory.instantiated,
+    };
+    rendered.directories = library.directories;
+    let made = factory.made.into_iter();
+    let good = made.filter_map(|(key, made)| Some((key, made.ok()?)));
+    rendered.instances = good.collect();
+    rendered.scopes = Arc::new(factory.scopes);
     rendered
 }
 
-/// The parsed content of a bundle: from the tree, or what is remembered.
-fn parsed(
-    name: &BundleName,
-    document: &Document<Bundle>,
-    trees: &Trees,
-    previous: &Rendered,
-    work: &mut Work,
-) -> Option<Memo> {
-    let before = previous.bundles.get(name);
-    let Some(tree) = trees.read(name.source()) else {
-        return before.map(|memo| Memo {
-            instances: BTreeMap::new(),
-            ..memo.clone()
-        });
-    };
-    let path = &document.spec.path;
-    let key = content_key(path, tree);
-    let content = match before.filter(|memo| memo.key == key) {
-        Some(memo) => Arc::clone(&memo.content),
-        None => {
-            work.parsed += 1;
-            Arc::new(parse::content(name.source(), tree, path))
+/// The directory of every declared bundle, placed or not, where it is the same for all clusters.
+fn declared<'a>(
+    spec: &'a Spec,
+    library: &mut Library<'_>,
+) -> Vec<(&'a BundleName, Option<Directory>)> {
+    let mut declared = Vec::new();
+    for (name, document) in &spec.bundles {
+        let bundle = &document.spec;
+        if !is_chart(bundle) && !varies(&bundle.path) {
+            declared.push((name, library.get(&directory(name, None, &bundle.path))));
         }
-    };
-    Some(Memo {
-        key,
-        content,
-        instances: BTreeMap::new(),
-    })
+    }
+    declared
 }
 
-/// Whether a bundle's directory is not there, which loading its document said already.
-fn without_directory(name: &BundleName, document: &Document<Bundle>, trees: &Trees) -> bool {
-    let tree = trees.read(name.source());
-    !document.kept && tree.is_some_and(|tree| tree.is_empty_below(&document.spec.path))
+/// What is to be made for every placed bundle on every cluster.
+fn jobs<'a>(spec: &'a Spec, decisions: &'a Decisions, library: &mut Library<'_>) -> Vec<Job<'a>> {
+    let mut shapes = Shapes::default();
+    let mut jobs = Vec::new();
+    for (cluster, decision) in &decisions.clusters {
+        let Some(member) = spec.members.get(cluster) else {
+            continue;
+        };
+        let placed = decision.bundles.iter();
+        for (bundle, placed) in placed.filter(|(_, placed)| placed.declared) {
+            let subject = Subject {
+                spec,
+                cluster,
+                member,
+                bundle,
+                placed,
+            };
+            jobs.extend(subject.job(&mut shapes, library));
+        }
+    }
+    jobs
 }
 
-struct Step<'a> {
-    document: &'a Document<Bundle>,
-    before: Option<&'a Memo>,
-    built_in: BuiltIn<'a>,
+fn scopes(library: &Library<'_>, previous: &Rendered) -> Scopes {
+    let contents = || library.directories.values().map(|d| &*d.content);
+    let mut scopes = Scopes::of(contents());
+    if contents().any(super::Content::is_in_doubt) {
+        scopes.fill(&previous.scopes);
+    }
+    scopes
 }
 
-impl Step<'_> {
+fn scopes_key(scopes: &Scopes) -> Digest {
+    let mut hasher = Hasher::new();
+    for ((group, kind), scope) in scopes.found() {
+        let scope = match scope {
+            Scope::Cluster => b"c",
+            Scope::Namespaced => b"n",
+        };
+        hasher
+            .field(group.as_bytes())
+            .field(kind.as_bytes())
+            .field(scope);
+    }
+    hasher.finish()
+}
+
+// === instances ===
+
+/// Makes instances, each once.
+struct Factory<'a> {
+    scopes: Scopes,
+    scopes_key: Digest,
+    previous: &'a Rendered,
+    made: BTreeMap<Digest, Result<Arc<Instance>, Failure>>,
+    instantiated: usize,
+}
+
+impl Factory<'_> {
     fn instance(
-        &self,
-        placed: &Placed,
-        memo: &mut Memo,
-        rendered: &mut Rendered,
+        &mut self,
+        subject: Subject<'_>,
+        ready: &Ready<'_>,
     ) -> Result<Arc<Instance>, Failure> {
-        let bundle = &self.document.spec;
         let values = Values {
-            variables: &placed.inputs.variables,
-            built_in: self.built_in,
+            variables: &subject.placed.inputs.variables,
+            built_in: ready.built_in,
         };
-        let inputs = Inputs {
-            name: self.built_in.bundle,
-            bundle,
-            scopes: &rendered.scopes,
-            values: bundle.substitute.then_some(values),
-        };
-        let key = inputs_key(&memo.content, inputs);
-        if let Some(instance) = memo.instances.get(&key) {
-            return instance.clone();
+        let key = self.key(ready, values);
+        if let Some(made) = self.made.get(&key) {
+            return made.clone();
         }
-        let same_content = self.before.filter(|before| before.key == memo.key);
-        let instance = match same_content.and_then(|before| before.instances.get(&key)) {
-            Some(instance) => instance.clone(),
+        // Failures are made anew: the places that they name may have moved.
+        let made = match self.previous.instances.get(&key) {
+            Some(instance) => Ok(Arc::clone(instance)),
             None => {
-                rendered.work.instantiated += 1;
-                instantiate::instantiate(&memo.content, inputs)
-                    .map(Arc::new)
-                    .map_err(Arc::from)
+                self.instantiated += 1;
+                let inputs = Inputs {
+                    name: subject.bundle,
+                    bundle: &ready.shape.document.spec,
+                    path: &ready.path,
+                    namespace: ready.namespace.as_deref(),
+                    scopes: &self.scopes,
+                    values,
+                    patches: &ready.shape.patches,
+                };
+                let made = instantiate::instantiate(&ready.directory.content, inputs);
+                made.map(Arc::new).map_err(Arc::from)
             }
         };
-        memo.instances.insert(key, instance.clone());
-        instance
+        self.made.insert(key, made.clone());
+        made
+    }
+
+    /// Equal inputs have equal keys, whatever cluster they are for.
+    fn key(&self, ready: &Ready<'_>, values: Values<'_>) -> Digest {
+        let mut hasher = Hasher::new();
+        hasher
+            .field(ready.shape.key.as_bytes())
+            .field(self.scopes_key.as_bytes())
+            .field(ready.directory.key.as_bytes())
+            .field(ready.namespace.as_deref().unwrap_or_default().as_bytes());
+        let substitute = ready.shape.document.spec.substitute;
+        let content = substitute.then_some(&ready.directory.content.uses);
+        for name in content.into_iter().flatten().chain(&ready.shape.uses) {
+            hasher
+                .field(name.as_bytes())
+                .field(values.fingerprint(name).as_bytes());
+        }
+        hasher.finish()
     }
 }
 
-fn unread(name: &BundleName, document: &Document<Bundle>) -> Failure {
-    let message = format!(
-        "source `{}` was not read since the hub started",
-        name.source()
-    );
-    let problem =
-        Problem::error(&document.spec.path_at, Code::Unreadable, message).about_bundle(name);
-    Arc::from([problem])
+// === problems ===
+
+/// Failures with the clusters that have them. Thousands of clusters share a failure.
+#[derive(Default)]
+struct Failures<'a> {
+    found: BTreeMap<usize, (Failure, Vec<&'a ClusterName>)>,
+}
+
+impl<'a> Failures<'a> {
+    fn add(&mut self, failure: &Failure, cluster: &'a ClusterName) {
+        let address = failure.as_ptr().addr();
+        let found = self.found.entry(address);
+        let (_, clusters) = found.or_insert_with(|| (Arc::clone(failure), Vec::new()));
+        clusters.push(cluster);
+    }
+
+    /// One problem for a place and a sentence, however many clusters have it.
+    fn problems(&self) -> BTreeSet<Problem> {
+        let found = self.found.values().flat_map(|(failure, clusters)| {
+            let (hanging, others) = failure
+                .iter()
+                .partition::<Vec<_>, _>(|p| hangs_on_cluster(p));
+            let of = move |problem: &Problem, cluster: &&ClusterName| {
+                problem.clone().about_cluster(cluster)
+            };
+            let hanging = hanging
+                .into_iter()
+                .flat_map(move |problem| clusters.iter().map(move |cluster| of(problem, cluster)));
+            hanging.chain(others.into_iter().cloned())
+        });
+        problem::by_place(found)
+    }
+}
+
+/// Whether another cluster may not have the problem.
+fn hangs_on_cluster(problem: &Problem) -> bool {
+    matches!(
+        problem.code,
+        Code::UnknownVariable
+            | Code::VariableCycle
+            | Code::BadSubstitution
+            | Code::NoDirectory
+            | Code::NotAtRevision
+            | Code::PatchMatchesNothing
+            | Code::BadPatch
+    )
 }
 
 /// What does not parse is a problem before anything places it.
-fn unplaced_problems(bundles: &BTreeMap<BundleName, Memo>) -> BTreeSet<Problem> {
-    let unplaced = bundles.iter().filter(|(_, memo)| memo.instances.is_empty());
+fn unplaced_problems(
+    declared: &[(&BundleName, Option<Directory>)],
+    decisions: &Decisions,
+) -> BTreeSet<Problem> {
+    let placed: BTreeSet<&BundleName> = decisions
+        .clusters
+        .values()
+        .flat_map(|decision| &decision.bundles)
+        .filter(|(_, placed)| placed.declared && placed.inputs.pin.is_none())
+        .map(|(name, _)| name)
+        .collect();
+    let unplaced = declared.iter().filter(|(name, _)| !placed.contains(name));
     unplaced
-        .flat_map(|(name, memo)| {
-            memo.content
-                .problems
-                .iter()
-                .map(|problem| problem.clone().about_bundle(name))
+        .filter_map(|(name, directory)| Some((name, directory.as_ref()?)))
+        .flat_map(|(name, directory)| {
+            let problems = directory.content.problems.iter();
+            problems.map(|problem| problem.clone().about_bundle(name))
         })
         .collect()
 }

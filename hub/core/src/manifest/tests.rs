@@ -387,6 +387,14 @@ fn clusters_share_one_instance_and_unchanged_directories_are_not_read_again() {
         rendered(&trees(5, &substituting), &two).work(),
         Work {
             parsed: 0,
+            instantiated: 1
+        }
+    );
+    let naming = substituting.replace("\"1\"", "'${cluster.name}'");
+    assert_eq!(
+        rendered(&trees(6, &naming), &two).work(),
+        Work {
+            parsed: 1,
             instantiated: 51
         }
     );

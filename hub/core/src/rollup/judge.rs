@@ -10,6 +10,7 @@ use capstan_proto::{BundleName, ClusterName, Health, Sync};
 
 use super::{BundleOnCluster, Flag, Objects, Observed};
 use crate::desired::{Kept, Target};
+use crate::effective::Unknown;
 use crate::placement::Placed;
 use crate::session::Connection;
 
@@ -23,6 +24,23 @@ pub(super) struct Case<'a> {
     pub(super) placed: Option<&'a Placed>,
     /// How many objects each bundle of the target has.
     pub(super) declared: &'a BTreeMap<&'a BundleName, usize>,
+}
+
+/// The reason for which a bundle is not as somebody asked for, where what is there stays.
+fn failure(kept: &Kept) -> Option<&'static str> {
+    match kept {
+        Kept::NotDeclared { .. } => Some("NotDeclared"),
+        Kept::NotRendered { .. } => Some("NotRendered"),
+        // Of an override that hangs on a fact, the cluster itself will tell.
+        Kept::NotKnown {
+            what: Unknown::Override { .. },
+        } => None,
+        Kept::NotKnown { .. } => Some("RevisionUnknown"),
+        Kept::Suspended { .. }
+        | Kept::NamesUnknown { .. }
+        | Kept::SourceUnknown { .. }
+        | Kept::Held { .. } => None,
+    }
 }
 
 /// A word with its reason and sentence.
@@ -85,12 +103,8 @@ impl Case<'_> {
                 message,
             });
         };
-        if let Some(kept @ (Kept::NotDeclared { .. } | Kept::NotRendered { .. })) = kept {
-            let reason = if matches!(kept, Kept::NotDeclared { .. }) {
-                "NotDeclared"
-            } else {
-                "NotRendered"
-            };
+        let failed = kept.and_then(|kept| Some((kept, failure(kept)?)));
+        if let Some((kept, reason)) = failed {
             let there = target.snapshot.bundles().contains_key(self.bundle);
             let stays = if there {
                 "what is there stays"

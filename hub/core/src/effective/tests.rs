@@ -1,0 +1,1 @@
+//! Overrides, pins, layers and Helm values.

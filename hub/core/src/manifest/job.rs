@@ -1,0 +1,284 @@
+//! What is to be made for one bundle on one cluster, and what keeps it from being made.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use capstan_proto::digest::Hasher;
+use capstan_proto::{BundleName, ClusterName, Digest, PlacementName};
+
+use super::directory::{Directory, Library, Name};
+use super::instantiate::policy;
+use super::substitute::{self, Values};
+use super::{Failure, patch};
+use crate::effective::{self, Layers, Unknown};
+use crate::placement::Placed;
+use crate::problem::{Code, Place, Problem};
+use crate::spec::{Bundle, Document, Member, Patch, Spec, Trees};
+use crate::template::BuiltIn;
+
+pub(super) fn is_chart(bundle: &Bundle) -> bool {
+    bundle
+        .helm
+        .as_ref()
+        .is_some_and(|helm| helm.chart.is_some())
+}
+
+pub(super) fn varies(text: &str) -> bool {
+    text.contains("${")
+}
+
+pub(super) fn directory(bundle: &BundleName, pin: Option<&str>, path: &str) -> Name {
+    Name {
+        source: bundle.source().clone(),
+        pin: pin.map(ToOwned::to_owned),
+        path: path.to_owned(),
+    }
+}
+
+// === what is alike on many clusters ===
+
+/// A bundle with the overrides that apply: alike on many clusters, looked at once.
+pub(super) struct Shape<'a> {
+    pub(super) document: &'a Document<Bundle>,
+    pub(super) patches: Vec<&'a Patch>,
+    /// The variables that the patches use.
+    pub(super) uses: BTreeSet<String>,
+    /// What the document and the patches say.
+    pub(super) key: Digest,
+}
+
+#[derive(Default)]
+pub(super) struct Shapes<'a> {
+    known: BTreeMap<ShapeName<'a>, Option<Arc<Shape<'a>>>>,
+}
+
+/// The bundle, its pin, the placement, and the overrides that apply.
+type ShapeName<'a> = (
+    &'a BundleName,
+    Option<&'a str>,
+    &'a PlacementName,
+    &'a [Place],
+);
+
+impl<'a> Shapes<'a> {
+    fn get(&mut self, subject: Subject<'a>) -> Option<Arc<Shape<'a>>> {
+        let inputs = &subject.placed.inputs;
+        let name = (
+            subject.bundle,
+            subject.pin(),
+            &subject.placed.placement,
+            inputs.overrides.as_slice(),
+        );
+        let make = || {
+            let pair = (subject.cluster, subject.bundle);
+            let layers = Layers::of(subject.spec, pair, &subject.placed.placement, inputs)?;
+            Some(Arc::new(Shape::new(subject, layers)))
+        };
+        self.known.entry(name).or_insert_with(make).clone()
+    }
+}
+
+impl<'a> Shape<'a> {
+    fn new(subject: Subject<'a>, layers: Layers<'a>) -> Self {
+        let document = layers.bundle;
+        let patches: Vec<&Patch> = layers.patches().collect();
+        let bundle = &document.spec;
+        let mut uses = BTreeSet::new();
+        let mut hasher = Hasher::new();
+        hasher
+            .field(subject.bundle.to_string().as_bytes())
+            .field(subject.pin().unwrap_or_default().as_bytes())
+            .field(&policy(bundle, None).to_bytes())
+            .field(&[
+                u8::from(bundle.create_namespace),
+                u8::from(bundle.substitute),
+            ])
+            .field(document.spec.path_at.to_string().as_bytes());
+        for patch in &patches {
+            patch::used(patch, &mut uses);
+            patch::fingerprint(patch, &mut hasher);
+        }
+        Self {
+            document,
+            patches,
+            uses,
+            key: hasher.finish(),
+        }
+    }
+}
+
+// === one bundle on one cluster ===
+
+#[derive(Clone, Copy)]
+pub(super) struct Subject<'a> {
+    pub(super) spec: &'a Spec,
+    pub(super) cluster: &'a ClusterName,
+    pub(super) member: &'a Member,
+    pub(super) bundle: &'a BundleName,
+    pub(super) placed: &'a Placed,
+}
+
+/// A bundle on a cluster, with the first thing that keeps it from being made.
+pub(super) struct Job<'a> {
+    pub(super) subject: Subject<'a>,
+    pub(super) ready: Result<Ready<'a>, Failure>,
+}
+
+/// What an instance is made of.
+pub(super) struct Ready<'a> {
+    pub(super) shape: Arc<Shape<'a>>,
+    pub(super) directory: Directory,
+    pub(super) path: String,
+    pub(super) namespace: Option<String>,
+    pub(super) built_in: BuiltIn<'a>,
+}
+
+impl<'a> Subject<'a> {
+    fn pin(self) -> Option<&'a str> {
+        self.placed.inputs.pin.as_ref().map(|pin| pin.text.as_str())
+    }
+
+    /// Whether loading the bundle's document said already that its directory is not there.
+    pub(super) fn is_told(self, failure: &Failure, trees: &Trees) -> bool {
+        let Some(document) = self.spec.bundles.get(self.bundle) else {
+            return false;
+        };
+        failure
+            .iter()
+            .all(|problem| problem.code == Code::EmptyBundle)
+            && self.pin().is_none()
+            && !document.kept
+            && !varies(&document.spec.path)
+            && trees
+                .read(self.bundle.source())
+                .is_some_and(|tree| tree.is_empty_below(&document.spec.path))
+    }
+
+    pub(super) fn job(self, shapes: &mut Shapes<'a>, library: &mut Library<'_>) -> Option<Job<'a>> {
+        let ready = match &self.placed.inputs.unknown {
+            Some(unknown) => Err(not_known(unknown)),
+            None => {
+                let shape = shapes.get(self)?;
+                let ready = self.ready(shape, library);
+                ready.map_err(|problem| vec![*problem])
+            }
+        };
+        let about = |problem: Problem| problem.about_bundle(self.bundle);
+        let ready = ready.map_err(|problems| problems.into_iter().map(about).collect());
+        Some(Job {
+            subject: self,
+            ready,
+        })
+    }
+
+    fn ready(
+        self,
+        shape: Arc<Shape<'a>>,
+        library: &mut Library<'_>,
+    ) -> Result<Ready<'a>, Box<Problem>> {
+        let document = shape.document;
+        let pin = self.placed.inputs.pin.as_ref();
+        let Some(revision) = effective::revision(self.spec, self.bundle, pin) else {
+            return Err(Box::new(unread(self.bundle, &document.spec.path_at)));
+        };
+        let built_in = BuiltIn {
+            cluster: self.cluster,
+            labels: &self.member.labels,
+            bundle: self.bundle,
+            revision,
+        };
+        if is_chart(&document.spec) {
+            let message = "this version does not render charts of a registry yet";
+            let problem = Problem::error(&document.at, Code::UnsupportedContent, message);
+            return Err(Box::new(
+                problem.hint("keep plain manifests in a directory"),
+            ));
+        }
+        let values = Values {
+            variables: &self.placed.inputs.variables,
+            built_in,
+        };
+        let path = path(&document.spec, values)?;
+        let name = directory(self.bundle, self.pin(), &path);
+        let Some(directory) = library.get(&name) else {
+            return Err(Box::new(unread(self.bundle, &document.spec.path_at)));
+        };
+        if varies(&document.spec.path) && !directory.is_there {
+            let message = format!("there is no directory `{path}`");
+            let hint = library.nearest(&name);
+            let problem = Problem::error(&document.spec.path_at, Code::NoDirectory, message);
+            let hint = hint.map(|near| format!("did you mean `{near}`?"));
+            return Err(Box::new(problem.maybe_hint(hint)));
+        }
+        let namespace = namespace(document, values)?;
+        Ok(Ready {
+            shape,
+            directory,
+            path,
+            namespace,
+            built_in,
+        })
+    }
+}
+
+/// The bundle's directory, with values put in.
+fn path(bundle: &Bundle, values: Values<'_>) -> Result<String, Box<Problem>> {
+    if !varies(&bundle.path) {
+        return Ok(bundle.path.clone());
+    }
+    let text = substitute::text(&bundle.path, &bundle.path_at, values)?;
+    let parts = text.split('/').filter(|part| !matches!(*part, "" | "."));
+    let parts: Vec<&str> = parts.collect();
+    if parts.contains(&"..") {
+        let message = format!("`spec.path` is `{text}` and cannot go up");
+        let problem = Problem::error(&bundle.path_at, Code::NoDirectory, message);
+        return Err(Box::new(problem.hint("name a directory below")));
+    }
+    Ok(parts.join("/"))
+}
+
+/// The default namespace, with values put in.
+fn namespace(
+    document: &Document<Bundle>,
+    values: Values<'_>,
+) -> Result<Option<String>, Box<Problem>> {
+    let Some(raw) = &document.spec.default_namespace else {
+        return Ok(None);
+    };
+    if !varies(raw) {
+        return Ok(Some(raw.clone()));
+    }
+    let text = substitute::text(raw, &document.at, values)?;
+    // Namespaces are named as clusters are: both are DNS-1123 labels.
+    match ClusterName::try_new(text.clone()) {
+        Ok(_) => Ok(Some(text)),
+        Err(error) => {
+            let message = format!("`spec.defaultNamespace` is `{text}`: {error}");
+            Err(Box::new(Problem::error(
+                &document.at,
+                Code::BadName,
+                message,
+            )))
+        }
+    }
+}
+
+/// A fact that is not known yet is no problem, and a revision that is not there is one of the
+/// document that pins it.
+fn not_known(unknown: &Unknown) -> Vec<Problem> {
+    match unknown {
+        Unknown::Override { .. } | Unknown::Revision { .. } => Vec::new(),
+        Unknown::NotThere { at, .. } => {
+            let problem = Problem::error(at, Code::NotAtRevision, unknown.to_string());
+            vec![problem.hint("what is there of the bundle stays; pin a revision that has it")]
+        }
+    }
+}
+
+fn unread(bundle: &BundleName, at: &Place) -> Problem {
+    let message = format!(
+        "source `{}` was not read since the hub started",
+        bundle.source()
+    );
+    Problem::error(at, Code::Unreadable, message)
+}
