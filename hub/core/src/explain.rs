@@ -1,14 +1,17 @@
 //! Why a bundle is, or is not, on a cluster: only reasons that were recorded with the decision.
 //!
-//! Nothing is decided here again: every step repeats a line that the resolver or the removal
-//! budget wrote down when it decided.
+//! Nothing is decided here again: every step puts a decision of the resolver or the removal budget
+//! in words, from the documents and facts that it was made from.
 
-use capstan_proto::{BundleName, ClusterName, PlacementName};
+use capstan_proto::{BundleName, ClusterName};
 
 use crate::desired::{Desired, Kept, Prune, Target, Wanted};
-use crate::placement::{ClusterDecision, Decisions, Placed, PlacementDecision, Rejection};
+use crate::placement::{
+    ClusterDecision, Decisions, Placed, PlacementDecision, Step as Chosen, Why,
+};
 use crate::problem::Place;
 use crate::selector::Match;
+use crate::spec::Layer;
 
 /// What is asked.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -122,7 +125,9 @@ impl Chain {
     fn placed(&mut self, cluster: &ClusterName, decisions: &Decisions, placed: &Placed) {
         let name = placed.placement.name();
         self.at(&placed.named_at, format!("placement {name} places it"));
-        self.matched(&placed.because, cluster, name);
+        if let Some(decision) = decisions.placements.get(&placed.placement) {
+            self.why(cluster, decision);
+        }
         for place in &placed.inputs.overrides {
             self.at(place, "this override applies");
         }
@@ -136,7 +141,7 @@ impl Chain {
             let at = decisions
                 .placements
                 .get(shadowed)
-                .map(|decision| decision.at.clone());
+                .map(|decision| decision.at().clone());
             let text = format!(
                 "placement {} places it too and is shadowed: the higher priority, then the lower \
                  name owns it",
@@ -158,45 +163,97 @@ impl Chain {
     fn not_placed(&mut self, cluster: &ClusterName, bundle: &BundleName, decisions: &Decisions) {
         let names_it = |decision: &PlacementDecision| {
             decision
-                .bundles
+                .bundles()
                 .iter()
                 .any(|reference| reference.name == *bundle)
         };
         let mut any = false;
-        for (name, decision) in decisions.placements.iter().filter(|(_, d)| names_it(d)) {
+        for decision in decisions.placements.values().filter(names_it) {
             any = true;
-            self.rejected(cluster, name, decision);
+            self.why(cluster, decision);
         }
         if !any {
             self.text(format!("no placement names bundle {}", bundle.name()));
         }
     }
 
-    fn rejected(
-        &mut self,
-        cluster: &ClusterName,
-        name: &PlacementName,
-        decision: &PlacementDecision,
-    ) {
-        let name = name.name();
-        match decision.rejected.get(cluster) {
-            Some(Rejection::NotMatched(misses)) => {
-                for miss in misses.iter() {
+    /// The chain of one placement: term, exception, taint, rank, spread; and, where the cluster is
+    /// not selected, what would have to change.
+    fn why(&mut self, cluster: &ClusterName, decision: PlacementDecision<'_>) {
+        let name = decision.name().name();
+        let Some(why) = decision.why(cluster) else {
+            let text = format!("placement {name} did not decide on {cluster}");
+            return self.at(decision.at(), text);
+        };
+        if let Some(found) = why.matched() {
+            self.matched(found, cluster, name);
+        }
+        match &why {
+            Why::Selected { step, score, .. } => self.chosen(cluster, decision, *step, *score),
+            Why::NotMatched { misses, .. } => {
+                for miss in misses {
                     let because = &miss.because;
                     let text = format!("this term of {name} does not select {cluster}: {because}");
                     self.at(&miss.term, text);
                 }
             }
-            Some(Rejection::Excepted { selected, except }) => {
-                self.matched(selected, cluster, name);
+            Why::Excepted { except, .. } => {
                 let text = format!("this exception of {name} takes it out: {}", except.because);
                 self.at(&except.term, text);
             }
-            None => self.at(
-                &decision.at,
-                format!("placement {name} did not decide on {cluster}"),
-            ),
+            Why::Tainted { taints, .. } => {
+                for (taint, layer) in taints {
+                    let given = match layer {
+                        Layer::Own => String::new(),
+                        Layer::Template(template) => format!(" of template {}", template.name()),
+                    };
+                    let effect = taint.effect.as_str();
+                    let text = format!(
+                        "this {effect} taint{given} keeps {name} out, which does not tolerate it"
+                    );
+                    self.at(&taint.at, text);
+                }
+            }
+            Why::Spread { constraint, .. } => {
+                self.at(
+                    &constraint.at,
+                    format!("{name} passed it over for this spread: {why}"),
+                );
+            }
+            Why::OutRanked { .. } => {
+                self.at(
+                    decision.at(),
+                    format!("{name} selects others before it: {why}"),
+                );
+            }
         }
+        if let Some(remedy) = why.remedy() {
+            self.text(format!("for {name} to select it: {remedy}"));
+        }
+    }
+
+    /// How a selected cluster was chosen, where there was a choice.
+    fn chosen(
+        &mut self,
+        cluster: &ClusterName,
+        decision: PlacementDecision<'_>,
+        step: Chosen,
+        score: Option<i128>,
+    ) {
+        let Some(score) = score else { return };
+        let (wanted, of) = (decision.wanted(), decision.eligible_count());
+        let how = match step {
+            Chosen::Kept => "it was selected before, and stays",
+            Chosen::Ranked => "its rank brought it",
+            Chosen::Relaxed => "its rank brought it, with spread ignored for this pick",
+        };
+        let name = decision.name().name();
+        self.at(
+            decision.at(),
+            format!(
+                "{name} selects {cluster} among {wanted} of {of} clusters: {how} (score {score})"
+            ),
+        );
     }
 
     /// What became of the decision: delivered, kept, held, in conflict.

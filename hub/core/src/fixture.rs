@@ -103,7 +103,7 @@ pub(crate) fn good(text: &str) -> Spec {
 #[derive(Default)]
 pub(crate) struct Hub {
     pub(crate) revision: u32,
-    pub(crate) spec: Option<Spec>,
+    pub(crate) spec: Option<Arc<Spec>>,
     pub(crate) decisions: Decisions,
     pub(crate) rendered: Rendered,
     pub(crate) running: Running,
@@ -120,7 +120,8 @@ impl Hub {
     }
 
     pub(crate) fn look(&mut self, trees: &Trees) -> Desired {
-        let (spec, _) = load(trees, self.spec.as_ref());
+        let (spec, _) = load(trees, self.spec.as_deref());
+        let spec = Arc::new(spec);
         self.decisions = resolve(&spec, &Inventory::default(), &self.decisions);
         self.rendered = render(&spec, trees, &self.decisions, &self.rendered);
         self.spec = Some(spec);

@@ -68,7 +68,7 @@ fn trees(source: SourceName, tree: Tree) -> Trees {
 }
 
 /// The whole way of the data as far as it goes without a fleet.
-fn check(trees: &Trees) -> (Spec, Vec<Problem>) {
+fn check(trees: &Trees) -> (Arc<Spec>, Vec<Problem>) {
     // Lint looks at what is there: what was before is no business of it.
     let nothing = trees
         .sources
@@ -77,6 +77,7 @@ fn check(trees: &Trees) -> (Spec, Vec<Problem>) {
             Some(Spec::beginning(before.as_ref(), source))
         });
     let (spec, mut problems) = spec::load(trees, nothing.as_ref());
+    let spec = Arc::new(spec);
     let decisions = placement::resolve(&spec, &Inventory::default(), &Decisions::default());
     let rendered = manifest::render(&spec, trees, &decisions, &Rendered::default());
     problems.extend(decisions.problems.iter().cloned());

@@ -133,11 +133,12 @@ struct Step {
 
 impl Fleet<'_> {
     fn step(self, trees: &Trees, spec: Spec, memory: &Memory) -> Step {
+        let spec = Arc::new(spec);
         let decisions = placement::resolve(&spec, self.inventory, &memory.decisions);
         let rendered = manifest::render(&spec, trees, &decisions, &memory.rendered);
         let desired = desired::desired(&decisions, &rendered, self.running);
         let memory = Memory {
-            spec: Some(Arc::new(spec)),
+            spec: Some(spec),
             decisions: Arc::new(decisions),
             rendered: Arc::new(rendered),
         };

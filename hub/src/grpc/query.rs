@@ -286,7 +286,8 @@ impl Query for Service {
         request: Request<wire::ListPlacementsRequest>,
     ) -> Answer<wire::ListPlacementsResponse> {
         let picture = self.picture();
-        let all = by_text(&picture.decisions.placements);
+        let all = picture.decisions.placements.iter();
+        let all: BTreeMap<String, _> = all.map(|one| (one.0.to_string(), one)).collect();
         let (placements, next_page_token, total) = page(
             all.into_iter(),
             request.into_inner().page,
@@ -306,8 +307,9 @@ impl Query for Service {
         let picture = self.picture();
         let all = &picture.decisions.placements;
         let name: &PlacementName = find("placement", &request.get_ref().name, all.keys())?;
+        let decision = all.get(name).expect("the name was found there");
         Ok(Response::new(view::placement(
-            &picture, name, &all[name], true,
+            &picture, decision.name(), decision, true,
         )))
     }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use capstan_hub_core::desired::Hold;
 use capstan_hub_core::explain::{Answer, Explanation};
-use capstan_hub_core::placement::{PlacementDecision, Rejection};
+use capstan_hub_core::placement::PlacementDecision;
 use capstan_hub_core::problem::{self, Severity};
 use capstan_hub_core::report;
 use capstan_hub_core::rollup::{BundleOnCluster, BundleSummary, ClusterSummary, Trouble};
@@ -389,7 +389,7 @@ pub(super) fn bundle(
 pub(super) fn placement(
     picture: &Picture,
     name: &PlacementName,
-    decision: &PlacementDecision,
+    decision: PlacementDecision<'_>,
     whole: bool,
 ) -> wire::Placement {
     let hold = picture
@@ -404,57 +404,37 @@ pub(super) fn placement(
             problem
                 .at
                 .as_ref()
-                .is_some_and(|at| at.source == decision.at.source && at.path == decision.at.path)
+                .is_some_and(|at| at.source == decision.at().source && at.path == decision.at().path)
         })
         .count();
     wire::Placement {
         name: name.to_string(),
-        priority: i32::try_from(decision.priority).unwrap_or(i32::MAX),
-        suspended: decision.suspended,
+        priority: i32::try_from(decision.priority()).unwrap_or(i32::MAX),
+        suspended: decision.is_suspended(),
         bundles: decision
-            .bundles
+            .bundles()
             .iter()
             .map(|bundle| bundle.name.to_string())
             .collect(),
-        eligible: count(decision.selected.len()),
-        selected: count(decision.selected.len()),
+        eligible: count(decision.eligible_count()),
+        selected: count(decision.selected_count()),
         problems: count(problems),
-        declared_at: decision.at.to_string(),
+        declared_at: decision.at().to_string(),
         held: hold.map(held),
         choices: if whole { choices(decision) } else { Vec::new() },
     }
 }
 
-fn choices(decision: &PlacementDecision) -> Vec<wire::Choice> {
-    let selected = decision
-        .selected
-        .iter()
-        .map(|(cluster, because)| wire::Choice {
-            cluster: cluster.to_string(),
-            selected: true,
-            reason: "Matched".to_owned(),
-            detail: format!("{} ({})", because.because, because.term),
-        });
-    let rejected = decision.rejected.iter().map(|(cluster, rejection)| {
-        let (reason, detail) = match rejection {
-            Rejection::NotMatched(misses) => {
-                let misses: Vec<String> = misses
-                    .iter()
-                    .map(|miss| format!("{} ({})", miss.because, miss.term))
-                    .collect();
-                ("NotMatched", misses.join("; "))
-            }
-            Rejection::Excepted { except, .. } => {
-                ("Excepted", format!("{} ({})", except.because, except.term))
-            }
-        };
-        wire::Choice {
-            cluster: cluster.to_string(),
-            selected: false,
-            reason: reason.to_owned(),
-            detail,
-        }
-    });
+fn choices(decision: PlacementDecision<'_>) -> Vec<wire::Choice> {
+    let choice = |cluster: &ClusterName, selected: bool, reason: &str| wire::Choice {
+        cluster: cluster.to_string(),
+        selected,
+        reason: reason.to_owned(),
+        detail: text(decision.why(cluster)),
+    };
+    let selected = decision.selected().map(|c| choice(c, true, "Matched"));
+    let rejected = decision.rejected();
+    let rejected = rejected.map(|(cluster, reason)| choice(cluster, false, reason.as_str()));
     selected.chain(rejected).collect()
 }
 

@@ -12,6 +12,8 @@ use super::draft::Draft;
 use super::{Given, Group, Removal, RemovalLog, Running, Why};
 use crate::limits;
 use crate::placement::Decisions;
+use crate::problem::{Code, Problem};
+use crate::spec::Safety;
 
 /// How much may be removed within the window without an approval.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,6 +28,8 @@ pub struct Budget {
     pub objects_min: usize,
     /// The window, in milliseconds.
     pub window_ms: u64,
+    /// Whether a placement's own `safety` counts instead of `clusters_percent`.
+    pub placement_may_change: bool,
 }
 
 impl Default for Budget {
@@ -36,6 +40,7 @@ impl Default for Budget {
             objects_percent: limits::REMOVED_OBJECTS_PERCENT,
             objects_min: limits::REMOVED_OBJECTS_MIN,
             window_ms: limits::REMOVAL_WINDOW_MS,
+            placement_may_change: false,
         }
     }
 }
@@ -79,6 +84,25 @@ pub(super) struct Count<'a> {
     pub(super) drafts: &'a BTreeMap<ClusterName, Draft>,
 }
 
+/// Placements with a `safety` that the hub does not let them have.
+pub(super) fn not_allowed(decisions: &Decisions, budget: &Budget) -> Vec<Problem> {
+    if budget.placement_may_change {
+        return Vec::new();
+    }
+    let placements = decisions.spec().placements.values();
+    let safeties = placements.filter_map(|document| document.spec.safety.as_ref());
+    let problem = |safety: &Safety| {
+        let message = format!(
+            "the hub does not let placements change how much may be removed; {} % of its clusters \
+             may go without approval",
+            budget.clusters_percent
+        );
+        let problem = Problem::warning(&safety.at, Code::SafetyNotAllowed, message);
+        problem.hint("leave `safety` out, or set `safety.placementMayChange: true` in hub.yaml")
+    };
+    safeties.map(problem).collect()
+}
+
 /// Whether an object's removal takes data or other objects with it.
 fn is_protected(key: &ObjectKey) -> bool {
     matches!(
@@ -118,7 +142,7 @@ impl Count<'_> {
                 continue;
             };
             let decision = self.decisions.placements.get(placement);
-            if decision.is_some_and(|decision| decision.selected.is_empty()) {
+            if decision.is_some_and(|decision| decision.selects_nothing()) {
                 let why = Why::SelectionEmpty {
                     placement: placement.clone(),
                 };
@@ -140,7 +164,7 @@ impl Count<'_> {
             let had: BTreeSet<&ClusterName> =
                 self.had(group).chain(before.iter().copied()).collect();
             let all: BTreeSet<&ClusterName> = now.union(&before).copied().collect();
-            let allowed = self.running.budget.clusters(had.len());
+            let allowed = self.allowed(group, had.len());
             let window_ms = self.running.budget.window_ms;
             if all.len() <= allowed {
                 continue;
@@ -168,6 +192,26 @@ impl Count<'_> {
         }
     }
 
+    /// How many of `of` clusters a group may lose. A placement's own share counts where the hub
+    /// allows it, as if it were the hub's; of its own 0 % nothing may go.
+    fn allowed(&self, group: &Group, of: usize) -> usize {
+        let budget = self.running.budget;
+        let own = group.placement().and_then(|placement| {
+            let document = self.decisions.spec().placements.get(placement)?;
+            let safety = document.spec.safety.as_ref()?;
+            usize::try_from(safety.max_removed_clusters_percent).ok()
+        });
+        match own.filter(|_| budget.placement_may_change) {
+            None => budget.clusters(of),
+            Some(0) => 0,
+            Some(percent) => Budget {
+                clusters_percent: percent,
+                ..budget
+            }
+            .clusters(of),
+        }
+    }
+
     /// Clusters that have something of a group.
     fn had(&self, group: &Group) -> impl Iterator<Item = &ClusterName> {
         self.running
@@ -191,7 +235,7 @@ impl Count<'_> {
         let came_back = |cluster: &ClusterName| {
             group.placement().is_some_and(|placement| {
                 let decision = self.decisions.placements.get(placement);
-                decision.is_some_and(|decision| decision.selected.contains_key(cluster))
+                decision.is_some_and(|decision| decision.selects(cluster))
             })
         };
         let recent = self.running.log.recent(self.running);

@@ -8,6 +8,7 @@ use capstan_proto::{BundleName, ClusterName, Digest, ObjectKey, PlacementName};
 use capstan_proto::{Entry, Snapshot};
 
 use super::{Conflict, Kept, Last};
+use crate::effective;
 use crate::manifest::{Instance, Rendered};
 use crate::placement::{ClusterDecision, Decisions, Placed};
 use crate::spec::Gap;
@@ -262,16 +263,17 @@ impl Drafter<'_> {
         }
         let owner = last?.owners.get(bundle)?;
         let decision = self.decisions.placements.get(owner)?;
-        if decision.suspended {
+        if decision.is_suspended() {
             return Some(Kept::Suspended {
                 placement: owner.clone(),
             });
         }
-        let declared = &self.decisions.bundles;
-        let unknown = decision
+        let spec = self.decisions.spec();
+        let placement = &spec.placements.get(owner)?.spec;
+        let unknown = placement
             .bundles
             .iter()
-            .find(|b| !declared.contains_key(&b.name))?;
+            .find(|b| !effective::is_declared(spec, &b.name, placement))?;
         Some(Kept::NamesUnknown {
             placement: owner.clone(),
             bundle: unknown.name.clone(),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use capstan_proto::{BundleName, ClusterName, Digest, Moment, ObjectKey, delta};
 
-use super::budget::{Count, Held, Unit, Units};
+use super::budget::{self, Count, Held, Unit, Units};
 use super::draft::{Draft, Drafter, Memory};
 use super::{
     Approval, Conflict, Desired, Given, Group, Hold, Last, Prune, Removal, RemovalSet, Running,
@@ -47,6 +47,8 @@ pub fn desired(decisions: &Decisions, content: &Rendered, running: &Running) -> 
             .map(|hold| held_problem(hold, decisions)),
     );
     desired.problems.extend(conflicts(&drafts, content));
+    let safeties = budget::not_allowed(decisions, &running.budget);
+    desired.problems.extend(safeties);
     for (cluster, held) in held_bundles(&units, &held, &holds) {
         let Some(last) = running.clusters.get(cluster).and_then(known) else {
             continue;
@@ -142,7 +144,7 @@ fn units(
             let owner = last.owners.get(bundle);
             let selects = owner.is_some_and(|owner| {
                 let decision = decisions.placements.get(owner);
-                decision.is_some_and(|decision| decision.selected.contains_key(cluster))
+                decision.is_some_and(|decision| decision.selects(cluster))
             });
             let unit = Unit {
                 objects: objects.clone(),
@@ -221,7 +223,7 @@ fn held_problem(hold: &Hold, decisions: &Decisions) -> Problem {
         .as_ref()
         .and_then(|p| decisions.placements.get(p));
     Problem {
-        at: decision.map(|decision| decision.at.clone()),
+        at: decision.map(|decision| decision.at().clone()),
         code: Code::RemovalHeld,
         severity: crate::problem::Severity::Warning,
         cluster: None,

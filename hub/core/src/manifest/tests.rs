@@ -12,7 +12,7 @@ use crate::placement::{Decisions, resolve};
 use crate::spec::{Trees, load};
 
 fn rendered(trees: &Trees, previous: &Rendered) -> Rendered {
-    let (spec, _) = load(trees, None);
+    let spec = std::sync::Arc::new(load(trees, None).0);
     let decisions = resolve(&spec, &Inventory::default(), &Decisions::default());
     render(&spec, trees, &decisions, previous)
 }
@@ -480,4 +480,194 @@ spec: {path: d}
             after = rendered(&trees(3, &link), &after);
         }
     }
+}
+
+#[test]
+fn a_path_may_lead_elsewhere_on_every_cluster() {
+    let text = |path: &str| {
+        format!(
+            "@Cluster\nmetadata: {{name: a, labels: {{env: prod}}}}\n\
+             @Cluster\nmetadata: {{name: b, labels: {{env: dev}}}}\n\
+             @Cluster\nmetadata: {{name: c, labels: {{env: prodd}}}}\n\
+             @Cluster d\n@Cluster\nmetadata: {{name: e, labels: {{env: ..}}}}\n\
+             @Bundle web\nspec: {{path: '{path}'}}\n@Placement p\nspec: {{bundles: [web], clusters: [{{}}]}}\n\
+             == apps/prod/a.yaml\n{{apiVersion: v1, kind: ConfigMap, metadata: {{name: prod}}}}\n\
+             == apps/dev/a.yaml\n{{apiVersion: v1, kind: ConfigMap, metadata: {{name: dev}}}}\n"
+        )
+    };
+    let trees = trees(1, &text("apps/${cluster.labels.env}"));
+    let rendered = rendered(&trees, &Rendered::default());
+    expect![[r#""#]].assert_eq(&show(&rendered));
+}
+
+#[test]
+fn fields_of_a_bundle_are_substituted_though_its_files_are_not() {
+    let text = "@Cluster a\nspec: {variables: {team: shop}}\n@Cluster b\nspec: {variables: {team: Not.A.Label}}\n\
+         @Bundle web\nspec: {path: w, defaultNamespace: 'ns-${team}', createNamespace: true}\n\
+         @Placement p\nspec: {bundles: [web], clusters: [{}]}\n\
+         == w/a.yaml\n{apiVersion: v1, kind: ConfigMap, metadata: {name: c}, data: {x: '${team}'}}\n";
+    let rendered = rendered(&trees(1, text), &Rendered::default());
+    let policies: Vec<&str> = rendered
+        .clusters
+        .values()
+        .flatten()
+        .filter_map(|(_, instance)| instance.as_ref().ok())
+        .map(|instance| std::str::from_utf8(&instance.bytes[&instance.policy.unwrap()]).unwrap())
+        .collect();
+    assert_eq!(policies, ["{\"createNamespace\":\"ns-shop\"}"]);
+    expect![[r#""#]].assert_eq(&show(&rendered));
+}
+
+#[test]
+fn patches_of_every_layer_change_objects_in_order() {
+    let text = "@Cluster a
+@Cluster
+metadata: {name: b, labels: {tier: gold}}
+@Bundle web
+spec:
+  path: w
+  variables: {size: 1}
+  patches:
+  - {target: {kind: Deployment}, merge: {spec: {replicas: '${size}', template: {metadata: {labels: {size: '${size}'}}}}}}
+  overrides:
+  - clusters: [{matchLabels: {tier: gold}}]
+    variables: {size: 5}
+    patches: [{target: {name: s}, merge: {stringData: {b: '${cluster.name}'}}}]
+@Placement p
+spec:
+  bundles: [web]
+  clusters: [{}]
+  overrides:
+  - clusters: [{names: [b]}]
+    patches:
+    - target: {kind: Deployment, labelSelector: {matchExpressions: [{key: app, operator: In, values: ['${bundle.name}']}]}}
+      json:
+      - {op: test, path: /spec/replicas, value: 5}
+      - {op: add, path: /metadata/annotations, value: {by: placement}}
+== w/a.yaml
+{apiVersion: apps/v1, kind: Deployment, metadata: {name: d, labels: {app: web}}, spec: {}}
+---
+{apiVersion: v1, kind: Secret, metadata: {name: s}, stringData: {a: a}}
+";
+    let rendered = rendered(&trees(1, text), &Rendered::default());
+    expect![[r#""#]].assert_eq(&show(&rendered));
+}
+
+#[test]
+fn a_patch_that_does_not_fit_names_its_place_and_the_clusters() {
+    let text = "@Cluster a
+@Cluster b
+@Cluster c
+@Bundle web
+spec: {path: w, patches: [{target: {kind: ConfigMap, name: '${which:-d}'}, merge: {data: {x: y}}}]}
+@Placement p
+spec:
+  bundles: [web]
+  clusters: [{}]
+  overrides:
+  - clusters: [{names: [b]}]
+    variables: {which: c}
+    patches:
+    - merge:
+        data:
+          n: 1
+  - {clusters: [{names: [c]}], variables: {which: c}}
+== w/a.yaml
+{apiVersion: v1, kind: ConfigMap, metadata: {name: c}}
+";
+    let rendered = rendered(&trees(1, text), &Rendered::default());
+    expect![[r#""#]].assert_eq(&show(&rendered));
+}
+
+#[test]
+fn ten_thousand_clusters_with_twelve_different_inputs_are_twelve_instances() {
+    let clusters: String = (0..10_000)
+        .map(|n| {
+            format!(
+                "@Cluster\nmetadata: {{name: c{n}, labels: {{env: e{}}}}}\n\
+                 spec: {{variables: {{size: {}, unused: {n}}}}}\n",
+                n % 3,
+                n % 4
+            )
+        })
+        .collect();
+    let text = format!(
+        "{clusters}@Bundle web
+spec:
+  path: w
+  substitute: true
+  patches: [{{merge: {{data: {{size: '${{size}}'}}}}}}]
+@Placement p
+spec: {{bundles: [web], clusters: [{{}}]}}
+== w/a.yaml
+{{apiVersion: v1, kind: ConfigMap, metadata: {{name: c}}, data: {{env: '${{cluster.labels.env}}'}}}}
+"
+    );
+    let one = rendered(&trees(1, &text), &Rendered::default());
+    let work = |parsed, instantiated| Work {
+        parsed,
+        instantiated,
+    };
+    assert_eq!(one.work(), work(1, 12));
+    let instances: std::collections::BTreeSet<usize> = one
+        .clusters
+        .values()
+        .flat_map(|bundles| bundles.values())
+        .map(|instance| std::sync::Arc::as_ptr(instance.as_ref().unwrap()).addr())
+        .collect();
+    assert_eq!(instances.len(), 12);
+    assert_eq!(rendered(&trees(2, &text), &one).work(), work(0, 0));
+    let patched = text.replace("data: {size:", "data: {sizes:");
+    assert_eq!(rendered(&trees(3, &patched), &one).work(), work(0, 12));
+}
+
+/// The fleet with `web` pinned on b, at revisions with these files.
+fn pinned(n: u32, files: &[(&str, Option<&str>)]) -> Trees {
+    let object = |name: &str| {
+        format!("== w/a.yaml\n{{apiVersion: v1, kind: ConfigMap, metadata: {{name: {name}}}}}\n")
+    };
+    let mut trees = trees(
+        n,
+        &format!(
+            "@Cluster a\n@Cluster b\n@Bundle web\nspec: {{path: w}}\n@Placement p\n\
+             spec: {{bundles: [web], clusters: [{{}}], overrides: [{{clusters: [{{names: [b]}}], revision: v1}}]}}\n{}",
+            object("branch")
+        ),
+    );
+    for (text, name) in files {
+        let name_of = crate::spec::PinName {
+            source: crate::fixture::source(),
+            text: (*text).to_owned(),
+        };
+        let state = match name {
+            None => crate::spec::PinState::Missing("it is gone".to_owned()),
+            Some(name) => {
+                let files = format!("@Bundle web\nspec: {{path: w}}\n{}", object(name));
+                let tree = crate::fixture::tree(100, &files);
+                crate::spec::PinState::Read(std::sync::Arc::new(tree))
+            }
+        };
+        trees.pins.insert(name_of, state);
+    }
+    trees
+}
+
+#[test]
+fn a_pinned_bundle_has_the_content_of_its_revision() {
+    let one = rendered(&pinned(1, &[("v1", Some("pinned"))]), &Rendered::default());
+    assert_eq!(
+        one.work(),
+        Work {
+            parsed: 2,
+            instantiated: 2
+        }
+    );
+    expect![[r#""#]].assert_eq(&show(&one));
+    let two = rendered(&pinned(2, &[("v1", Some("pinned"))]), &one);
+    assert_eq!(two.work(), Work::default());
+    // The branch and the pin have the same files: they are read once.
+    let same = rendered(&pinned(1, &[("v1", Some("branch"))]), &Rendered::default());
+    assert_eq!(same.work().parsed, 1);
+    let missing = rendered(&pinned(3, &[("v1", None)]), &one);
+    expect![[r#""#]].assert_eq(&show(&missing));
 }

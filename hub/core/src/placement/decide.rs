@@ -1,271 +1,404 @@
-//! The deciding itself.
+//! The deciding itself: everything the first time, and after that only what can have changed.
+//!
+//! A placement is decided anew when its document changed, when a group that it names has other
+//! members, when what it selected last time counts and is another set than the time before, or when
+//! one of the clusters that changed becomes eligible, stops being eligible, or is eligible and would
+//! be ranked or counted otherwise.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use capstan_proto::{BundleName, ClusterName, PlacementName};
+use capstan_proto::PlacementName;
 
-use super::{ClusterDecision, Decisions, Placed, PlacementDecision, Rejection};
-use crate::effective::{Subject, inputs};
-use crate::inventory::{Facts, Inventory};
-use crate::problem::{Code, Problem};
-use crate::selector::{Candidate, Judgement, Match, Membership, Miss, Term, judge, membership};
-use crate::spec::{Document, Placement, Spec};
+use super::answer::Asking;
+use super::bits::Bits;
+use super::choose::{Choice, choose, kept_out_by};
+use super::clusters::{Clusters, Core};
+use super::fleet::{Change, Changes, Fleet, former};
+use super::own::{Moved, Owners, Routes};
+use super::previous::{Renamed, recall, renamed};
+use super::{Decisions, Placements, Work, problems};
+use crate::inventory::Inventory;
+use crate::selector::{Truth, cel_errors, truth};
+use crate::spec::{GroupName, Placement, Spec};
 
-/// Decides for every placement and cluster, with reasons. The same input gives the same answer,
-/// in whatever order the files came.
+/// Decides for every placement and cluster. The same input gives the same answer, in whatever order
+/// the files came; `previous` gives what was selected before, and saves work.
 #[must_use]
-pub fn resolve(spec: &Spec, inventory: &Inventory, previous: &Decisions) -> Decisions {
-    let candidates = spec
-        .members
-        .iter()
-        .map(|(name, member)| Candidate::of(name, member, inventory.facts(name)));
-    let groups = membership(&spec.groups, candidates.clone());
-    let mut placements = BTreeMap::new();
-    let mut problems = Vec::new();
+pub fn resolve(spec: &Arc<Spec>, inventory: &Inventory, previous: &Decisions) -> Decisions {
+    let mut work = Work::default();
+    let before = previous.core();
+    let (fleet, changes) = Fleet::after(&before.fleet, spec, inventory, &mut work);
+    let deciding = Deciding {
+        renamed: if changes.shift.is_some() || previous.is_remembered() {
+            renamed(spec)
+        } else {
+            Renamed::new()
+        },
+        previous,
+        before,
+        fleet: &fleet,
+        changes: &changes,
+    };
+    let mut choices = BTreeMap::new();
     for (name, document) in &spec.placements {
-        let before = previous.placements.get(name);
-        let decision = decide(document, candidates.clone(), &groups, before);
-        // Where clusters are missing because their documents are broken, that is the problem.
-        if decision.selected.is_empty() && (decision.emptied.is_some() || !spec.lacks_clusters()) {
-            problems.push(selects_nothing(name, &decision));
-        }
-        placements.insert(name.clone(), decision);
+        let choice = deciding.choice(name, &document.spec, &mut work);
+        choices.insert(name.clone(), choice);
     }
-    let clusters = assign(spec, inventory, &groups, &placements);
-    problems.extend(missing_dependencies(spec, &clusters));
-    problems.sort();
-    problems.dedup();
-    let undeclared = inventory
-        .enrolled
-        .iter()
-        .filter(|name| !spec.clusters.contains_key(*name))
-        .cloned();
+    let owners = deciding.owners(&choices, &mut work);
+    let touched = deciding.touched(&choices);
+    let remembered = deciding.remembered();
+    let core = Arc::new(Core {
+        choices,
+        owners,
+        fleet,
+    });
+    let slots = Clusters::after(&core, &previous.clusters, &touched, &changes);
+    let same_bundles = Arc::ptr_eq(&before.fleet.spec, spec);
+    let bundles = if same_bundles {
+        Arc::clone(&previous.bundles)
+    } else {
+        let all = spec.bundles.iter();
+        Arc::new(all.map(|(name, d)| (name.clone(), d.at.clone())).collect())
+    };
     Decisions {
         revisions: spec.revisions.clone(),
-        placements,
-        clusters,
-        undeclared: undeclared.collect(),
-        bundles: spec
-            .bundles
-            .iter()
-            .map(|(name, d)| (name.clone(), d.at.clone()))
-            .collect(),
+        undeclared: undeclared(spec, inventory),
+        bundles,
         gaps: spec.gaps.clone(),
-        problems,
+        problems: problems::all(&core),
+        placements: Placements(Arc::clone(&core)),
+        clusters: slots,
+        remembered,
+        work,
     }
 }
 
-/// Which clusters one placement selects.
-fn decide<'a>(
-    document: &Document<Placement>,
-    candidates: impl Iterator<Item = Candidate<'a>>,
-    groups: &Membership,
-    before: Option<&PlacementDecision>,
-) -> PlacementDecision {
-    let placement = &document.spec;
-    let mut selected: BTreeMap<ClusterName, Arc<Match>> = BTreeMap::new();
-    let mut rejected = BTreeMap::new();
-    // Thousands of clusters are missed for the same few reasons.
-    let mut known: BTreeSet<Arc<[Miss]>> = BTreeSet::new();
-    for candidate in candidates {
-        let name = candidate.name.clone();
-        let kept = before.is_some_and(|before| before.selected.contains_key(&name));
-        match judged(&placement.clusters, candidate, groups, kept) {
-            Err(misses) => {
-                let misses: Arc<[Miss]> = match known.get(misses.as_slice()) {
-                    Some(same) => Arc::clone(same),
-                    None => misses.into(),
-                };
-                known.insert(Arc::clone(&misses));
-                rejected.insert(name, Rejection::NotMatched(misses));
-            }
-            Ok(found) => match judged(&placement.except, candidate, groups, !kept) {
-                Ok(except) => {
-                    rejected.insert(
-                        name,
-                        Rejection::Excepted {
-                            selected: found,
-                            except,
-                        },
-                    );
-                }
-                Err(_) => {
-                    selected.insert(name, Arc::new(found));
-                }
-            },
+/// Clusters that enrolled and are not declared: both sets are walked once.
+fn undeclared(spec: &Spec, inventory: &Inventory) -> BTreeSet<capstan_proto::ClusterName> {
+    let mut declared = spec.clusters.keys().peekable();
+    let undeclared = inventory.enrolled.iter().filter(|name| {
+        while declared.next_if(|have| have < name).is_some() {}
+        declared.peek() != Some(name)
+    });
+    undeclared.cloned().collect()
+}
+
+struct Deciding<'a> {
+    renamed: Renamed,
+    previous: &'a Decisions,
+    before: &'a Core,
+    fleet: &'a Fleet,
+    changes: &'a Changes,
+}
+
+impl Deciding<'_> {
+    /// What a placement chooses now.
+    fn choice(&self, name: &PlacementName, placement: &Placement, work: &mut Work) -> Arc<Choice> {
+        let before = self.before.choices.get(name);
+        let (previous, absent) = self.previously(name, before);
+        let kept = before.filter(|before| {
+            !self.changes.all
+                && !self.changes.placements.contains(name)
+                && !self.changes.touch_groups_of(placement)
+                && !(before.hangs_on_previous && self.moved(before, &previous))
+                && !self.affected(name, placement, before)
+        });
+        if let Some(before) = kept {
+            return self.carried(before, previous, absent);
+        }
+        work.placements_evaluated += 1;
+        let mut asking = Asking::new(&self.fleet.index, &self.fleet.groups);
+        let mut choice = choose(&mut asking, name, placement, previous);
+        if choice.selected.is_empty() {
+            choice.emptied = self.emptied(name, before);
+        }
+        choice.absent = absent;
+        Arc::new(choice)
+    }
+
+    /// What a placement selected last time.
+    fn previously(
+        &self,
+        name: &PlacementName,
+        before: Option<&Arc<Choice>>,
+    ) -> (Arc<Bits>, Arc<BTreeSet<capstan_proto::ClusterName>>) {
+        let spec = &self.fleet.spec;
+        let index = &self.fleet.index;
+        let Some(before) = before else {
+            let names = self.previous.remembered.get(name).into_iter().flatten();
+            return recall(names, index, spec, &self.renamed);
+        };
+        if self.changes.shift.is_none() && before.absent.is_empty() {
+            return (Arc::clone(&before.selected), Arc::clone(&before.absent));
+        }
+        let old = &self.before.fleet.index;
+        let names = before.selected.iter().map(|number| old.name(number));
+        recall(names.chain(&*before.absent), index, spec, &self.renamed)
+    }
+
+    /// Whether the clusters that were selected last time are others than the time before.
+    fn moved(&self, before: &Choice, previous: &Bits) -> bool {
+        match &self.changes.shift {
+            None => *before.previous != *previous,
+            Some(shift) => shift.bits(&before.previous) != *previous,
         }
     }
-    let emptied = before.filter(|_| selected.is_empty()).and_then(|before| {
+
+    /// Whether a cluster that changed can change the choice.
+    fn affected(&self, name: &PlacementName, placement: &Placement, before: &Choice) -> bool {
+        let gone = &mut self.changes.gone.iter();
+        gone.any(|number| before.eligible.contains(*number) || before.previous.contains(*number))
+            || self.changes.clusters.iter().any(|change| {
+                self.affects(change, placement, before)
+                    || self.fails_otherwise(change, placement)
+                    || self.renamed_into(name, change)
+            })
+    }
+
+    fn renamed_into(&self, _name: &PlacementName, change: &Change) -> bool {
+        change.before.is_none() && self.renamed.values().any(|number| *number == change.now)
+    }
+
+    fn affects(&self, change: &Change, placement: &Placement, before: &Choice) -> bool {
+        let was_eligible = change.before.is_some_and(|b| before.eligible.contains(b));
+        let was_selected = change.before.is_some_and(|b| before.selected.contains(b));
+        let matches = self.fleet.matches(placement, change.now);
+        if matches == Truth::No {
+            return was_eligible;
+        }
+        let member = self.fleet.index.member(change.now);
+        let tolerations = &placement.tolerations;
+        let taints = || member.taints.iter().map(|(taint, _)| taint);
+        let kept_out = kept_out_by(taints(), tolerations, was_selected).is_some();
+        let is_eligible = !kept_out && (matches == Truth::Yes || was_selected);
+        let hangs =
+            matches == Truth::Unknown || kept_out_by(taints(), tolerations, false).is_some();
+        if was_eligible != is_eligible || hangs && !before.hangs_on_previous {
+            return true;
+        }
+        is_eligible && placement.count.is_some() && self.ranks_otherwise(change, placement)
+    }
+
+    /// Whether an eligible cluster has another score, or other domains, than before.
+    fn ranks_otherwise(&self, change: &Change, placement: &Placement) -> bool {
+        let Some(was) = former(&self.before.fleet, change) else {
+            return true;
+        };
+        let is = self.fleet.index.candidate(change.now);
+        let old = change.before.unwrap_or_default();
+        let was_inside = |name: &GroupName| self.before.fleet.inside(name, old);
+        let is_inside = |name: &GroupName| self.fleet.inside(name, change.now);
+        let mut terms = placement.prefer.iter().filter_map(|p| p.term.as_ref());
+        let mut spread = placement.spread.iter();
+        terms.any(|t| {
+            (truth(t, was, &was_inside) == Truth::Yes) != (truth(t, is, &is_inside) == Truth::Yes)
+        }) || spread.any(|s| was.labels.get(&s.by) != is.labels.get(&s.by))
+    }
+
+    /// Whether a CEL expression fails otherwise than before.
+    fn fails_otherwise(&self, change: &Change, placement: &Placement) -> bool {
+        let prefer = placement.prefer.iter().filter_map(|p| p.term.as_ref());
+        let terms = placement
+            .clusters
+            .iter()
+            .chain(&placement.except)
+            .chain(prefer);
+        let mut with_cel = terms.filter(|term| term.cel.is_some());
+        with_cel.any(|term| {
+            let was = former(&self.before.fleet, change).and_then(|was| cel_errors(term, was));
+            was != cel_errors(term, self.fleet.index.candidate(change.now))
+        })
+    }
+
+    /// The same choice, for the time after.
+    fn carried(
+        &self,
+        before: &Arc<Choice>,
+        previous: Arc<Bits>,
+        absent: Arc<BTreeSet<capstan_proto::ClusterName>>,
+    ) -> Arc<Choice> {
+        let same_numbers = self.changes.shift.is_none();
+        if same_numbers && *before.previous == *previous && before.absent == absent {
+            return Arc::clone(before);
+        }
+        let mut choice = Choice::clone(before);
+        if let Some(shift) = &self.changes.shift {
+            let same = Arc::ptr_eq(&choice.eligible, &choice.selected);
+            choice.eligible = Arc::new(shift.bits(&choice.eligible));
+            choice.selected = if same {
+                Arc::clone(&choice.eligible)
+            } else {
+                Arc::new(shift.bits(&choice.selected))
+            };
+            choice.passed_over = choice.passed_over.as_ref().map(|bits| shift.bits(bits));
+            for (number, _) in &mut choice.picks {
+                *number = shift.number(*number).expect("nobody who is eligible went");
+            }
+        }
+        choice.previous = previous;
+        choice.absent = absent;
+        Arc::new(choice)
+    }
+
+    /// What a placement selected when it last selected any, where it did.
+    fn emptied(
+        &self,
+        name: &PlacementName,
+        before: Option<&Arc<Choice>>,
+    ) -> Option<Arc<BTreeSet<capstan_proto::ClusterName>>> {
+        let Some(before) = before else {
+            let names = self.previous.remembered.get(name)?;
+            return (!names.is_empty()).then(|| Arc::new(names.clone()));
+        };
         if before.selected.is_empty() {
             return before.emptied.clone();
         }
-        Some(before.selected.keys().cloned().collect())
-    });
-    PlacementDecision {
-        at: document.at.clone(),
-        priority: placement.priority,
-        bundles: placement.bundles.clone(),
-        selected,
-        rejected,
-        suspended: placement.suspend,
-        emptied,
+        let index = &self.before.fleet.index;
+        let names = before
+            .selected
+            .iter()
+            .map(|number| index.name(number).clone());
+        Some(Arc::new(names.collect()))
     }
-}
 
-/// What selects a cluster; what is not known counts as `unknown` says.
-fn judged(
-    terms: &[Term],
-    candidate: Candidate<'_>,
-    groups: &Membership,
-    unknown: bool,
-) -> Result<Match, Vec<Miss>> {
-    match judge(terms, candidate, groups) {
-        Judgement::Yes(found) => Ok(found),
-        Judgement::Unknown(misses) if unknown => Ok(Match {
-            term: misses[0].term.clone(),
-            because: misses[0].because.clone(),
-        }),
-        Judgement::Unknown(misses) | Judgement::No(misses) => Err(misses),
+    /// Who owns what: the lists of clusters that nothing moved to or from stay.
+    fn owners(&self, choices: &BTreeMap<PlacementName, Arc<Choice>>, work: &mut Work) -> Owners {
+        let spec = &self.fleet.spec;
+        let old = self.before.owners.routes();
+        let same_routes = Arc::ptr_eq(&self.before.fleet.spec, spec) || {
+            let same_names = self.before.choices.len() == choices.len();
+            same_names && self.changes.placements.is_empty()
+        };
+        let routes = if same_routes {
+            Arc::clone(old)
+        } else {
+            let all = spec.placements.iter();
+            let routes = Routes::new(all.map(|(name, document)| (name, &document.spec)));
+            if routes == **old {
+                Arc::clone(old)
+            } else {
+                Arc::new(routes)
+            }
+        };
+        let afresh = self.changes.shift.is_some() || !Arc::ptr_eq(old, &routes);
+        if afresh || self.before.fleet.index.is_empty() {
+            work.owners_made_anew = true;
+            let selected: Vec<&Bits> = choices.values().map(|choice| &*choice.selected).collect();
+            return Owners::new(routes, &selected);
+        }
+        let both = self.before.choices.values().zip(choices.values());
+        let moved = (0..).zip(both).filter_map(|(placement, (before, now))| {
+            let (before, now) = (&*before.selected, &*now.selected);
+            (before != now).then_some(Moved {
+                placement,
+                before,
+                now,
+            })
+        });
+        self.before.owners.after(&moved.collect::<Vec<_>>())
     }
-}
 
-fn selects_nothing(name: &PlacementName, decision: &PlacementDecision) -> Problem {
-    let message = format!("placement `{}` selects no cluster", name.name());
-    let hint = match &decision.emptied {
-        Some(before) => format!(
-            "it selected {} before; what it brought is held",
-            before.len()
-        ),
-        None => "no declared cluster matches its terms".to_owned(),
-    };
-    Problem::warning(&decision.at, Code::SelectsNothing, message).hint(hint)
-}
-
-/// Settles per cluster which placement owns which bundle: the higher priority, then the lower name.
-fn assign(
-    spec: &Spec,
-    inventory: &Inventory,
-    groups: &Membership,
-    placements: &BTreeMap<PlacementName, PlacementDecision>,
-) -> BTreeMap<ClusterName, ClusterDecision> {
-    let mut wanted: BTreeMap<&ClusterName, BTreeMap<&BundleName, Vec<&PlacementName>>> =
-        BTreeMap::new();
-    for (name, decision) in placements {
-        for cluster in decision.selected.keys() {
-            let bundles = wanted.entry(cluster).or_default();
-            for bundle in &decision.bundles {
-                bundles.entry(&bundle.name).or_default().push(name);
+    /// Clusters of which anything is decided otherwise than before.
+    fn touched(&self, choices: &BTreeMap<PlacementName, Arc<Choice>>) -> Bits {
+        let len = self.fleet.index.len();
+        if self.changes.all || self.changes.shift.is_some() || self.before.fleet.index.is_empty() {
+            return Bits::full(len);
+        }
+        let mut touched = self.changes.regrouped.clone();
+        for change in &self.changes.clusters {
+            touched.insert(change.now);
+        }
+        let nobody = Bits::empty(len);
+        let sources = self.changed_sources();
+        let bundles = self.changed_bundles();
+        for (name, choice) in choices {
+            let before = self.before.choices.get(name);
+            let was = before.map_or(&nobody, |before| &before.selected);
+            if *was != *choice.selected {
+                touched.or_difference(was, &choice.selected);
+            }
+            let document = &self.fleet.spec.placements[name].spec;
+            let mut placed = document.bundles.iter().map(|bundle| &bundle.name);
+            if self.changes.placements.contains(name)
+                || placed.any(|b| bundles.contains(b) || sources.contains(b.source()))
+            {
+                touched.or(was);
+                touched.or(&choice.selected);
             }
         }
-    }
-    let mut clusters = BTreeMap::new();
-    for (name, member) in &spec.members {
-        let mut bundles = BTreeMap::new();
-        for (bundle, mut claims) in wanted.remove(name).unwrap_or_default() {
-            claims.sort_by_key(|p| (std::cmp::Reverse(placements[*p].priority), *p));
-            let claim = Claim {
-                spec,
-                facts: inventory.facts(name),
-                groups,
-                cluster: name,
-                bundle,
-            };
-            bundles.insert(bundle.clone(), claim.settle(&claims, placements));
+        let gone = self
+            .before
+            .choices
+            .iter()
+            .filter(|(name, _)| !choices.contains_key(*name));
+        for (_, choice) in gone {
+            touched.or(&choice.selected);
         }
-        let decision = ClusterDecision {
-            at: member.at.clone(),
-            labels: Arc::new(member.labels.clone()),
-            bundles,
-        };
-        clusters.insert(name.clone(), decision);
+        touched
     }
-    clusters
-}
 
-struct Claim<'a> {
-    spec: &'a Spec,
-    facts: &'a Facts,
-    groups: &'a Membership,
-    cluster: &'a ClusterName,
-    bundle: &'a BundleName,
-}
-
-impl Claim<'_> {
-    /// The first of `claims` owns the bundle.
-    fn settle(
-        &self,
-        claims: &[&PlacementName],
-        placements: &BTreeMap<PlacementName, PlacementDecision>,
-    ) -> Placed {
-        let owner = claims[0];
-        let decision = &placements[owner];
-        let named = decision.bundles.iter().find(|b| b.name == *self.bundle);
-        let declared = self.spec.bundles.get(self.bundle);
-        let subject = Subject {
-            spec: self.spec,
-            groups: self.groups,
-            cluster: self.cluster,
-            member: &self.spec.members[self.cluster],
-            bundle: self.bundle,
-            facts: self.facts,
-        };
-        let inputs = inputs(subject, &self.spec.placements[owner].spec);
-        Placed {
-            placement: owner.clone(),
-            named_at: named
-                .map_or(&decision.at, |reference| &reference.at)
-                .clone(),
-            because: Arc::clone(&decision.selected[self.cluster]),
-            declared: declared.is_some(),
-            suspended: decision.suspended,
-            inputs: Arc::new(inputs),
-            shadowed: claims[1..].iter().map(|name| (*name).clone()).collect(),
+    /// Sources that are at another commit, where that can be seen in what is decided.
+    fn changed_sources(&self) -> BTreeSet<&capstan_proto::SourceName> {
+        let (before, now) = (&self.before.fleet.spec, &self.fleet.spec);
+        if Arc::ptr_eq(before, now) {
+            return BTreeSet::new();
         }
+        let pins = before.pinned != now.pinned;
+        let moved = now
+            .revisions
+            .iter()
+            .filter(|(source, revision)| pins || before.revisions.get(*source) != Some(*revision));
+        moved.map(|(source, _)| source).collect()
     }
-}
 
-/// A bundle that waits for one that is not placed on the same cluster would wait for ever.
-fn missing_dependencies(
-    spec: &Spec,
-    clusters: &BTreeMap<ClusterName, ClusterDecision>,
-) -> Vec<Problem> {
-    let mut lacking: BTreeMap<(&BundleName, &BundleName), Vec<&ClusterName>> = BTreeMap::new();
-    for (cluster, decision) in clusters {
-        for bundle in decision.bundles.keys() {
-            let needs = spec
+    fn changed_bundles(&self) -> BTreeSet<&capstan_proto::BundleName> {
+        let (before, now) = (&self.before.fleet.spec, &self.fleet.spec);
+        if Arc::ptr_eq(before, now) {
+            return BTreeSet::new();
+        }
+        let changed = now.bundles.iter().filter(|(name, document)| {
+            before
                 .bundles
-                .get(bundle)
-                .into_iter()
-                .flat_map(|d| &d.spec.depends_on);
-            for need in needs.filter(|need| !decision.bundles.contains_key(&need.name)) {
-                lacking
-                    .entry((bundle, &need.name))
-                    .or_default()
-                    .push(cluster);
+                .get(*name)
+                .is_none_or(|known| known.spec != document.spec)
+        });
+        let gone = before
+            .bundles
+            .keys()
+            .filter(|name| !now.bundles.contains_key(*name));
+        changed.map(|(name, _)| name).chain(gone).collect()
+    }
+
+    /// What is remembered of placements that are not declared while something is not known.
+    fn remembered(&self) -> BTreeMap<PlacementName, BTreeSet<capstan_proto::ClusterName>> {
+        let spec = &self.fleet.spec;
+        let unknown = |name: &PlacementName| {
+            !spec.placements.contains_key(name)
+                && (spec.gaps.contains_key(name.source())
+                    || !spec.revisions.contains_key(name.source()))
+        };
+        let index = &self.before.fleet.index;
+        let mut remembered: BTreeMap<_, _> = self
+            .before
+            .choices
+            .iter()
+            .filter(|(name, _)| unknown(name))
+            .map(|(name, choice)| {
+                let names = choice.selected.iter().map(|number| index.name(number));
+                (
+                    name.clone(),
+                    names.chain(&*choice.absent).cloned().collect(),
+                )
+            })
+            .collect();
+        for (name, names) in &self.previous.remembered {
+            if unknown(name) {
+                remembered
+                    .entry(name.clone())
+                    .or_insert_with(|| names.clone());
             }
         }
+        remembered
     }
-    let problem = |((bundle, need), clusters): ((&BundleName, &BundleName), Vec<&ClusterName>)| {
-        let references = &spec.bundles[bundle].spec.depends_on;
-        let at = references.iter().find(|r| r.name == *need).map(|r| &r.at);
-        let first = clusters[0];
-        let more = match clusters.len() - 1 {
-            0 => String::new(),
-            more => format!(" and {more} more"),
-        };
-        let message = format!(
-            "bundle `{}` waits for `{}`, which is not placed on {first}{more}",
-            bundle.name(),
-            need.name(),
-        );
-        Problem::error(
-            at.unwrap_or(&spec.bundles[bundle].at),
-            Code::DependencyNotPlaced,
-            message,
-        )
-        .about_bundle(bundle)
-        .hint("place both on the same clusters")
-    };
-    lacking.into_iter().map(problem).collect()
 }

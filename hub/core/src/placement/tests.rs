@@ -1,11 +1,12 @@
 //! Decisions with their reasons, whatever the order of files.
 
 use std::fmt::Write as _;
+use std::sync::Arc;
 
 use expect_test::{Expect, expect};
 use proptest::prelude::*;
 
-use super::{Decisions, Rejection, resolve};
+use super::{Decisions, Reason, resolve};
 use crate::fixture::{good, load_all, trees};
 use crate::inventory::Inventory;
 use crate::spec::{Spec, load};
@@ -14,24 +15,40 @@ fn show(decisions: &Decisions) -> String {
     let mut out = String::new();
     for (name, placement) in &decisions.placements {
         writeln!(out, "placement {}", name.name()).unwrap();
-        for (cluster, found) in &placement.selected {
-            writeln!(out, "  + {cluster}: {} ({})", found.because, found.term).unwrap();
+        let mut picks = placement.picks();
+        if placement.placement().count.is_none() {
+            picks.sort_by_key(|pick| pick.cluster);
         }
-        for (cluster, rejection) in &placement.rejected {
-            match rejection {
-                Rejection::NotMatched(misses) => {
-                    let misses: Vec<_> = misses
-                        .iter()
-                        .map(|m| format!("{} ({})", m.because, m.term))
-                        .collect();
-                    writeln!(out, "  - {cluster}: {}", misses.join("; ")).unwrap();
-                }
-                Rejection::Excepted { except, .. } => {
-                    writeln!(out, "  x {cluster}: {} ({})", except.because, except.term).unwrap();
-                }
+        for pick in picks {
+            let why = placement.why(pick.cluster).unwrap();
+            write!(out, "  + {}: {why}", pick.cluster).unwrap();
+            if placement.placement().count.is_some() {
+                write!(out, " {} {}", pick.step.as_str(), pick.score).unwrap();
             }
+            writeln!(out).unwrap();
         }
-        if let Some(emptied) = &placement.emptied {
+        for (cluster, reason) in placement.rejected() {
+            let why = placement.why(cluster).unwrap();
+            assert_eq!(why.reason(), Some(reason));
+            let mark = match reason {
+                Reason::NotMatched => "-",
+                Reason::Excepted => "x",
+                Reason::Tainted => "t",
+                Reason::Spread => "s",
+                Reason::OutRanked => "r",
+            };
+            writeln!(out, "  {mark} {cluster}: {why}").unwrap();
+        }
+        if let Some(short) = placement.shortfall() {
+            let by = &short.constraint.by;
+            writeln!(
+                out,
+                "  {} of {}, short by {by}",
+                short.selected, short.wanted
+            )
+            .unwrap();
+        }
+        if let Some(emptied) = placement.emptied() {
             writeln!(out, "  emptied, had {}", emptied.len()).unwrap();
         }
     }
@@ -71,13 +88,17 @@ fn show(decisions: &Decisions) -> String {
     out
 }
 
-fn decide(spec: &Spec) -> Decisions {
-    resolve(spec, &Inventory::default(), &Decisions::default())
+fn decide(spec: Spec) -> Decisions {
+    after(spec, &Decisions::default())
+}
+
+fn after(spec: Spec, previous: &Decisions) -> Decisions {
+    resolve(&Arc::new(spec), &Inventory::default(), previous)
 }
 
 fn check(text: &str, expected: Expect) {
     let (spec, _) = load_all(&[text]);
-    expected.assert_eq(&show(&decide(&spec)));
+    expected.assert_eq(&show(&decide(spec)));
 }
 
 const CLUSTERS: &str = "\
@@ -255,29 +276,23 @@ fn a_selection_that_becomes_empty_is_remembered_until_it_is_not() {
             "{CLUSTERS}@Placement p\nspec: {{bundles: [web], clusters: [{{matchLabels: {{region: {region}}}}}]}}\n"
         )
     };
-    let first = decide(&good(&with("eu")));
+    let first = decide(good(&with("eu")));
     let none = load_all(&[&with("none")]).0;
-    let second = resolve(&none, &Inventory::default(), &first);
-    let third = resolve(&none, &Inventory::default(), &second);
+    let second = after(none.clone(), &first);
+    let third = after(none, &second);
     for decisions in [&second, &third] {
-        let emptied = decisions
-            .placements
-            .values()
-            .next()
-            .unwrap()
-            .emptied
-            .as_ref();
+        let emptied = decisions.placements.values().next().unwrap().emptied();
         assert_eq!(emptied.map(std::collections::BTreeSet::len), Some(1));
     }
-    let fourth = resolve(&good(&with("us")), &Inventory::default(), &third);
-    assert_eq!(fourth.placements.values().next().unwrap().emptied, None);
+    let fourth = after(good(&with("us")), &third);
+    assert_eq!(fourth.placements.values().next().unwrap().emptied(), None);
 }
 
 #[test]
 fn a_cluster_that_enrolled_and_is_not_declared_is_listed_apart() {
     let enrolled = ["dev", "stranger"].map(crate::fixture::cluster).into();
     let decisions = resolve(
-        &good(CLUSTERS),
+        &Arc::new(good(CLUSTERS)),
         &Inventory {
             enrolled,
             ..Inventory::default()
@@ -340,23 +355,23 @@ proptest! {
             let shown = show(decisions);
             shown.lines().map(|line| line.split(" (").next().unwrap_or_default().to_owned()).filter(|line| !line.contains("warning")).collect::<Vec<_>>()
         };
-        let first = decide(&load(&trees(1, &one), None).0);
-        let second = decide(&load(&trees(1, &format!("{bundle}{other}")), None).0);
+        let first = decide(load(&trees(1, &one), None).0);
+        let second = decide(load(&trees(1, &format!("{bundle}{other}")), None).0);
         prop_assert_eq!(strip(&first), strip(&second));
-        prop_assert_eq!(&first, &decide(&load(&trees(1, &one), None).0));
+        prop_assert_eq!(&first, &decide(load(&trees(1, &one), None).0));
     }
 
     #[test]
     fn every_declared_cluster_is_selected_or_rejected_and_owned_once(all in documents()) {
         let text = format!("== w/x.yaml\na: 1\n== b.yaml\n@Bundle web\nspec: {{path: w}}\n== f.yaml\n{}", all.concat());
-        let decisions = decide(&load(&trees(1, &text), None).0);
+        let decisions = decide(load(&trees(1, &text), None).0);
         for placement in decisions.placements.values() {
-            let decided = placement.selected.len() + placement.rejected.len();
+            let decided = placement.selected_count() + placement.rejected().count();
             prop_assert_eq!(decided, decisions.clusters.len());
         }
         for (name, cluster) in &decisions.clusters {
-            let claims: Vec<_> = decisions.placements.iter().filter(|(_, p)| p.selected.contains_key(name)).collect();
-            let owner = claims.iter().max_by_key(|(name, p)| (p.priority, std::cmp::Reverse(*name)));
+            let claims: Vec<_> = decisions.placements.iter().filter(|(_, p)| p.selects(name)).collect();
+            let owner = claims.iter().max_by_key(|(name, p)| (p.priority(), std::cmp::Reverse(*name)));
             let placed = cluster.bundles.values().next();
             prop_assert_eq!(placed.map(|p| &p.placement), owner.map(|(name, _)| *name));
             prop_assert_eq!(placed.map_or(0, |p| p.shadowed.len() + 1), claims.len());

@@ -58,10 +58,10 @@ fn placements(
     for (name, decision) in &decisions.placements {
         let summary = PlacementSummary {
             counts: Counts::default(),
-            clusters: decision.selected.keys().cloned().collect(),
-            bundles: decision.bundles.iter().map(|r| r.name.clone()).collect(),
+            clusters: decision.selected().cloned().collect(),
+            bundles: decision.bundles().iter().map(|r| r.name.clone()).collect(),
             shadowed: 0,
-            suspended: decision.suspended,
+            suspended: decision.is_suspended(),
             held: desired
                 .holds
                 .iter()

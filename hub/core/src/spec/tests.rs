@@ -686,6 +686,7 @@ fn a_broken_cluster_is_not_missed_elsewhere() {
         "@Cluster a\nspec: {variabels: {}}\n@Cluster b\n== p.yaml\n@Placement p\nspec: {bundles: [web], clusters: [{names: [a]}, {names: [x]}]}\n",
     );
     let (spec, problems) = load_all(&[&cluster]);
+    let spec = std::sync::Arc::new(spec);
     let decisions = resolve(&spec, &Inventory::default(), &Decisions::default());
     let problems: Vec<Problem> = problems.into_iter().chain(decisions.problems).collect();
     expect![[r#"

@@ -1,0 +1,117 @@
+//! What is wrong with decisions, as problems.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use capstan_proto::{BundleName, PlacementName};
+
+use super::answer;
+use super::bits::Bits;
+use super::choose::Choice;
+use super::clusters::Core;
+use crate::problem::{Code, Problem};
+use crate::spec::{Bundle, Document, Reference};
+
+/// Everything that was found while deciding, in order.
+pub(super) fn all(core: &Core) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    for (name, choice) in &core.choices {
+        if choice.selected.is_empty() {
+            problems.push(selects_nothing(core, name, choice));
+        }
+        if let Some(constraint) = choice.shortfall {
+            problems.push(falls_short(core, name, choice, constraint));
+        }
+        problems.extend(answer::problems(&choice.failures));
+    }
+    for failures in core.fleet.failures.values() {
+        problems.extend(answer::problems(failures));
+    }
+    problems.extend(missing_dependencies(core));
+    problems.sort();
+    problems.dedup();
+    problems
+}
+
+fn selects_nothing(core: &Core, name: &PlacementName, choice: &Choice) -> Problem {
+    let document = &core.fleet.spec.placements[name];
+    let message = format!("placement `{}` selects no cluster", name.name());
+    let hint = match &choice.emptied {
+        Some(before) => format!(
+            "it selected {} before; what it brought is held",
+            before.len()
+        ),
+        None if !choice.eligible.is_empty() => {
+            "its count leaves none of the eligible ones".to_owned()
+        }
+        None => "no declared cluster matches its terms".to_owned(),
+    };
+    Problem::warning(&document.at, Code::SelectsNothing, message).hint(hint)
+}
+
+fn falls_short(core: &Core, name: &PlacementName, choice: &Choice, constraint: usize) -> Problem {
+    let spread = &core.fleet.spec.placements[name].spec.spread[constraint];
+    let message = format!(
+        "placement `{}` selects {} of {} clusters: no other one keeps the spread by {} within {}",
+        name.name(),
+        choice.selected.count(),
+        choice.wanted,
+        spread.by,
+        spread.max_skew,
+    );
+    Problem::warning(&spread.at, Code::Shortfall, message)
+        .hint("allow a larger `maxSkew`, or `whenUnsatisfiable: SelectAnyway`")
+}
+
+/// A bundle that waits for one that is not placed on the same cluster would wait for ever.
+fn missing_dependencies(core: &Core) -> Vec<Problem> {
+    let mut placed: BTreeMap<&BundleName, Bits> = BTreeMap::new();
+    let mut problems = Vec::new();
+    for (name, document) in &core.fleet.spec.bundles {
+        for need in &document.spec.depends_on {
+            let has = placed
+                .entry(&need.name)
+                .or_insert_with(|| on(core, &need.name))
+                .clone();
+            let mut lacking = placed.entry(name).or_insert_with(|| on(core, name)).clone();
+            lacking.subtract(&has);
+            if !lacking.is_empty() {
+                problems.push(lacks(core, (name, document), need, &lacking));
+            }
+        }
+    }
+    problems
+}
+
+/// The clusters that a bundle is placed on.
+fn on(core: &Core, bundle: &BundleName) -> Bits {
+    let mut on = Bits::empty(core.fleet.index.len());
+    for placement in core.owners.routes().of_bundle(bundle) {
+        let choice: &Arc<Choice> = &core.choices[placement];
+        on.or(&choice.selected);
+    }
+    on
+}
+
+fn lacks(
+    core: &Core,
+    (bundle, document): (&BundleName, &Document<Bundle>),
+    need: &Reference<BundleName>,
+    lacking: &Bits,
+) -> Problem {
+    debug_assert!(document.spec.depends_on.contains(need));
+    let first = lacking.iter().next().expect("some cluster lacks it");
+    let more = match lacking.count() - 1 {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    let message = format!(
+        "bundle `{}` waits for `{}`, which is not placed on {}{more}",
+        bundle.name(),
+        need.name.name(),
+        core.fleet.index.name(first),
+    );
+    Problem::error(&need.at, Code::DependencyNotPlaced, message)
+        .about_bundle(bundle)
+        .hint("place both on the same clusters")
+}

@@ -1,0 +1,484 @@
+//! Decisions in words, made when somebody asks.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use super::choose::kept_out_by;
+use super::decision::PlacementDecision;
+use super::spread::{Counts, Domains};
+use super::{Reason, Step};
+use crate::problem::Place;
+use crate::selector::{Judgement, Match, Membership, Miss, Term, judge};
+use crate::spec::{Layer, Spread, Taint, Unsatisfiable};
+
+/// Why a placement selects a cluster, or does not.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Why {
+    /// It does.
+    Selected {
+        /// The term, and what holds; or what is not known, where that keeps it.
+        by: Match,
+        /// How it came to be selected.
+        step: Step,
+        /// Its score, where there is a `count`.
+        score: Option<i128>,
+    },
+    /// No term of `clusters` matches.
+    NotMatched {
+        /// One miss a term, in order; where it hangs on facts, only of the terms that do.
+        misses: Vec<Miss>,
+        /// The term that is nearest to matching.
+        nearest: Option<Nearest>,
+    },
+    /// A term of `except` matches, or it hangs on facts whether one does.
+    Excepted {
+        /// What had selected it.
+        selected: Match,
+        /// The term of `except`.
+        except: Match,
+    },
+    /// A taint keeps it out.
+    Tainted {
+        /// What had selected it.
+        selected: Match,
+        /// The taints that keep it out, each with the document that gives it.
+        taints: Vec<(Taint, Layer)>,
+    },
+    /// It was passed over for spread.
+    Spread {
+        /// What had selected it.
+        selected: Match,
+        /// The first constraint that it violated when it was last passed over.
+        constraint: Spread,
+        /// The value of the label.
+        domain: String,
+        /// How many clusters with this value were selected then.
+        has: u64,
+        /// How many the value with the fewest had.
+        least: u64,
+    },
+    /// Others were selected before it.
+    OutRanked {
+        /// What had selected it.
+        selected: Match,
+        /// Its score.
+        score: i128,
+        /// Its rank among the clusters that may be selected, counted from 1.
+        rank: usize,
+        /// How many may be selected.
+        eligible: usize,
+        /// How many are wanted.
+        wanted: usize,
+        /// The least count with which it would be selected, spread aside.
+        needed: usize,
+    },
+}
+
+/// The term that is nearest to matching a cluster: the one with the fewest keys that do not hold, the
+/// first of equals.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Nearest {
+    /// The term.
+    pub term: Place,
+    /// How many keys it has.
+    pub keys: usize,
+    /// What does not hold, one for each key.
+    pub failing: Vec<String>,
+}
+
+impl Why {
+    /// Puts the reason for a cluster together.
+    pub(super) fn of(decision: PlacementDecision<'_>, number: u32) -> Self {
+        let reasons = Reasons {
+            decision,
+            number,
+            groups: decision.core.groups_with_ways(number),
+        };
+        match decision.reason_of(number) {
+            None => reasons.selected(),
+            Some(Reason::NotMatched) => reasons.not_matched(),
+            Some(Reason::Excepted) => reasons.excepted(),
+            Some(Reason::Tainted) => reasons.tainted(),
+            Some(Reason::Spread) => reasons.spread(),
+            Some(Reason::OutRanked) => reasons.out_ranked(),
+        }
+    }
+
+    /// The reason in one word; `None` where it is selected.
+    #[must_use]
+    pub fn reason(&self) -> Option<Reason> {
+        match self {
+            Self::Selected { .. } => None,
+            Self::NotMatched { .. } => Some(Reason::NotMatched),
+            Self::Excepted { .. } => Some(Reason::Excepted),
+            Self::Tainted { .. } => Some(Reason::Tainted),
+            Self::Spread { .. } => Some(Reason::Spread),
+            Self::OutRanked { .. } => Some(Reason::OutRanked),
+        }
+    }
+
+    /// The term that matched, where one did.
+    #[must_use]
+    pub fn matched(&self) -> Option<&Match> {
+        match self {
+            Self::NotMatched { .. } => None,
+            Self::Selected { by: selected, .. }
+            | Self::Excepted { selected, .. }
+            | Self::Tainted { selected, .. }
+            | Self::Spread { selected, .. }
+            | Self::OutRanked { selected, .. } => Some(selected),
+        }
+    }
+
+    /// What would have to change for the cluster to be selected; `None` where it is.
+    #[must_use]
+    pub fn remedy(&self) -> Option<String> {
+        match self {
+            Self::Selected { .. } => None,
+            Self::NotMatched { nearest, .. } => {
+                let nearest = nearest.as_ref()?;
+                let keys = match nearest.keys {
+                    1 => "its one key does not hold".to_owned(),
+                    keys => format!("{} of its {keys} keys do not hold", nearest.failing.len()),
+                };
+                let failing = nearest.failing.join("; ");
+                Some(format!(
+                    "the term at {} is nearest: {keys}: {failing}",
+                    nearest.term
+                ))
+            }
+            Self::Excepted { except, .. } => Some(format!(
+                "the exception at {} must not match it: {}",
+                except.term, except.because
+            )),
+            Self::Tainted { taints, .. } => {
+                let all: Vec<String> = taints.iter().map(|(t, _)| toleration(t)).collect();
+                Some(format!(
+                    "add `tolerations: [{}]`, or remove the taint",
+                    all.join(", ")
+                ))
+            }
+            Self::Spread {
+                constraint,
+                has,
+                least,
+                ..
+            } => Some(format!(
+                "`maxSkew` at {} must be {} or more, or clusters with other values of {} eligible",
+                constraint.at,
+                has + 1 - least,
+                constraint.by,
+            )),
+            Self::OutRanked { needed, .. } => Some(format!(
+                "`count` must be {needed} or more, or `prefer` must rank it higher"
+            )),
+        }
+    }
+}
+
+/// A toleration for a taint, as YAML.
+fn toleration(taint: &Taint) -> String {
+    let value = match taint.value.as_str() {
+        "" => String::new(),
+        value => format!(", value: {}", serde_json::Value::from(value)),
+    };
+    let effect = taint.effect.as_str();
+    format!("{{key: {}{value}, effect: {effect}}}", taint.key)
+}
+
+/// A taint as people write it.
+fn words(taint: &Taint) -> String {
+    let effect = taint.effect.as_str();
+    match taint.value.as_str() {
+        "" => format!("{}:{effect}", taint.key),
+        value => format!("{}={value}:{effect}", taint.key),
+    }
+}
+
+/// The detail of the reason, in one sentence.
+impl fmt::Display for Why {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Selected { by, .. } => write!(f, "{} ({})", by.because, by.term),
+            Self::NotMatched { misses, .. } => {
+                let one = |miss: &Miss| format!("{} ({})", miss.because, miss.term);
+                let misses: Vec<String> = misses.iter().map(one).collect();
+                f.write_str(&misses.join("; "))
+            }
+            Self::Excepted { except, .. } => write!(f, "{} ({})", except.because, except.term),
+            Self::Tainted { taints, .. } => {
+                let one = |(taint, _): &(Taint, Layer)| format!("{} ({})", words(taint), taint.at);
+                let taints: Vec<String> = taints.iter().map(one).collect();
+                write!(f, "taint {} is not tolerated", taints.join(", "))
+            }
+            Self::Spread {
+                constraint,
+                domain,
+                has,
+                least,
+                ..
+            } => write!(
+                f,
+                "{} `{domain}` had {has} selected and the least had {least}: one more passes maxSkew {} ({})",
+                constraint.by, constraint.max_skew, constraint.at
+            ),
+            Self::OutRanked {
+                score,
+                rank,
+                eligible,
+                wanted,
+                ..
+            } => write!(
+                f,
+                "rank {rank} of {eligible} with score {score}, and {wanted} are wanted"
+            ),
+        }
+    }
+}
+
+struct Reasons<'a> {
+    decision: PlacementDecision<'a>,
+    number: u32,
+    groups: Membership,
+}
+
+impl Reasons<'_> {
+    fn judge(&self, terms: &[Term]) -> Judgement {
+        let candidate = self.decision.core.fleet.index.candidate(self.number);
+        judge(terms, candidate, &self.groups)
+    }
+
+    /// The term that selects it; where that hangs on facts, the term that does, in those words.
+    fn matched(&self, terms: &[Term]) -> Match {
+        match self.judge(terms) {
+            Judgement::Yes(found) => found,
+            Judgement::Unknown(misses) | Judgement::No(misses) => {
+                let first = misses
+                    .into_iter()
+                    .next()
+                    .expect("a list of terms is not empty");
+                Match {
+                    term: first.term,
+                    because: first.because,
+                }
+            }
+        }
+    }
+
+    fn selector(&self) -> Match {
+        self.matched(&self.decision.document.spec.clusters)
+    }
+
+    fn selected(self) -> Why {
+        let choice = self.decision.choice;
+        let picked = choice
+            .picks
+            .iter()
+            .find(|(cluster, _)| *cluster == self.number);
+        let step = match picked {
+            _ if choice.previous.contains(self.number) => Step::Kept,
+            Some((_, step)) => *step,
+            None => Step::Ranked,
+        };
+        let counts = self.decision.document.spec.count.is_some();
+        Why::Selected {
+            by: self.selector(),
+            step,
+            score: counts.then(|| self.decision.ranking().score(self.number)),
+        }
+    }
+
+    fn not_matched(self) -> Why {
+        let terms = &self.decision.document.spec.clusters;
+        let (Judgement::No(misses) | Judgement::Unknown(misses)) = self.judge(terms) else {
+            unreachable!("a term that matches is no reason");
+        };
+        Why::NotMatched {
+            misses,
+            nearest: terms
+                .iter()
+                .map(|term| self.distance(term))
+                .min_by_key(|n| n.failing.len()),
+        }
+    }
+
+    /// What of a term does not hold.
+    fn distance(&self, term: &Term) -> Nearest {
+        let parts = parts(term);
+        let failing =
+            parts
+                .iter()
+                .filter_map(|part| match self.judge(std::slice::from_ref(part)) {
+                    Judgement::Yes(_) => None,
+                    Judgement::Unknown(misses) | Judgement::No(misses) => {
+                        misses.into_iter().next().map(|miss| miss.because)
+                    }
+                });
+        Nearest {
+            term: term.at.clone(),
+            keys: parts.len(),
+            failing: failing.collect(),
+        }
+    }
+
+    fn excepted(self) -> Why {
+        Why::Excepted {
+            selected: self.selector(),
+            except: self.matched(&self.decision.document.spec.except),
+        }
+    }
+
+    fn tainted(self) -> Why {
+        let was_selected = self.decision.choice.previous.contains(self.number);
+        let tolerations = &self.decision.document.spec.tolerations;
+        let keeps_out = |taint: &Taint| {
+            kept_out_by(std::iter::once(taint), tolerations, was_selected).is_some()
+        };
+        let taints = &self.decision.core.fleet.index.member(self.number).taints;
+        Why::Tainted {
+            selected: self.selector(),
+            taints: taints
+                .iter()
+                .filter(|(taint, _)| keeps_out(taint))
+                .cloned()
+                .collect(),
+        }
+    }
+
+    fn out_ranked(self) -> Why {
+        let choice = self.decision.choice;
+        let ranking = self.decision.ranking();
+        let ranked = ranking.sorted(&choice.eligible);
+        let rank = ranked.iter().position(|c| *c == self.number).unwrap_or(0) + 1;
+        let was_selected = |cluster: &&u32| choice.previous.contains(**cluster);
+        let kept = ranked.iter().filter(was_selected).count();
+        let above = || ranked.iter().take(rank);
+        let needed = if was_selected(&&self.number) {
+            above().filter(was_selected).count()
+        } else {
+            kept + above().filter(|c| !was_selected(c)).count()
+        };
+        Why::OutRanked {
+            selected: self.selector(),
+            score: ranking.score(self.number),
+            rank,
+            eligible: ranked.len(),
+            wanted: choice.wanted,
+            needed,
+        }
+    }
+
+    /// Goes through the picks again to the last one at which the cluster was passed over.
+    fn spread(self) -> Why {
+        let (choice, index) = (self.decision.choice, &self.decision.core.fleet.index);
+        let spread = &self.decision.document.spec.spread;
+        let ranking = self.decision.ranking();
+        let eligible = ranking.sorted(&choice.eligible);
+        let position: BTreeMap<u32, usize> = eligible
+            .iter()
+            .enumerate()
+            .map(|(position, c)| (*c, position))
+            .collect();
+        let own = position[&self.number];
+        let domains: Vec<Domains<'_>> = spread.iter().map(|s| Domains::new(s, index)).collect();
+        let mut counts: Vec<Counts> = spread
+            .iter()
+            .map(|s| Counts::new(s, index, choice.eligible.iter()))
+            .collect();
+        let shrinks = choice
+            .picks
+            .iter()
+            .any(|(c, _)| choice.previous.contains(*c))
+            || choice.previous.contains(self.number);
+        let kept = choice
+            .selected
+            .iter()
+            .filter(|c| !shrinks && choice.previous.contains(*c));
+        let add = |counts: &mut [Counts], cluster: u32| {
+            for (counts, domains) in counts.iter_mut().zip(&domains) {
+                counts.add(domains.of(cluster));
+            }
+        };
+        kept.for_each(|cluster| add(&mut counts, cluster));
+        let violated = |counts: &[Counts], hard_only: bool| {
+            let both = counts.iter().zip(&domains).zip(spread).enumerate();
+            let looked_at =
+                |s: &Spread| !hard_only || s.when_unsatisfiable == Unsatisfiable::DoNotSelect;
+            let mut both = both.filter(|(_, (_, s))| looked_at(s));
+            both.find_map(|(at, ((counts, domains), _))| {
+                let domain = domains.of(self.number);
+                (!counts.holds(domain)).then(|| (at, counts.has(domain), counts.least()))
+            })
+        };
+        let mut last = None;
+        for (cluster, step) in &choice.picks {
+            if position[cluster] > own {
+                last = violated(&counts, *step == Step::Relaxed).or(last);
+            }
+            add(&mut counts, *cluster);
+        }
+        let stopped = violated(&counts, false);
+        let (at, has, least) = last
+            .or(stopped)
+            .expect("it was passed over for a constraint");
+        let label = index.member(self.number).labels.get(&spread[at].by);
+        Why::Spread {
+            selected: self.selector(),
+            constraint: spread[at].clone(),
+            domain: label.cloned().unwrap_or_default(),
+            has,
+            least,
+        }
+    }
+}
+
+/// Every key of a term as a term of its own.
+fn parts(term: &Term) -> Vec<Term> {
+    let empty = Term {
+        at: term.at.clone(),
+        match_labels: BTreeMap::new(),
+        match_expressions: Vec::new(),
+        names: Vec::new(),
+        groups: Vec::new(),
+        facts: Vec::new(),
+        cel: None,
+    };
+    let mut parts = Vec::new();
+    for (key, value) in &term.match_labels {
+        parts.push(Term {
+            match_labels: BTreeMap::from([(key.clone(), value.clone())]),
+            ..empty.clone()
+        });
+    }
+    for expression in &term.match_expressions {
+        parts.push(Term {
+            match_expressions: vec![expression.clone()],
+            ..empty.clone()
+        });
+    }
+    if !term.names.is_empty() {
+        parts.push(Term {
+            names: term.names.clone(),
+            ..empty.clone()
+        });
+    }
+    if !term.groups.is_empty() {
+        parts.push(Term {
+            groups: term.groups.clone(),
+            ..empty.clone()
+        });
+    }
+    for fact in &term.facts {
+        parts.push(Term {
+            facts: vec![fact.clone()],
+            ..empty.clone()
+        });
+    }
+    if let Some(cel) = &term.cel {
+        parts.push(Term {
+            cel: Some(cel.clone()),
+            ..empty
+        });
+    }
+    parts
+}
