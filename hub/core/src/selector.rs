@@ -10,6 +10,7 @@ mod facts;
 mod glob;
 mod membership;
 mod part;
+mod reach;
 mod words;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -20,6 +21,7 @@ pub use decimal::Decimal;
 pub use glob::glob;
 pub use membership::{Members, Membership, membership, through};
 pub use part::{any, cel_errors, facts_part, truth};
+pub use reach::{contradiction, implied_by};
 pub use words::{Judgement, Match, Miss, judge};
 
 use crate::inventory::Facts;

@@ -76,3 +76,9 @@ pub(super) fn fact<'a>(facts: &'a Facts, key: &str) -> Option<&'a str> {
         Facts::Never | Facts::Unknown => None,
     }
 }
+
+/// Texts as messages list them.
+pub(super) fn quoted<'a>(texts: impl Iterator<Item = &'a str>) -> String {
+    let texts: Vec<_> = texts.map(|text| format!("`{text}`")).collect();
+    texts.join(", ")
+}

@@ -116,9 +116,16 @@ pub fn facts_part(term: &Term, candidate: Candidate<'_>) -> Truth {
 }
 
 /// What went wrong while the term's CEL expression was evaluated for a cluster, which then does not
-/// match. `None` without one, and where nothing went wrong.
+/// match. `None` where nothing went wrong, and where names, labels or facts already rule the
+/// cluster out: nobody asked about it. Whether its groups do is left to the caller.
 #[must_use]
 pub fn cel_errors(term: &Term, candidate: Candidate<'_>) -> Option<String> {
     let cel = term.cel.as_ref()?;
+    let everywhere = |_: &GroupName| Truth::Yes;
+    let facts = term.facts.iter().map(Part::Fact);
+    let rest = term.known_parts().chain(facts);
+    if least(rest.map(|part| part.truth(candidate, &everywhere))) == Truth::No {
+        return None;
+    }
     cel.program.evaluate(candidate).err()
 }

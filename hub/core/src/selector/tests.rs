@@ -1,4 +1,8 @@
-//! Globs, against their definition.
+//! Selection terms: globs against their definition; the rest below.
+
+mod decimal;
+mod random;
+mod words;
 
 use proptest::prelude::*;
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::facts::fact;
+use super::facts::{fact, quoted};
 use super::membership::is_member;
 use super::part::Part;
 use super::{
@@ -127,11 +127,6 @@ impl Part<'_> {
             Self::Cel(cel) => cel_words(cel, truth, candidate),
         }
     }
-}
-
-fn quoted<'a>(texts: impl Iterator<Item = &'a str>) -> String {
-    let texts: Vec<_> = texts.map(|text| format!("`{text}`")).collect();
-    texts.join(", ")
 }
 
 fn operator_words(noun: &str, key: &str, operator: &Operator, have: Option<&str>) -> String {
