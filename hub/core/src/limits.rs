@@ -14,6 +14,37 @@ pub const YAML_DEPTH_MAX: usize = 128;
 /// Most nodes that aliases may add to one file: an alias bomb multiplies by ten a level.
 pub const YAML_ALIAS_NODES_MAX: usize = 100_000;
 
+/// Most fleet documents in one file. A generated file of a fleet of 10,000 clusters has one each; a
+/// person cannot find anything in a tenth of that.
+pub const FILE_DOCUMENTS_MAX: usize = 20_000;
+
+/// Most fleet documents of one source. 100,000 clusters, as many groups, bundles and placements
+/// again, at about 1 KiB each: 200 MiB of memory at worst.
+pub const SOURCE_DOCUMENTS_MAX: usize = 200_000;
+
+/// Most problems listed of one file: a person mends them from the top, and a broken generator
+/// repeats itself in every document.
+pub const FILE_PROBLEMS_MAX: usize = 100;
+
+/// Most entries of a list of terms, overrides or patches, and of one document's references. A list
+/// of every cluster by name has as many entries as the fleet has clusters: 100,000.
+pub const LIST_ITEMS_MAX: usize = 100_000;
+
+/// Most selection terms in one list. Each is asked about each cluster: 1,000 terms about 100,000
+/// clusters are 100 million questions, a second's work.
+pub const TERMS_MAX: usize = 1_000;
+
+/// Most comparisons of words for hints in one load, at about 0.5 us each: 100,000 are 50 ms. Past
+/// that, problems have no `did you mean`.
+pub const HINT_COMPARISONS_MAX: usize = 100_000;
+
+/// Most comparisons of conditions of terms in one list: 150 terms of three conditions with each
+/// other. Past that, terms that add nothing are not looked for.
+pub const COVER_COMPARISONS_MAX: usize = 100_000;
+
+/// Most members shown of a circle of documents.
+pub const CIRCLE_SHOWN_MAX: usize = 8;
+
 /// Deepest chain of variables that use variables. Twenty are more than a person can follow; it
 /// bounds the stack.
 pub const VARIABLE_DEPTH_MAX: usize = 32;

@@ -3,16 +3,34 @@
 //! `load` never fails. A document that does not parse or lint keeps the last good version of what
 //! it declared; a document removed from Git is removed. Deliberately absent: reading Git (the
 //! shell hands over the files) and fields that this version would not obey (they are refused).
+//!
+//! # The way of a document
+//!
+//! | step | where |
+//! |---|---|
+//! | bytes to values with places | `yaml` |
+//! | whose document is it | `read` |
+//! | unknown fields, wrong types, words | `check`, from the tables of [`language`] |
+//! | what no table can say | `decode` |
+//! | is its name free, may its source declare it | `load` |
+//! | do the names in it mean something | `link`, `pins` |
+//! | what stands in for a broken one | `keep` |
+//! | clusters with their templates | `merge` |
 
+mod check;
 mod decode;
 mod document;
 mod doubt;
 mod fields;
+mod format;
 mod keep;
+pub mod language;
 mod link;
+mod lint;
 mod load;
 mod merge;
 mod model;
+mod pins;
 mod read;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -103,6 +121,14 @@ impl Tree {
     #[must_use]
     pub fn is_empty_below(&self, directory: &str) -> bool {
         self.refused_around(directory).next().is_none() && self.below(directory).next().is_none()
+    }
+
+    /// Every directory with files.
+    #[must_use]
+    pub fn directories(&self) -> Vec<&str> {
+        let parents = self.files.keys().filter_map(|path| path.rsplit_once('/'));
+        let directories: BTreeSet<&str> = parents.map(|(directory, _)| directory).collect();
+        directories.into_iter().collect()
     }
 
     /// The files below a directory, in the order of their paths; all of them below ``.
@@ -240,15 +266,27 @@ pub struct Spec {
     pub placements: BTreeMap<PlacementName, Document<Placement>>,
     /// Bundles as pinned revisions declare them.
     pub pinned: BTreeMap<PinName, Arc<Pinned>>,
+    /// What restricted sources may reach. Their `{}` means every cluster that they may use; none of
+    /// theirs may reach another one.
+    pub restrictions: BTreeMap<SourceName, Restriction>,
     /// Sources of which something is unknown: nothing of theirs is removed anywhere.
     pub gaps: BTreeMap<SourceName, Vec<Gap>>,
     /// What was found in each file, so that an unchanged file is not read again.
     files: BTreeMap<SourceName, BTreeMap<String, load::FileRecord>>,
+    /// What was found wrong in pinned revisions, so that they are not read again.
+    pin_problems: BTreeMap<PinName, Arc<[Problem]>>,
     /// Sources of which it is known that nothing was declared before.
     begun: BTreeSet<SourceName>,
 }
 
 impl Spec {
+    /// Every pin of a placement or an override, for the sources of the bundles that it is for. Read
+    /// them, and hand them to the next load in [`Trees::pins`].
+    #[must_use]
+    pub fn pins(&self) -> BTreeSet<PinName> {
+        pins::pins(self)
+    }
+
     /// The older commits whose documents stand in for broken ones. After a restart without the
     /// previous `Spec`, load these (oldest first) before the present trees.
     #[must_use]
@@ -295,6 +333,22 @@ pub enum Pinned {
     },
     /// It was not tried yet, or is not there: in words.
     Unknown(String),
+}
+
+/// Reads selection terms that stand elsewhere than in a fleet file, such as in the hub's
+/// configuration. Names of groups are those of `source`.
+#[must_use]
+pub fn read_terms(
+    source: &SourceName,
+    path: &Arc<str>,
+    list: &crate::yaml::Node,
+    field: &str,
+) -> (Vec<Term>, Vec<Problem>) {
+    let mut reader = fields::Reader::new(source, path);
+    check::check(&mut reader, list, field, &language::TERMS);
+    let terms = decode::term_list(&mut reader, list.items());
+    reader.end_document(reader.errors() == 0);
+    (terms, reader.finish())
 }
 
 /// What a load gives: the declarations, and what is wrong with them.

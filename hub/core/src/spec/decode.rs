@@ -1,247 +1,156 @@
-//! The parts that documents share: names, terms, variables, paths, durations.
+//! A checked document to what it declares, and the parts that kinds share.
+//!
+//! The tables of the language have said what is wrong with shapes before: a decoder passes over
+//! what does not fit in silence, and finds what no table can say.
 
-use std::collections::BTreeSet;
+mod bundle;
+mod cluster;
+mod patch;
+mod placement;
+mod term;
 
-use super::document::check_name;
-use super::fields::{Fields, Reader, Schema};
-use super::{GroupName, Reference, Variable, Variables};
-use crate::problem::{Code, Place, Problem, did_you_mean};
-use crate::selector::{Expression, Operator, Pattern, Term};
-use crate::template::{self, Scalar, VariableError};
+pub(super) use bundle::bundle;
+pub(super) use cluster::{cluster, group, template};
+pub(super) use placement::placement;
+pub(super) use term::{term_list, terms};
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use capstan_proto::{BundleName, SourceName};
+
+use super::check::{scalar, shown};
+use super::fields::Reader;
+use super::{GroupName, Reference, Text, Variable, Variables};
+use crate::problem::{Code, Problem};
+use crate::template::{self, VariableError};
 use crate::yaml::{Node, Value};
 
-const TERM: Schema = Schema {
-    known: &["matchLabels", "matchExpressions", "names", "groups"],
-    later: &["facts", "cel"],
-};
-const EXPRESSION: Schema = Schema {
-    known: &["key", "operator", "values"],
-    later: &[],
-};
+/// The text of a field.
+pub(super) fn text_of<'n>(node: &'n Node, field: &str) -> Option<&'n str> {
+    node.get(field).and_then(Node::text)
+}
 
-/// Checks `metadata.name`.
-pub(super) fn name(reader: &mut Reader<'_>, metadata: Fields<'_>) {
-    let Some(node) = metadata.node.get("name") else {
-        reader.missing(metadata, "name");
-        return;
-    };
-    if let Some(text) = reader.text(node, "metadata.name")
-        && let Err(message) = check_name(text)
-    {
-        reader.error(node, Code::BadName, message, "");
+/// The items of a field.
+pub(super) fn items_of<'n>(node: &'n Node, field: &str) -> &'n [Node] {
+    node.get(field).map_or(&[], Node::items)
+}
+
+/// The texts among the items of a field.
+fn texts_of<'n>(node: &'n Node, field: &str) -> impl Iterator<Item = (&'n Node, &'n str)> {
+    let items = items_of(node, field).iter();
+    items.filter_map(|item| item.text().map(|text| (item, text)))
+}
+
+/// A truth value; false when it is not there.
+fn flag(node: &Node, field: &str) -> bool {
+    node.get(field)
+        .is_some_and(|node| node.value == Value::Bool(true))
+}
+
+/// A whole number.
+fn integer(node: &Node, field: &str) -> Option<i64> {
+    match &node.get(field)?.value {
+        Value::Number(number) => number.as_i64(),
+        _ => None,
     }
 }
 
-/// A list of selection terms that must be there. `None` when it is not, which is a problem.
-pub(super) fn required_terms(
-    reader: &mut Reader<'_>,
-    fields: Fields<'_>,
-    field: &str,
-) -> Option<Vec<Term>> {
-    if fields.node.get(field).is_none() {
-        reader.missing(fields, field);
-        return None;
-    }
-    terms(reader, fields, field)
+/// One of several words; the first is the default.
+fn word<T: Copy>(node: &Node, field: &str, words: &[(&str, T)]) -> T {
+    let text = text_of(node, field);
+    let found = words.iter().find(|(word, _)| Some(*word) == text);
+    found.unwrap_or(&words[0]).1
 }
 
-/// A list of selection terms.
-pub(super) fn terms(reader: &mut Reader<'_>, fields: Fields<'_>, field: &str) -> Option<Vec<Term>> {
-    let items = reader.list(fields, field)?;
-    let path = format!("{}.{field}", fields.path);
-    Some(
-        items
-            .iter()
-            .filter_map(|item| term(reader, item, &path))
-            .collect(),
-    )
+/// A map of texts.
+pub(super) fn strings(node: &Node, field: &str) -> BTreeMap<String, String> {
+    let members = node.get(field).map_or(&[][..], Node::members).iter();
+    members
+        .filter_map(|(key, value)| Some((key.text.clone(), value.text()?.to_owned())))
+        .collect()
 }
 
-fn term(reader: &mut Reader<'_>, node: &Node, path: &str) -> Option<Term> {
-    if node.value == Value::Null {
-        reader.wrong_type(node, path, "a map");
-        return None;
-    }
-    let fields = reader.fields(node, path, &TERM)?;
-    let match_labels = reader.strings(fields, "matchLabels");
-    let expressions = match node.get("matchExpressions") {
-        Some(Node {
-            value: Value::List(items),
-            ..
-        }) => items.as_slice(),
-        None
-        | Some(Node {
-            value: Value::Null, ..
-        }) => &[],
-        Some(other) => {
-            reader.wrong_type(other, &format!("{path}.matchExpressions"), "a list");
-            &[]
-        }
-    };
-    let match_expressions = expressions
-        .iter()
-        .filter_map(|e| expression(reader, e))
-        .collect();
-    let mut names = Vec::new();
-    for item in reader.list(fields, "names").unwrap_or_default() {
-        if let Some(text) = reader.text(item, "names") {
-            names.push(Pattern {
-                at: reader.at(item),
-                text: text.to_owned(),
-            });
-        }
-    }
-    let groups = references(reader, fields, "groups", |reader, text| {
-        GroupName::try_new(reader.source.clone(), text).map_err(|error| error.to_string())
-    });
-    Some(Term {
+/// A text in which variables are substituted.
+fn template_text(reader: &Reader<'_>, node: &Node) -> Option<Text> {
+    Some(Text {
         at: reader.at(node),
-        match_labels,
-        match_expressions,
-        names,
-        groups,
-        facts: Vec::new(),
-        cel: None,
+        raw: node.text()?.to_owned(),
     })
 }
 
-fn expression(reader: &mut Reader<'_>, node: &Node) -> Option<Expression> {
-    let path = "matchExpressions";
-    let fields = reader.fields(node, path, &EXPRESSION)?;
-    for field in ["key", "operator"] {
-        if node.get(field).is_none() {
-            reader.missing(fields, field);
-        }
-    }
-    let key = reader
-        .text(node.get("key")?, "matchExpressions.key")?
-        .to_owned();
-    let operator_node = node.get("operator")?;
-    let operator = reader.text(operator_node, "matchExpressions.operator")?;
-    let values = match node.get("values").map(|n| &n.value) {
-        None | Some(Value::Null) => BTreeSet::new(),
-        Some(Value::List(items)) => {
-            let values = reader.string_set(items, "matchExpressions.values");
-            if values.is_empty() && !items.is_empty() {
-                return None;
-            }
-            values
-        }
-        Some(_) => {
-            reader.wrong_type(node.get("values")?, "matchExpressions.values", "a list");
-            return None;
-        }
-    };
-    let operator = match (operator, values.is_empty()) {
-        ("In", false) => Operator::In(values),
-        ("NotIn", false) => Operator::NotIn(values),
-        ("Exists", true) => Operator::Exists,
-        ("DoesNotExist", true) => Operator::DoesNotExist,
-        ("In" | "NotIn", true) => {
-            let message = format!("`{operator}` needs at least one of `values`");
-            reader.error(node, Code::MissingField, message, "");
-            return None;
-        }
-        ("Exists" | "DoesNotExist", false) => {
-            let message = format!("`{operator}` takes no `values`");
-            reader.error(node, Code::BadValue, message, "use In or NotIn with values");
-            return None;
-        }
-        _ => {
-            let message = format!("`{operator}` is no operator");
-            let hint = did_you_mean(operator, &["In", "NotIn", "Exists", "DoesNotExist"]);
-            reader.error(operator_node, Code::BadValue, message, &hint);
-            return None;
-        }
-    };
-    Some(Expression { key, operator })
+/// Whether a text has nothing to substitute.
+fn is_literal(text: &str) -> bool {
+    !text.contains("${")
 }
 
 /// A list of names of other documents.
-pub(super) fn references<N: PartialEq>(
+fn references<N: Ord + Clone>(
     reader: &mut Reader<'_>,
-    fields: Fields<'_>,
+    node: &Node,
     field: &str,
-    parse: impl Fn(&Reader<'_>, &str) -> Result<N, String>,
+    parse: impl Fn(&SourceName, &str) -> Result<N, String>,
 ) -> Vec<Reference<N>> {
     let mut found: Vec<Reference<N>> = Vec::new();
-    for item in reader.list(fields, field).unwrap_or_default() {
-        let Some(text) = reader.text(item, &format!("{}.{field}", fields.path)) else {
-            continue;
-        };
-        if text.contains('/') {
-            let message = "this version does not know names of other sources yet".to_owned();
-            reader.error(
-                item,
-                Code::Unsupported,
-                message,
-                "name something of the same source",
-            );
-            continue;
-        }
-        match parse(reader, text) {
-            Ok(name) if found.iter().any(|r| r.name == name) => {
-                let problem = Problem::warning(
-                    &reader.at(item),
-                    Code::DuplicateName,
-                    format!("`{text}` is named twice"),
-                );
+    let mut seen = BTreeSet::new();
+    for (item, text) in texts_of(node, field) {
+        match parse(reader.source, text) {
+            Ok(name) if seen.contains(&name) => {
+                let message = format!("`{}` is named twice", shown(text));
+                let problem = Problem::warning(&reader.at(item), Code::DuplicateName, message);
                 reader.push(problem, "");
             }
-            Ok(name) => found.push(Reference {
-                at: reader.at(item),
-                name,
-            }),
-            Err(message) => reader.error(item, Code::BadName, message, ""),
+            Ok(name) => {
+                seen.insert(name.clone());
+                found.push(Reference {
+                    at: reader.at(item),
+                    name,
+                });
+            }
+            Err(message) => {
+                let hint = "a name of the same source, or source/name";
+                reader.error(item, Code::BadName, message, hint);
+            }
         }
     }
     found
 }
 
-/// `variables`: strings, numbers and truth values by name.
-pub(super) fn variables(reader: &mut Reader<'_>, fields: Fields<'_>) -> Variables {
-    let mut variables = Variables::new();
-    let Some(node) = fields.node.get("variables") else {
-        return variables;
-    };
-    let path = format!("{}.variables", fields.path);
-    if !matches!(node.value, Value::Map(_) | Value::Null) {
-        reader.wrong_type(node, &path, "a map");
+/// `name` of the same source, or `source/name`.
+fn scoped<'t>(own: &SourceName, text: &'t str) -> Result<(SourceName, &'t str), String> {
+    match text.split_once('/') {
+        None => Ok((own.clone(), text)),
+        Some((source, name)) => {
+            let source = SourceName::try_new(source).map_err(|error| error.to_string())?;
+            Ok((source, name))
+        }
     }
-    for (key, value) in node.members() {
-        if !template::is_name(&key.text) {
-            let message = format!("`{}` cannot be the name of a variable", key.text);
-            let problem = Problem::error(&reader.at_key(key), Code::BadName, message);
-            reader.push(
-                problem,
-                "use letters, digits, _ and -, beginning with a letter or _",
-            );
-            continue;
+}
+
+/// A bundle of the same source, or of another one.
+fn bundle_name(own: &SourceName, text: &str) -> Result<BundleName, String> {
+    let (source, name) = scoped(own, text)?;
+    BundleName::try_new(source, name).map_err(|error| error.to_string())
+}
+
+/// A group of the same source, or of another one.
+fn group_name(own: &SourceName, text: &str) -> Result<GroupName, String> {
+    let (source, name) = scoped(own, text)?;
+    GroupName::try_new(source, name).map_err(|error| error.to_string())
+}
+
+/// `variables`: strings, numbers and truth values by name.
+fn variables(reader: &mut Reader<'_>, node: &Node) -> Variables {
+    let mut variables = Variables::new();
+    for (key, value) in node.get("variables").map_or(&[][..], Node::members) {
+        let scalar = scalar(value);
+        let good = template::is_name(&key.text)
+            && value
+                .text()
+                .is_none_or(|text| template::parse(text).is_ok());
+        if let (Some(scalar), true) = (scalar, good) {
+            let at = reader.at(value);
+            variables.insert(key.text.clone(), Variable { at, value: scalar });
         }
-        let scalar = match &value.value {
-            Value::Text(text) => Scalar::Text(text.clone()),
-            Value::Number(number) => Scalar::Number(number.clone()),
-            Value::Bool(value) => Scalar::Bool(*value),
-            _ => {
-                let path = format!("{path}.{}", key.text);
-                reader.wrong_type(value, &path, "a string, a number or true or false");
-                continue;
-            }
-        };
-        if let Scalar::Text(text) = &scalar
-            && let Err(error) = template::parse(text)
-        {
-            let hint = "write `$${` for a literal `${`";
-            reader.error(value, Code::BadSubstitution, error.to_string(), hint);
-            continue;
-        }
-        variables.insert(
-            key.text.clone(),
-            Variable {
-                at: reader.at(value),
-                value: scalar,
-            },
-        );
     }
     circles(reader, &variables);
     variables
@@ -255,113 +164,53 @@ fn circles(reader: &mut Reader<'_>, variables: &Variables) {
         };
         // One problem a circle: at its least member.
         if names.iter().min() == Some(&name) {
-            let problem =
-                Problem::error(&variables[&name].at, Code::VariableCycle, error.to_string());
+            let at = &variables[&name].at;
+            let problem = Problem::error(at, Code::VariableCycle, error.to_string());
             reader.push(problem, "give one of them a value of its own");
         }
     }
 }
 
-/// `spec.path`, made relative to the source's path.
-pub(super) fn path(reader: &mut Reader<'_>, spec: Fields<'_>) -> Option<(String, Place)> {
-    let Some(node) = spec.node.get("path") else {
-        reader.missing(spec, "path");
-        return None;
-    };
-    let text = reader.text(node, "spec.path")?.to_owned();
-    let bad = |reader: &mut Reader<'_>, message: &str, hint: &str| {
-        reader.error(node, Code::BadValue, message.to_owned(), hint);
+/// A path, made relative to the source's path: from there, or from the file's directory where it
+/// begins with `./`. It may use variables.
+fn relative(reader: &mut Reader<'_>, node: &Node, field: &str) -> Option<String> {
+    let text = node.text()?;
+    let bad = |reader: &mut Reader<'_>, why: &str, hint: &str| {
+        reader.error(node, Code::BadValue, format!("`{field}` {why}"), hint);
         None
     };
-    if text.contains("${") {
-        let message = "this version does not know variables in `spec.path` yet".to_owned();
-        reader.error(node, Code::Unsupported, message, "name one directory");
-        return None;
-    }
     if text.is_empty() || text.starts_with('/') {
-        return bad(
-            reader,
-            "`spec.path` must be relative",
-            "begin at the source's path, or with ./",
-        );
+        let hint = "begin at the source's path, or with ./";
+        return bad(reader, "must be relative", hint);
     }
-    let own = reader
-        .path
-        .rsplit_once('/')
-        .map_or("", |(directory, _)| directory);
-    let base = if text.starts_with("./") || text == "." {
-        own
-    } else {
-        ""
+    let directory = reader.path.rsplit_once('/').map_or("", |(d, _)| d);
+    // What is literal in the name of a directory stays so.
+    let base = match text == "." || text.starts_with("./") {
+        true => directory.replace("${", "$${"),
+        false => String::new(),
     };
     let mut parts: Vec<&str> = Vec::new();
-    for part in base.split('/').chain(text.split('/')) {
+    for part in base.split('/').chain(outside_variables(text)) {
         match part {
             "" | "." => {}
-            ".." => return bad(reader, "`spec.path` cannot go up", "name a directory below"),
+            ".." => return bad(reader, "cannot go up", "name a directory below"),
             part => parts.push(part),
         }
     }
-    Some((parts.join("/"), reader.at(node)))
+    Some(parts.join("/"))
 }
 
-/// `spec.defaultNamespace`.
-pub(super) fn namespace(reader: &mut Reader<'_>, spec: Fields<'_>) -> Option<String> {
-    let node = spec.node.get("defaultNamespace")?;
-    let text = reader.text(node, "spec.defaultNamespace")?;
-    if let Err(message) = check_name(text) {
-        reader.error(node, Code::BadName, message, "");
-        return None;
-    }
-    Some(text.to_owned())
-}
-
-/// A whole number, 0 when it is not there.
-pub(super) fn integer(reader: &mut Reader<'_>, fields: Fields<'_>, field: &str) -> i64 {
-    let Some(node) = fields.node.get(field) else {
-        return 0;
-    };
-    if let Value::Number(number) = &node.value
-        && let Some(number) = number.as_i64()
-    {
-        return number;
-    }
-    reader.wrong_type(node, &format!("{}.{field}", fields.path), "a whole number");
-    0
-}
-
-/// A duration such as `90s`, `5m` or `1h30m`, in milliseconds.
-pub(super) fn duration(reader: &mut Reader<'_>, fields: Fields<'_>, field: &str) -> Option<u64> {
-    let node = fields.node.get(field)?;
-    let path = format!("{}.{field}", fields.path);
-    let text = reader.text(node, &path)?;
-    let ms = duration_ms(text).filter(|ms| *ms > 0);
-    if ms.is_none() {
-        let message = format!("`{path}` cannot be `{text}`");
-        reader.error(node, Code::BadValue, message, "write 90s, 5m or 1h30m");
-    }
-    ms
-}
-
-fn duration_ms(text: &str) -> Option<u64> {
-    let mut total: u64 = 0;
-    let mut rest = text;
-    while !rest.is_empty() {
-        let digits = rest.find(|c: char| !c.is_ascii_digit())?;
-        let number: u64 = rest[..digits].parse().ok()?;
-        rest = &rest[digits..];
-        let unit = rest
-            .find(|c: char| c.is_ascii_digit())
-            .unwrap_or(rest.len());
-        let factor = match &rest[..unit] {
-            "ms" => 1,
-            "s" => 1_000,
-            "m" => 60_000,
-            "h" => 3_600_000,
-            _ => return None,
+/// The parts of a path; a `/` inside `${...}` belongs to a name.
+fn outside_variables(text: &str) -> impl Iterator<Item = &str> {
+    let mut inside = false;
+    let mut before = '\0';
+    text.split(move |c| {
+        inside = match c {
+            '{' if before == '$' => true,
+            '}' => false,
+            _ => inside,
         };
-        total = total.checked_add(number.checked_mul(factor)?)?;
-        rest = &rest[unit..];
-    }
-    (!text.is_empty()).then_some(total)
+        before = c;
+        c == '/' && !inside
+    })
 }

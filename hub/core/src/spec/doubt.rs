@@ -1,7 +1,7 @@
 //! What broken documents may declare: a name that is missed because of one is no problem of its
 //! own.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use capstan_proto::SourceName;
 
@@ -9,7 +9,7 @@ use super::document::Kind;
 use super::load::FileRecord;
 
 /// Something that a broken document may declare.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Doubt {
     /// Its kind; `None` where that is misspelt.
     pub(super) kind: Option<Kind>,
@@ -19,7 +19,7 @@ pub(super) struct Doubt {
 
 /// Everything that broken documents may declare, by source.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Doubts(BTreeMap<SourceName, Vec<Doubt>>);
+pub(super) struct Doubts(BTreeMap<SourceName, BTreeSet<Doubt>>);
 
 impl Doubts {
     /// What the broken documents in these files may declare.
@@ -45,7 +45,7 @@ impl Doubts {
 
     /// A document that is dropped for what it says.
     pub(super) fn add(&mut self, source: &SourceName, kind: Kind, name: &str) {
-        self.0.entry(source.clone()).or_default().push(Doubt {
+        self.0.entry(source.clone()).or_default().insert(Doubt {
             kind: Some(kind),
             name: Some(name.to_owned()),
         });
@@ -53,53 +53,47 @@ impl Doubts {
 
     /// Whether a broken document of a source may declare this.
     pub(super) fn cover(&self, source: &SourceName, kind: Kind, name: &str) -> bool {
-        let mut doubts = self.0.get(source).into_iter().flatten();
-        doubts.any(|doubt| doubt.covers(kind, name))
+        self.0.get(source).is_some_and(|of| covers(of, kind, name))
     }
 
     /// Whether a broken document of any source may declare this cluster.
     pub(super) fn cover_cluster(&self, name: &str) -> bool {
-        let mut doubts = self.0.values().flatten();
-        doubts.any(|doubt| doubt.covers(Kind::Cluster, name))
+        let mut all = self.0.values();
+        all.any(|of| covers(of, Kind::Cluster, name))
     }
 
     /// Whether any broken document may declare something of this kind that is not known.
     pub(super) fn cover_unknown(&self, kind: Kind, known: impl Fn(&str) -> bool) -> bool {
         let mut doubts = self.0.values().flatten();
-        doubts.any(|doubt| match &doubt.name {
-            Some(name) => doubt.covers(kind, name) && !known(name),
-            None => doubt.kind == Some(kind),
+        doubts.any(|doubt| match (&doubt.name, doubt.kind) {
+            (Some(name), of) => of.is_none_or(|of| of == kind) && !known(name),
+            (None, of) => of == Some(kind),
         })
     }
 }
 
-impl Doubt {
-    fn covers(&self, kind: Kind, name: &str) -> bool {
-        match (self.kind, &self.name) {
-            (None, None) => false,
-            (known, text) => {
-                known.is_none_or(|known| known == kind) && text.as_ref().is_none_or(|t| t == name)
-            }
-        }
-    }
+fn covers(doubts: &BTreeSet<Doubt>, kind: Kind, name: &str) -> bool {
+    let has = |kind, name: Option<&str>| {
+        let name = name.map(ToOwned::to_owned);
+        doubts.contains(&Doubt { kind, name })
+    };
+    has(Some(kind), Some(name)) || has(Some(kind), None) || has(None, Some(name))
 }
 
 /// What a file that cannot be parsed may declare: every name in it, as every kind in it.
 pub(super) fn of_text(bytes: &[u8]) -> Vec<Doubt> {
-    let kinds: Vec<Kind> = words_after(bytes, "kind").filter_map(Kind::parse).collect();
-    let both = words_after(bytes, "name").flat_map(|name| {
-        kinds.iter().map(|kind| Doubt {
+    let kinds: BTreeSet<Kind> = words_after(bytes, "kind").filter_map(Kind::parse).collect();
+    let mut doubts = BTreeSet::new();
+    for name in words_after(bytes, "name") {
+        if doubts.len() >= DOUBTS_MAX || kinds.is_empty() {
+            break;
+        }
+        doubts.extend(kinds.iter().map(|kind| Doubt {
             kind: Some(*kind),
             name: Some(name.to_owned()),
-        })
-    });
-    let mut doubts = Vec::new();
-    for doubt in both {
-        if !doubts.contains(&doubt) && doubts.len() < DOUBTS_MAX {
-            doubts.push(doubt);
-        }
+        }));
     }
-    doubts
+    doubts.into_iter().collect()
 }
 
 /// Most doubts that one file may raise: they only make the list of problems shorter.
@@ -112,25 +106,34 @@ pub(super) fn names_our_kind(bytes: &[u8]) -> bool {
 
 /// The words that stand after a key and a colon, in YAML or JSON that may be broken.
 fn words_after<'a>(bytes: &'a [u8], key: &'static str) -> impl Iterator<Item = &'a str> {
-    let in_word = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.');
-    let quote = |byte: &u8| matches!(byte, b'"' | b'\'');
-    let space = |byte: &u8| matches!(byte, b' ' | b'\t');
-    let hits = bytes
-        .windows(key.len())
-        .enumerate()
-        .filter(move |(at, window)| {
-            *window == key.as_bytes() && (*at == 0 || !in_word(&bytes[*at - 1]))
-        });
-    hits.filter_map(move |(at, _)| {
-        let rest = bytes[at + key.len()..].iter();
-        let mut rest = rest.skip_while(|b| quote(b)).skip_while(|b| space(b));
-        if rest.next() != Some(&b':') {
-            return None;
-        }
-        let before = rest.skip_while(|b| space(b)).skip_while(|b| quote(b));
-        let length = before.clone().take_while(|b| in_word(b)).count();
-        let start = bytes.len() - before.count();
-        std::str::from_utf8(&bytes[start..start + length]).ok()
+    let in_word = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.');
+    let quote = |byte: u8| matches!(byte, b'"' | b'\'');
+    let space = |byte: u8| matches!(byte, b' ' | b'\t');
+    let mut hits = 0..bytes.len();
+    std::iter::from_fn(move || {
+        hits.find_map(|at| {
+            let begins = bytes[at..].starts_with(key.as_bytes());
+            if !begins || at > 0 && in_word(bytes[at - 1]) {
+                return None;
+            }
+            let mut end = at + key.len();
+            let mut skip = |which: &dyn Fn(u8) -> bool| {
+                while bytes.get(end).is_some_and(|byte| which(*byte)) {
+                    end += 1;
+                }
+                end
+            };
+            skip(&quote);
+            let colon = skip(&space);
+            if bytes.get(colon) != Some(&b':') {
+                return None;
+            }
+            skip(&|byte| byte == b':');
+            skip(&space);
+            let start = skip(&quote);
+            let end = skip(&in_word);
+            let word = std::str::from_utf8(&bytes[start..end]).ok()?;
+            (!word.is_empty()).then_some(word)
+        })
     })
-    .filter(|word| !word.is_empty())
 }

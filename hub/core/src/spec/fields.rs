@@ -1,36 +1,36 @@
-//! Reading maps strictly: unknown fields, wrong types and missing fields become problems.
+//! The file that is read, and what was found wrong in it.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use capstan_proto::SourceName;
 
-use crate::problem::{Code, Place, Problem, Severity, did_you_mean};
+use crate::limits;
+use crate::problem::{Code, Place, Problem, Severity};
 use crate::yaml::{Key, Node, Value};
 
 /// The file that is read, and what was found wrong in it.
 pub(super) struct Reader<'a> {
     pub(super) source: &'a SourceName,
     pub(super) path: &'a Arc<str>,
-    pub(super) problems: Vec<Problem>,
+    problems: Vec<Problem>,
+    errors: usize,
+    dropped: usize,
+    /// Findings about the document that is read: they count where it is good.
+    findings: Vec<(Problem, &'static str)>,
 }
 
-/// The fields of one map. `path` is how people call it: `spec.clusters[0]`.
-#[derive(Clone, Copy)]
-pub(super) struct Fields<'n> {
-    pub(super) node: &'n Node,
-    pub(super) path: &'n str,
-}
+impl<'a> Reader<'a> {
+    pub(super) fn new(source: &'a SourceName, path: &'a Arc<str>) -> Self {
+        Self {
+            source,
+            path,
+            problems: Vec::new(),
+            errors: 0,
+            dropped: 0,
+            findings: Vec::new(),
+        }
+    }
 
-/// The fields that a map may have.
-pub(super) struct Schema {
-    /// Those that this version obeys.
-    pub(super) known: &'static [&'static str],
-    /// Those that a later version will obey.
-    pub(super) later: &'static [&'static str],
-}
-
-impl Reader<'_> {
     pub(super) fn place(&self, line: u32, column: u32) -> Place {
         Place {
             source: self.source.clone(),
@@ -54,52 +54,46 @@ impl Reader<'_> {
     }
 
     pub(super) fn push(&mut self, problem: Problem, hint: &str) {
+        self.errors += usize::from(problem.severity == Severity::Error);
+        if self.problems.len() >= limits::FILE_PROBLEMS_MAX {
+            self.dropped += 1;
+            return;
+        }
         let hint = (!hint.is_empty()).then(|| hint.to_owned());
         self.problems.push(problem.maybe_hint(hint));
     }
 
-    pub(super) fn errors(&self) -> usize {
-        self.problems
-            .iter()
-            .filter(|p| p.severity == Severity::Error)
-            .count()
+    /// Notes what is odd about a document, in case it is good.
+    pub(super) fn find(&mut self, problem: Problem, hint: &'static str) {
+        if self.findings.len() <= limits::FILE_PROBLEMS_MAX {
+            self.findings.push((problem, hint));
+        }
     }
 
-    /// The fields of a map; unknown ones are problems. Nothing at all is an empty map.
-    pub(super) fn fields<'n>(
-        &mut self,
-        node: &'n Node,
-        path: &'n str,
-        schema: &Schema,
-    ) -> Option<Fields<'n>> {
-        if !matches!(node.value, Value::Map(_) | Value::Null) {
-            self.wrong_type(node, path, "a map");
-            return None;
-        }
-        for (key, _) in node.members() {
-            let name = key.text.as_str();
-            if schema.known.contains(&name) {
-                continue;
+    /// Ends a document: tells what is odd about it, where it is good.
+    pub(super) fn end_document(&mut self, good: bool) {
+        for (problem, hint) in std::mem::take(&mut self.findings) {
+            if good {
+                self.push(problem, hint);
             }
-            let (code, message, hint) = if schema.later.contains(&name) {
-                let message = format!("this version does not know `{path}.{name}` yet");
-                (
-                    Code::Unsupported,
-                    message,
-                    format!("allowed: {}", schema.known.join(", ")),
-                )
-            } else {
-                let message = format!("`{path}` has no field `{name}`");
-                (
-                    Code::UnknownField,
-                    message,
-                    did_you_mean(name, schema.known),
-                )
-            };
-            let problem = Problem::error(&self.at_key(key), code, message);
-            self.push(problem, &hint);
         }
-        Some(Fields { node, path })
+    }
+
+    /// How many errors were found, listed or not.
+    pub(super) fn errors(&self) -> usize {
+        self.errors
+    }
+
+    /// What was found; of too many the first, and how many more there are.
+    pub(super) fn finish(mut self) -> Vec<Problem> {
+        if let (Some(last), true) = (self.problems.last(), self.dropped > 0) {
+            let (at, more) = (last.at.clone(), self.dropped);
+            let message = format!("{more} more problems of this file are not listed");
+            self.problems.extend(at.map(|at| {
+                Problem::error(&at, Code::TooMuch, message).hint("mend those above first")
+            }));
+        }
+        self.problems
     }
 
     pub(super) fn wrong_type(&mut self, node: &Node, path: &str, wanted: &str) {
@@ -113,96 +107,8 @@ impl Reader<'_> {
         self.error(node, Code::WrongType, message, &hint);
     }
 
-    pub(super) fn missing(&mut self, fields: Fields<'_>, field: &str) {
-        let message = format!("`{}.{field}` is missing", fields.path);
-        self.error(fields.node, Code::MissingField, message, "");
-    }
-
-    pub(super) fn text<'n>(&mut self, node: &'n Node, path: &str) -> Option<&'n str> {
-        let text = node.text();
-        if text.is_none() {
-            self.wrong_type(node, path, "a string");
-        }
-        text
-    }
-
-    pub(super) fn bool(&mut self, fields: Fields<'_>, field: &str) -> bool {
-        match fields.node.get(field).map(|node| (&node.value, node)) {
-            None | Some((Value::Null, _)) => false,
-            Some((Value::Bool(value), _)) => *value,
-            Some((_, node)) => {
-                self.wrong_type(node, &format!("{}.{field}", fields.path), "true or false");
-                false
-            }
-        }
-    }
-
-    /// A list that must name something, where it is there at all.
-    pub(super) fn list<'n>(&mut self, fields: Fields<'n>, field: &str) -> Option<&'n [Node]> {
-        let node = fields.node.get(field)?;
-        let path = format!("{}.{field}", fields.path);
-        match &node.value {
-            Value::List(items) if !items.is_empty() => Some(items),
-            Value::List(_) | Value::Null => {
-                let message = format!("`{path}` is empty");
-                let hint = format!("leave `{field}` out, or name something");
-                self.error(node, Code::EmptyList, message, &hint);
-                None
-            }
-            _ => {
-                self.wrong_type(node, &path, "a list");
-                None
-            }
-        }
-    }
-
-    /// A map of strings.
-    pub(super) fn strings(&mut self, fields: Fields<'_>, field: &str) -> BTreeMap<String, String> {
-        let Some(node) = fields.node.get(field) else {
-            return BTreeMap::new();
-        };
-        let path = format!("{}.{field}", fields.path);
-        if !matches!(node.value, Value::Map(_) | Value::Null) {
-            self.wrong_type(node, &path, "a map");
-        }
-        let mut strings = BTreeMap::new();
-        for (key, value) in node.members() {
-            if let Some(text) = self.text(value, &format!("{path}.{}", key.text)) {
-                strings.insert(key.text.clone(), text.to_owned());
-            }
-        }
-        strings
-    }
-
-    /// A set of strings.
-    pub(super) fn string_set(&mut self, items: &[Node], path: &str) -> BTreeSet<String> {
-        items
-            .iter()
-            .filter_map(|item| self.text(item, path).map(ToOwned::to_owned))
-            .collect()
-    }
-
-    /// One of several words; the first is the default.
-    pub(super) fn word<T: Copy>(
-        &mut self,
-        fields: Fields<'_>,
-        field: &str,
-        words: &[(&str, T)],
-    ) -> T {
-        let default = words[0].1;
-        let Some(node) = fields.node.get(field).filter(|n| n.value != Value::Null) else {
-            return default;
-        };
-        let path = format!("{}.{field}", fields.path);
-        let Some(text) = self.text(node, &path) else {
-            return default;
-        };
-        if let Some((_, value)) = words.iter().find(|(word, _)| *word == text) {
-            return *value;
-        }
-        let known: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
-        let message = format!("`{path}` cannot be `{text}`");
-        self.error(node, Code::BadValue, message, &did_you_mean(text, &known));
-        default
+    pub(super) fn missing(&mut self, node: &Node, path: &str, field: &str) {
+        let message = format!("`{path}.{field}` is missing");
+        self.error(node, Code::MissingField, message, "");
     }
 }

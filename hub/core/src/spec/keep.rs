@@ -7,7 +7,7 @@ use capstan_proto::{BundleName, ClusterName, PlacementName, Revision, SourceName
 
 use super::document::Kind;
 use super::read::{Broken, is_candidate};
-use super::{Document, Gap, GroupName, Spec, Tree, is_within};
+use super::{Document, Gap, GroupName, Spec, TemplateName, Tree, is_within};
 use crate::problem::{Code, Place, Problem};
 
 /// A document by kind and name inside its source.
@@ -23,6 +23,7 @@ pub(super) fn revisions(spec: &Spec) -> BTreeSet<(SourceName, Revision)> {
             .map(|(_, document)| (document.at.source.clone(), document.revision.clone()))
     }
     kept(spec.clusters.iter())
+        .chain(kept(spec.templates.iter()))
         .chain(kept(spec.groups.iter()))
         .chain(kept(spec.bundles.iter()))
         .chain(kept(spec.placements.iter()))
@@ -75,6 +76,10 @@ fn documents<'a>(
         .clusters
         .iter()
         .map(|(n, d)| ((Kind::Cluster, n.as_str().to_owned()), &d.at));
+    let templates = spec
+        .templates
+        .iter()
+        .map(|(n, d)| ((Kind::Template, n.name().to_owned()), &d.at));
     let groups = spec
         .groups
         .iter()
@@ -87,7 +92,8 @@ fn documents<'a>(
         .placements
         .iter()
         .map(|(n, d)| ((Kind::Placement, n.name().to_owned()), &d.at));
-    let all = clusters.chain(groups).chain(bundles).chain(placements);
+    let declared = clusters.chain(templates);
+    let all = declared.chain(groups).chain(bundles).chain(placements);
     all.filter(move |(_, at)| at.source == *source)
 }
 
@@ -129,14 +135,24 @@ pub(super) fn broken_documents(
         .map(|(path, record)| (path.clone(), Arc::clone(&record.contents)))
         .collect();
     for (path, contents) in in_doubt {
+        let mut seen = BTreeSet::new();
         for broken in &contents.broken {
-            broken_document(spec, before, source, broken);
+            // Two that are equally unknown keep the same.
+            if broken.name.is_some() || seen.insert(broken.kind) {
+                broken_document(spec, before, source, broken);
+            }
         }
         if let Some(at) = &contents.fault {
             let kept = keep_matching(spec, before, at, |_| true);
             note_gap(spec, before, at, kept, false);
         }
-        for (at, kind, name) in &contents.foreign {
+        let known: BTreeSet<&str> = before
+            .at(source, &path)
+            .iter()
+            .map(|(_, name)| name.as_str())
+            .collect();
+        let foreign = contents.foreign.iter();
+        for (at, kind, name) in foreign.filter(|(_, _, name)| known.contains(name.as_str())) {
             debug_assert_eq!(*at.path, *path);
             let matching = |(k, n): &Identity| n == name && (k.as_str() == kind || kind.is_empty());
             if keep_matching(spec, before, at, matching) > 0 {
@@ -239,8 +255,9 @@ fn refused(spec: &Spec, at: &Place, reason: &str, matters: bool) -> Option<Probl
     let name = at.path.rsplit('/').next().unwrap_or(&at.path);
     let concerns = |path: &str| is_within(&at.path, path) || is_within(path, &at.path);
     let mut bundles = spec.bundles.iter();
-    let in_bundle =
-        bundles.any(|(name, bundle)| *name.source() == at.source && concerns(&bundle.spec.path));
+    let in_bundle = bundles.any(|(name, bundle)| {
+        *name.source() == at.source && bundle.spec.directory().is_some_and(concerns)
+    });
     let message = format!("this is not read: {reason}");
     let problem = if matters || is_candidate(name) && !in_bundle {
         Problem::error(at, Code::Unreadable, message)
@@ -287,6 +304,9 @@ fn declared(spec: &Spec, source: &SourceName, kind: Kind, name: &str) -> bool {
             let name = ClusterName::try_new(name).ok();
             name.and_then(|n| spec.clusters.get(&n))
                 .is_some_and(|d| d.at.source == *source)
+        }
+        Kind::Template => {
+            TemplateName::try_new(own(), name).is_ok_and(|n| spec.templates.contains_key(&n))
         }
         Kind::Group => GroupName::try_new(own(), name).is_ok_and(|n| spec.groups.contains_key(&n)),
         Kind::Bundle => {
@@ -336,6 +356,10 @@ pub(super) fn copy(
             ClusterName::try_new(name).ok(),
             kept,
         ),
+        Kind::Template => {
+            let name = TemplateName::try_new(own(), name).ok();
+            one(&previous.templates, &mut spec.templates, name, kept)
+        }
         Kind::Group => {
             let name = GroupName::try_new(own(), name).ok();
             one(&previous.groups, &mut spec.groups, name, kept)

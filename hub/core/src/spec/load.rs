@@ -1,6 +1,6 @@
 //! Trees to declarations.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use capstan_proto::ids::NameError;
@@ -11,8 +11,10 @@ use super::doubt::Doubts;
 use super::keep::Before;
 use super::read::{self, Contents, Found};
 use super::{
-    Document, GroupName, Loaded, SourceState, Spec, Tree, Trees, is_within, keep, link, merge,
+    Document, Gap, GroupName, Loaded, SourceState, Spec, TemplateName, Tree, Trees, keep, link,
+    merge, pins,
 };
+use crate::limits;
 use crate::problem::{Code, Place, Problem};
 
 /// What was found in one file.
@@ -32,18 +34,15 @@ pub fn load(trees: &Trees, previous: Option<&Spec>) -> Loaded {
     let mut problems = Vec::new();
     let mut doubts = Doubts::default();
     for (source, state) in &trees.sources {
+        let rules = trees.rules.get(source);
+        if let Some(restriction) = rules.and_then(|rules| rules.restrict.clone()) {
+            spec.restrictions.insert(source.clone(), restriction);
+        }
         match state {
             SourceState::Read(tree) => {
                 let files = read_files(source, tree, &before);
                 spec.revisions.insert(source.clone(), tree.revision.clone());
-                for record in files.values() {
-                    for found in &record.contents.good {
-                        if let Err(problem) = declare(&mut spec, source, found) {
-                            problems.push(problem);
-                            doubts.add(source, found.document.spec.kind(), &found.name);
-                        }
-                    }
-                }
+                problems.extend(declare_all(&mut spec, source, &files, &mut doubts));
                 spec.files.insert(source.clone(), files);
             }
             SourceState::Unread => keep::unread_source(&mut spec, previous, source),
@@ -61,33 +60,75 @@ pub fn load(trees: &Trees, previous: Option<&Spec>) -> Loaded {
             problems.extend(keep::refused_paths(&mut spec, &before, source, tree));
         }
     }
+    drop_restricted(&mut spec);
     doubts.extend(&spec.files);
-    problems.extend(link::groups(&mut spec, previous, &mut doubts));
-    problems.extend(link::bundles(&mut spec, previous, &mut doubts));
-    problems.extend(link::placements(&mut spec, previous, &doubts));
+    problems.extend(link::settle(&mut spec, previous, trees, &mut doubts));
     problems.extend(link::directories(&spec, trees));
-    spec.members = merge::members(&spec);
+    problems.extend(pins::settle(&mut spec, previous, trees));
     problems.extend(unversioned(&spec, &problems));
+    spec.members = merge::members(&spec);
     problems.sort();
     problems.dedup();
     (spec, problems)
 }
 
+/// Declares the good documents of a source, as many as one source may have.
+fn declare_all(
+    spec: &mut Spec,
+    source: &SourceName,
+    files: &BTreeMap<String, FileRecord>,
+    doubts: &mut Doubts,
+) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    let all = files.values().flat_map(|record| &record.contents.good);
+    for (number, found) in all.enumerate() {
+        if number == limits::SOURCE_DOCUMENTS_MAX {
+            let message = format!("more than {number} documents of one source are not read");
+            let hint = "nothing of this source is removed anywhere until there are fewer";
+            problems.push(Problem::error(&found.name_at, Code::TooMuch, message).hint(hint));
+            let gaps = spec.gaps.entry(source.clone()).or_default();
+            gaps.push(Gap::Broken(found.document.at.clone()));
+            break;
+        }
+        if let Err(problem) = declare(spec, source, found) {
+            problems.push(problem);
+            doubts.add(source, found.document.spec.kind(), &found.name);
+        }
+    }
+    problems
+}
+
+/// What a restricted source may not declare is not kept either: it has no say in it now.
+fn drop_restricted(spec: &mut Spec) {
+    let restrictions = &spec.restrictions;
+    spec.clusters
+        .retain(|_, document| !restrictions.contains_key(&document.at.source));
+    spec.templates
+        .retain(|name, _| !restrictions.contains_key(name.source()));
+}
+
 /// Documents that look like ours and lack an `apiVersion`, where no bundle has them as content.
 fn unversioned(spec: &Spec, told: &[Problem]) -> Vec<Problem> {
+    let directories: BTreeSet<(&SourceName, &str)> = spec
+        .bundles
+        .iter()
+        .filter_map(|(name, bundle)| Some((name.source(), bundle.spec.directory()?)))
+        .collect();
     let is_content = |at: &Place| {
-        let mut bundles = spec.bundles.iter();
-        bundles.any(|(name, bundle)| {
-            *name.source() == at.source && is_within(&at.path, &bundle.spec.path)
-        })
+        let path: &str = &at.path;
+        let above = path.match_indices('/').map(|(end, _)| &path[..end]);
+        let mut above = above.chain(["", path]);
+        above.any(|directory| directories.contains(&(&at.source, directory)))
     };
-    let is_told = |at: &Place| {
-        let mut told = told.iter();
-        told.any(|problem| problem.code == Code::NoLongerOurs && problem.at.as_ref() == Some(at))
-    };
+    let no_longer = told
+        .iter()
+        .filter(|problem| problem.code == Code::NoLongerOurs);
+    let told: BTreeSet<&Place> = no_longer
+        .filter_map(|problem| problem.at.as_ref())
+        .collect();
     let records = spec.files.values().flat_map(BTreeMap::values);
     let found = records.flat_map(|record| &record.contents.unversioned);
-    let found = found.filter(|(at, _)| !is_content(at) && !is_told(at));
+    let found = found.filter(|(at, _)| !is_content(at) && !told.contains(at));
     let problem = |(at, kind): &(Place, Kind)| {
         let message = format!(
             "this looks like a {} and has no `apiVersion`, so it declares nothing",
@@ -145,10 +186,22 @@ fn declare(spec: &mut Spec, source: &SourceName, found: &Found) -> Result<(), Pr
             .hint("source and name together may have 62 bytes")
     };
     let document = &found.document;
+    let kind = document.spec.kind();
+    if matches!(kind, Kind::Cluster | Kind::Template) && spec.restrictions.contains_key(source) {
+        let kind = kind.as_str();
+        let message = format!("the source `{source}` is restricted and cannot declare a {kind}");
+        let hint = "declare it in a source that is not restricted";
+        return Err(Problem::error(&document.at, Code::Restricted, message).hint(hint));
+    }
     let taken = match &document.spec {
         Body::Cluster(cluster) => {
             let name = ClusterName::try_new(found.name.as_str()).map_err(bad_name)?;
             add(&mut spec.clusters, name, document, cluster.clone())
+        }
+        Body::Template(template) => {
+            let name =
+                TemplateName::try_new(source.clone(), found.name.as_str()).map_err(bad_name)?;
+            add(&mut spec.templates, name, document, template.clone())
         }
         Body::Group(group) => {
             let name = GroupName::try_new(source.clone(), found.name.as_str()).map_err(bad_name)?;

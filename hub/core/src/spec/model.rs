@@ -229,12 +229,14 @@ pub struct Group {
 }
 
 impl Group {
+    /// Every term in it.
+    pub fn terms(&self) -> impl Iterator<Item = &Term> {
+        self.clusters.iter().chain(&self.except)
+    }
+
     /// The groups that it names.
     pub fn references(&self) -> impl Iterator<Item = &Reference<GroupName>> {
-        self.clusters
-            .iter()
-            .chain(&self.except)
-            .flat_map(|term| &term.groups)
+        self.terms().flat_map(|term| &term.groups)
     }
 }
 
@@ -283,6 +285,35 @@ pub struct Bundle {
     pub drift: DriftPolicy,
     /// `health.timeout` in milliseconds.
     pub health_timeout_ms: Option<u64>,
+}
+
+impl Bundle {
+    /// The directory that its content is below: what of `path` is the same on every cluster.
+    /// `None` where a chart of elsewhere stands instead.
+    #[must_use]
+    pub fn directory(&self) -> Option<&str> {
+        let elsewhere = self.helm.as_ref().is_some_and(|helm| helm.chart.is_some());
+        if elsewhere {
+            return None;
+        }
+        Some(match self.path.find("${") {
+            None => &self.path,
+            Some(at) => self.path[..at]
+                .rsplit_once('/')
+                .map_or("", |(above, _)| above),
+        })
+    }
+
+    /// Every term in it.
+    pub fn terms(&self) -> impl Iterator<Item = &Term> {
+        let overrides = self.overrides.iter().filter_map(|o| o.clusters.as_ref());
+        overrides.flatten()
+    }
+
+    /// The groups that it names.
+    pub fn references(&self) -> impl Iterator<Item = &Reference<GroupName>> {
+        self.terms().flat_map(|term| &term.groups)
+    }
 }
 
 /// `spec.helm` of a Bundle.
@@ -534,6 +565,17 @@ impl Placement {
     /// The groups that it names.
     pub fn references(&self) -> impl Iterator<Item = &Reference<GroupName>> {
         self.terms().flat_map(|term| &term.groups)
+    }
+
+    /// Every pin in it, with the bundles that it is for.
+    pub fn pins(&self) -> impl Iterator<Item = (&Pin, Vec<&BundleName>)> {
+        let all = || self.bundles.iter().map(|r| &r.name).collect();
+        let own = self.revision.iter().map(move |pin| (pin, all()));
+        let overrides = self.overrides.iter().filter_map(move |entry| {
+            let named = entry.bundles.as_ref().map(|names| names.iter().collect());
+            Some((entry.revision.as_ref()?, named.unwrap_or_else(all)))
+        });
+        own.chain(overrides)
     }
 
     /// Every term in it.

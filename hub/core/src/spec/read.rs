@@ -4,10 +4,12 @@ use std::sync::Arc;
 
 use capstan_proto::{Revision, SourceName};
 
+use super::check::shown;
 use super::document::{self, Body, Kind};
 use super::doubt::{self, Doubt};
 use super::fields::Reader;
 use super::{API_VERSION, Document, File};
+use crate::limits;
 use crate::problem::{Code, Place, Problem, did_you_mean};
 use crate::yaml::{Dialect, Node, Value, read_file};
 
@@ -31,6 +33,12 @@ pub(super) struct Contents {
 }
 
 impl Contents {
+    /// Whether no more documents are read.
+    fn is_full(&self) -> bool {
+        let ours = self.good.len() + self.broken.len();
+        ours.max(self.foreign.len()) >= limits::FILE_DOCUMENTS_MAX
+    }
+
     /// Whether something that was declared before may be missing although nobody removed it.
     pub(super) fn is_in_doubt(&self) -> bool {
         !self.broken.is_empty() || !self.foreign.is_empty() || self.fault.is_some()
@@ -78,32 +86,43 @@ pub(super) fn file(
     if !perhaps_ours && !doubt::names_our_kind(file.bytes()) {
         return contents;
     }
-    let mut reader = Reader {
-        source,
-        path,
-        problems: Vec::new(),
-    };
+    // Asked once a file: it may have a million broken documents.
+    let tells = was_ours || contains(file.bytes(), b"capstan.dev/");
+    let matters = was_ours || contains(file.bytes(), API_VERSION.as_bytes());
+    let mut reader = Reader::new(source, path);
     for document in read_file(path, file.bytes(), Dialect::Fleet) {
         match document {
             Ok(node) if !perhaps_ours => contents.unversioned.extend(unversioned(&reader, &node)),
+            Ok(node) if contents.is_full() => {
+                too_many(&mut reader, &node, &mut contents);
+                break;
+            }
             Ok(node) => one(&mut reader, &node, revision, &mut contents),
-            Err(fault) if was_ours || contains(file.bytes(), b"capstan.dev/") => {
+            Err(fault) if tells => {
                 let at = reader.place(fault.line, fault.column);
                 let problem = Problem::error(&at, Code::NotYaml, fault.message);
-                reader.push(
-                    problem,
-                    "what this document declared before stays until it is mended",
-                );
-                if was_ours || contains(file.bytes(), API_VERSION.as_bytes()) {
-                    contents.fault.get_or_insert(at);
+                reader.push(problem, STAYS);
+                if matters && contents.fault.is_none() {
+                    contents.fault = Some(at);
                     contents.doubts = doubt::of_text(file.bytes());
                 }
             }
             Err(_) => {}
         }
     }
-    contents.problems = reader.problems;
+    contents.problems = reader.finish();
     contents
+}
+
+const STAYS: &str = "what this document declared before stays until it is mended";
+
+/// What is behind the last document that is read is in doubt.
+fn too_many(reader: &mut Reader<'_>, node: &Node, contents: &mut Contents) {
+    let max = limits::FILE_DOCUMENTS_MAX;
+    let message = format!("more than {max} documents of one file are not read");
+    reader.error(node, Code::TooMuch, message, "write several files");
+    let at = reader.at(node);
+    contents.fault.get_or_insert(at);
 }
 
 fn contains(bytes: &[u8], needle: &[u8]) -> bool {
@@ -119,7 +138,7 @@ fn one(reader: &mut Reader<'_>, node: &Node, revision: &Revision, contents: &mut
     let kind_text = text("kind").unwrap_or_default();
     if version != API_VERSION {
         if let Some(problem) = misspelt(reader, node) {
-            reader.problems.push(problem);
+            reader.push(problem, "");
             contents.broken.push(Broken {
                 at,
                 kind: Kind::parse(&kind_text),
@@ -135,7 +154,7 @@ fn one(reader: &mut Reader<'_>, node: &Node, revision: &Revision, contents: &mut
             return;
         }
         let wrong = node.get("apiVersion").unwrap_or(node);
-        let message = format!("`{version}` is no version of fleet files");
+        let message = format!("`{}` is no version of fleet files", shown(&version));
         reader.error(
             wrong,
             Code::UnknownVersion,
@@ -159,6 +178,7 @@ fn one(reader: &mut Reader<'_>, node: &Node, revision: &Revision, contents: &mut
     };
     let errors = reader.errors();
     let document = document::decode(reader, node, kind, revision);
+    reader.end_document(document.is_some() && reader.errors() == errors);
     match (document, &name) {
         (Some(document), Some(name)) if reader.errors() == errors => {
             let name_at = reader.at(name_node.unwrap_or(node));
@@ -215,7 +235,7 @@ fn kind(reader: &mut Reader<'_>, node: &Node, text: &str) -> Option<Kind> {
             reader.error(wrong, Code::Unsupported, message, &hint);
         }
         Some(wrong) if wrong.value != Value::Null => {
-            let message = format!("`{text}` is no kind of fleet file");
+            let message = format!("`{}` is no kind of fleet file", shown(text));
             reader.error(
                 wrong,
                 Code::UnknownKind,

@@ -100,8 +100,7 @@ fn unknown_fields_are_refused_with_the_nearest_known_one() {
         expect![[r#"
             main: 1 unknown
             fleet.yaml:8:5: error[E0102]: `spec.clusters` has no field `matchLables` (did you mean `matchLabels`?)
-            fleet.yaml:9:3: error[E0111]: this version does not know `spec.count` yet (allowed: priority, bundles, clusters, except, suspend, overrides)
-            fleet.yaml:10:3: error[E0102]: `spec` has no field `zzz` (allowed: priority, bundles, clusters, except, suspend, overrides)
+            fleet.yaml:10:3: error[E0102]: `spec` has no field `zzz` (allowed: priority, bundles, clusters, except, revision, suspend, tolerations, count, prefer, spread, safety, overrides)
         "#]],
     );
 }
@@ -137,10 +136,10 @@ fn selection_terms_are_read_strictly() {
         ],
         expect![[r#"
             main: 1 unknown
-            fleet.yaml:8:26: error[E0110]: `in` is no operator (did you mean `In`?)
+            fleet.yaml:8:26: error[E0110]: `spec.clusters.matchExpressions.operator` cannot be `in` (did you mean `In`?)
             fleet.yaml:9:7: error[E0104]: `In` needs at least one of `values`
             fleet.yaml:10:7: error[E0110]: `Exists` takes no `values` (use In or NotIn with values)
-            fleet.yaml:11:39: error[E0103]: `matchExpressions.values` must be a string, not a number (write "29")
+            fleet.yaml:11:39: error[E0103]: `spec.clusters.matchExpressions.values` must be a string, not a number (write "29")
             fleet.yaml:12:12: error[E0109]: `spec.clusters.names` is empty (leave `names` out, or name something)
             fleet.yaml:13:5: error[E0103]: `spec.clusters` must be a map, not nothing
             fleet.yaml:14:9: error[E0109]: `spec.except` is empty (leave `except` out, or name something)
@@ -155,10 +154,16 @@ fn bundles_are_read_strictly() {
             "@Bundle b\nspec:\n  path: ../up\n  defaultNamespace: Not_A_Label\n  createNamespace: yes\n  adopt: {mode: sometimes, from: [helm]}\n  drift: {mode: fix, ignore: [{}]}\n  health: {timeout: soon}\n  helm: {}\n@Bundle c\nspec: {path: '${cluster.name}'}\n@Bundle d\nspec: {path: d, createNamespace: true}\n@Bundle e\n",
         ],
         expect![[r#"
-            main: 4 unknown
+            bundle c at fleet.yaml:14:1
+            main: 3 unknown
             fleet.yaml:6:9: error[E0110]: `spec.path` cannot go up (name a directory below)
-            fleet.yaml:12:3: error[E0111]: this version does not know `spec.helm` yet (allowed: path, defaultNamespace, createNamespace, substitute, variables, dependsOn, removal, adopt, conflict, drift, health)
-            fleet.yaml:17:14: error[E0111]: this version does not know variables in `spec.path` yet (name one directory)
+            fleet.yaml:7:21: error[E0105]: `Not_A_Label` must consist of a-z, 0-9 and -, and start and end with a letter or digit
+            fleet.yaml:8:20: error[E0103]: `spec.createNamespace` must be true or false, not a string
+            fleet.yaml:9:17: error[E0110]: `spec.adopt.mode` cannot be `sometimes` (allowed: ifIdentical, never, always)
+            fleet.yaml:9:28: error[E0111]: this version does not know `spec.adopt.from` yet (allowed: mode)
+            fleet.yaml:10:17: error[E0110]: `spec.drift.mode` cannot be `fix` (allowed: correct, report, ignore)
+            fleet.yaml:10:31: error[E0104]: an ignore rule without any key would ignore everything (use `drift: {mode: ignore}` for that)
+            fleet.yaml:11:21: error[E0110]: `spec.health.timeout` cannot be `soon` (write 90s, 5m or 1h30m)
             fleet.yaml:22:34: error[E0104]: `spec.createNamespace` needs a `spec.defaultNamespace` (name the namespace to make)
             fleet.yaml:24:1: error[E0104]: `spec.path` is missing
         "#]],
@@ -173,7 +178,7 @@ fn names_are_labels_and_unique_and_the_first_path_counts() {
         ],
         expect![[r#"
             cluster x at a.yaml:2:1
-            main: 3 unknown
+            main: 2 unknown
             a.yaml:8:18: error[E0105]: `Y` must consist of a-z, 0-9 and -, and start and end with a letter or digit
             a.yaml:12:11: error[E0104]: `metadata.name` is missing
             a.yaml:14:1: error[E0104]: `Cluster.metadata` is missing
@@ -189,12 +194,11 @@ fn nothing_that_calls_itself_ours_is_ignored() {
             "apiVersion: capstan.dev/v1\nkind: Cluster\nmetadata: {name: a}\n---\napiVersion: capstan.io/v1alpha1\nkind: X\n@Clutser a\n@ClusterTemplate t\n---\napiVersion: capstan.dev/v1alpha1\n---\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: capstan.dev}\n",
         ],
         expect![[r#"
-            main: 5 unknown
+            main: 3 unknown
             fleet.yaml:1:13: error[E0108]: `capstan.dev/v1` is no version of fleet files (write capstan.dev/v1alpha1)
             fleet.yaml:5:13: error[E0108]: `capstan.io/v1alpha1` is no version of fleet files (write capstan.dev/v1alpha1)
             fleet.yaml:9:7: error[E0107]: `Clutser` is no kind of fleet file (did you mean `Cluster`?)
-            fleet.yaml:13:7: error[E0111]: this version does not know the kind `ClusterTemplate` yet (allowed: Cluster, ClusterGroup, Bundle, Placement)
-            fleet.yaml:16:1: error[E0104]: `kind` is missing (allowed: Cluster, ClusterGroup, Bundle, Placement)
+            fleet.yaml:16:1: error[E0104]: `kind` is missing (allowed: Cluster, ClusterTemplate, ClusterGroup, Bundle, Placement)
         "#]],
     );
 }
@@ -294,11 +298,12 @@ fn a_document_that_is_removed_goes() {
     check(
         &[GOOD, &removed],
         expect![[r#"
-        cluster b at clusters/a.yaml:2:1
-        group europe at groups.yaml:2:1
-        bundle web at apps/web.yaml:2:1
-        placement everywhere at placements.yaml:2:1
-    "#]],
+            cluster b at clusters/a.yaml:2:1
+            group europe at groups.yaml:2:1
+            bundle web at apps/web.yaml:2:1
+            placement everywhere at placements.yaml:2:1
+            groups.yaml:5:28: warning[E0207]: no declared cluster is called `a`
+        "#]],
     );
 }
 
@@ -408,14 +413,14 @@ fn groups_in_a_circle_keep_their_last_good_versions() {
     check(
         &[GOOD, &circle],
         expect![[r#"
-        cluster a at clusters/a.yaml:2:1
-        cluster b at clusters/a.yaml:6:1
-        group europe at groups.yaml:2:1 (kept)
-        bundle web at apps/web.yaml:2:1
-        placement everywhere at placements.yaml:2:1
-        groups.yaml:2:1: error[E0202]: groups name each other in a circle: europe -> north -> europe
-        groups.yaml:7:1: error[E0202]: groups name each other in a circle: north -> europe -> north
-    "#]],
+            cluster a at clusters/a.yaml:2:1
+            cluster b at clusters/a.yaml:6:1
+            group europe at groups.yaml:2:1 (kept)
+            bundle web at apps/web.yaml:2:1
+            placement everywhere at placements.yaml:2:1
+            groups.yaml:2:1: error[E0202]: groups name each other in a circle: europe -> north -> europe (let one of them name clusters instead)
+            groups.yaml:7:1: error[E0202]: groups name each other in a circle: north -> europe -> north (let one of them name clusters instead)
+        "#]],
     );
     check(
         &[&circle],
@@ -424,8 +429,8 @@ fn groups_in_a_circle_keep_their_last_good_versions() {
             cluster b at clusters/a.yaml:6:1
             bundle web at apps/web.yaml:2:1
             main: 3 unknown
-            groups.yaml:2:1: error[E0202]: groups name each other in a circle: europe -> north -> europe
-            groups.yaml:7:1: error[E0202]: groups name each other in a circle: north -> europe -> north
+            groups.yaml:2:1: error[E0202]: groups name each other in a circle: europe -> north -> europe (let one of them name clusters instead)
+            groups.yaml:7:1: error[E0202]: groups name each other in a circle: north -> europe -> north (let one of them name clusters instead)
         "#]],
     );
 }
@@ -698,6 +703,8 @@ fn a_broken_cluster_is_not_missed_elsewhere() {
         main: 1 unknown
         clusters/a.yaml:5:8: error[E0102]: `spec` has no field `variabels` (did you mean `variables`?)
         p.yaml:5:58: warning[E0207]: no declared cluster is called `x`
+        p.yaml:2:1: warning[E0208]: placement `p` selects no cluster (no declared cluster matches its terms)
+        placements.yaml:2:1: warning[E0208]: placement `everywhere` selects no cluster (no declared cluster matches its terms)
     "#]].assert_eq(&show(&spec, &problems));
 }
 

@@ -1,0 +1,282 @@
+//! A document against the tables of the language: unknown fields, wrong types, missing fields,
+//! words and texts that nothing allows. What is left for the decoders is what no table can say.
+
+use super::fields::Reader;
+use super::language::{self, Choice, Format, Map, Shape};
+use crate::limits;
+use crate::problem::{Code, Problem, did_you_mean};
+use crate::template::{self, Scalar};
+use crate::yaml::{Node, Value};
+
+/// Checks the value of a field that people call `path`.
+pub(super) fn check(reader: &mut Reader<'_>, node: &Node, path: &str, shape: &Shape) {
+    match (shape, &node.value) {
+        (Shape::Text(format), Value::Text(text)) => check_text(reader, node, path, text, *format),
+        (Shape::Bool, Value::Bool(_)) => {}
+        (Shape::Integer { min, max }, Value::Number(number)) => {
+            check_integer(reader, node, path, number, (*min, *max));
+        }
+        (Shape::Word(words), Value::Text(text)) => {
+            let known: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
+            if !known.contains(&text.as_str()) {
+                let message = format!("`{path}` cannot be `{}`", shown(text));
+                reader.error(node, Code::BadValue, message, &did_you_mean(text, &known));
+            }
+        }
+        (Shape::Map(map), Value::Map(_)) => check_map(reader, node, path, map),
+        // Nothing at all is a map that says nothing.
+        (Shape::Map(map), Value::Null) => check_map(reader, node, path, map),
+        (Shape::Strings | Shape::Variables | Shape::Object, Value::Null) => {}
+        (Shape::Loose(_), Value::Null) => {}
+        (Shape::List(of), Value::List(items)) if !items.is_empty() => {
+            for item in within(reader, node, path, items, of) {
+                check_item(reader, item, path, of);
+            }
+        }
+        (Shape::List(_), Value::List(_) | Value::Null) => empty(reader, node, path),
+        (Shape::Loose(of), Value::List(items)) => {
+            for item in within(reader, node, path, items, of) {
+                check_item(reader, item, path, of);
+            }
+        }
+        (Shape::Strings, Value::Map(members)) => {
+            for (key, value) in members {
+                let path = format!("{path}.{}", shown(&key.text));
+                check(reader, value, &path, &Shape::Text(Format::Any));
+            }
+        }
+        (Shape::Variables, Value::Map(_)) => check_variables(reader, node, path),
+        (Shape::Object, Value::Map(_)) | (Shape::Any, _) => templates(reader, node),
+        (Shape::Either(shapes), value) => match shapes.iter().find(|shape| fits(shape, value)) {
+            Some(shape) => check(reader, node, path, shape),
+            None => reader.wrong_type(node, path, &shape.noun()),
+        },
+        (Shape::Opaque, _) => {}
+        _ => reader.wrong_type(node, path, &shape.noun()),
+    }
+}
+
+/// The items of a list that is not too long.
+fn within<'n>(
+    reader: &mut Reader<'_>,
+    node: &Node,
+    path: &str,
+    items: &'n [Node],
+    of: &Shape,
+) -> &'n [Node] {
+    let max = match of {
+        Shape::Map(map) if std::ptr::eq(*map, &language::TERM) => limits::TERMS_MAX,
+        _ => limits::LIST_ITEMS_MAX,
+    };
+    if items.len() <= max {
+        return items;
+    }
+    let message = format!(
+        "`{path}` has {} items; more than {max} are not read",
+        items.len()
+    );
+    reader.error(node, Code::TooMuch, message, "name groups instead");
+    &[]
+}
+
+/// Items are never nothing: `- ` in a list of terms would be every cluster.
+fn check_item(reader: &mut Reader<'_>, item: &Node, path: &str, of: &Shape) {
+    match item.value {
+        Value::Null => reader.wrong_type(item, path, &of.noun()),
+        _ => check(reader, item, path, of),
+    }
+}
+
+fn fits(shape: &Shape, value: &Value) -> bool {
+    matches!(
+        (shape, value),
+        (Shape::Text(_) | Shape::Word(_), Value::Text(_))
+            | (Shape::Integer { .. }, Value::Number(_))
+            | (Shape::Map(_) | Shape::Object, Value::Map(_))
+    )
+}
+
+fn empty(reader: &mut Reader<'_>, node: &Node, path: &str) {
+    let field = path.rsplit('.').next().unwrap_or(path);
+    let hint = format!("leave `{field}` out, or name something");
+    let message = format!("`{path}` is empty");
+    reader.error(node, Code::EmptyList, message, &hint);
+}
+
+/// Checks a map; `path` is how people call it.
+pub(super) fn check_map(reader: &mut Reader<'_>, node: &Node, path: &str, map: &Map) {
+    for (key, value) in node.members() {
+        let name = key.text.as_str();
+        if let Some(field) = map.field(name) {
+            // `metadata` and `spec` are what people call them, of whatever kind.
+            let whole = match std::ptr::eq(map, &language::DOCUMENT) {
+                true => name.to_owned(),
+                false => format!("{path}.{name}"),
+            };
+            check(reader, value, &whole, &field.shape);
+            continue;
+        }
+        let known = map.names();
+        let (code, message, hint) = if map.fields.iter().any(|field| field.name == name) {
+            let message = format!("this version does not know `{path}.{name}` yet");
+            (Code::Unsupported, message, allowed(&known))
+        } else {
+            let message = format!("`{path}` has no field `{}`", shown(name));
+            (Code::UnknownField, message, did_you_mean(name, &known))
+        };
+        let problem = Problem::error(&reader.at_key(key), code, message);
+        reader.push(problem, &hint);
+    }
+    for field in map.known().filter(|field| field.required) {
+        if node.get(field.name).is_none() {
+            reader.missing(node, path, field.name);
+        }
+    }
+    check_choice(reader, node, path, map);
+}
+
+fn check_choice(reader: &mut Reader<'_>, node: &Node, path: &str, map: &Map) {
+    let (names, exactly) = match map.choice {
+        Choice::Free => return,
+        Choice::OneOf(names) => (names, true),
+        Choice::AnyOf(names) => (names, false),
+    };
+    let given: Vec<_> = names
+        .iter()
+        .filter(|name| node.get(name).is_some())
+        .collect();
+    let says_something = given
+        .iter()
+        .any(|name| node.get(name).is_some_and(|value| !is_nothing(value)));
+    match given.as_slice() {
+        [_, second, ..] if exactly => {
+            let at = node.members().iter().find(|(key, _)| key.text == **second);
+            let at = at.map_or(node, |(_, value)| value);
+            let message = format!("`{path}` takes one of {}, not both", listed(names));
+            reader.error(at, Code::BadValue, message, "leave one of them out");
+        }
+        [_, ..] if exactly || says_something => {}
+        _ => {
+            let message = format!("`{path}` says nothing");
+            let hint = format!("give it {}", listed(names));
+            reader.error(node, Code::MissingField, message, &hint);
+        }
+    }
+}
+
+fn is_nothing(value: &Node) -> bool {
+    match &value.value {
+        Value::Null => true,
+        Value::Map(members) => members.is_empty(),
+        Value::List(items) => items.is_empty(),
+        _ => false,
+    }
+}
+
+fn check_integer(
+    reader: &mut Reader<'_>,
+    node: &Node,
+    path: &str,
+    number: &serde_json::Number,
+    (min, max): (i64, i64),
+) {
+    let above = number
+        .as_u64()
+        .is_some_and(|number| i64::try_from(number).is_err());
+    match number.as_i64() {
+        None if !above => reader.wrong_type(node, path, "a whole number"),
+        Some(number) if number < min => {
+            let message = format!("`{path}` must be at least {min}, not {number}");
+            reader.error(node, Code::BadValue, message, "");
+        }
+        Some(number) if number <= max => {}
+        _ => {
+            let message = format!("`{path}` must be at most {max}, not {number}");
+            reader.error(node, Code::BadValue, message, "");
+        }
+    }
+}
+
+fn check_text(reader: &mut Reader<'_>, node: &Node, path: &str, text: &str, format: Format) {
+    match format {
+        Format::Template => template_at(reader, node, text),
+        _ => {
+            if let Some((code, message, hint)) = format.refuse(path, text) {
+                reader.error(node, code, message, hint);
+            }
+        }
+    }
+}
+
+/// Every text below a value parses as a template.
+fn templates(reader: &mut Reader<'_>, node: &Node) {
+    match &node.value {
+        Value::Text(text) => template_at(reader, node, text),
+        Value::List(items) => items.iter().for_each(|item| templates(reader, item)),
+        Value::Map(members) => members
+            .iter()
+            .for_each(|(_, value)| templates(reader, value)),
+        _ => {}
+    }
+}
+
+fn template_at(reader: &mut Reader<'_>, node: &Node, text: &str) {
+    if let Err(error) = template::parse(text) {
+        let hint = "write `$${` for a literal `${`";
+        reader.error(node, Code::BadSubstitution, error.to_string(), hint);
+    }
+}
+
+fn check_variables(reader: &mut Reader<'_>, node: &Node, path: &str) {
+    for (key, value) in node.members() {
+        if !template::is_name(&key.text) {
+            let message = format!("`{}` cannot be the name of a variable", shown(&key.text));
+            let problem = Problem::error(&reader.at_key(key), Code::BadName, message);
+            reader.push(
+                problem,
+                "use letters, digits, _ and -, beginning with a letter or _",
+            );
+            continue;
+        }
+        match scalar(value) {
+            Some(Scalar::Text(text)) => template_at(reader, value, &text),
+            Some(_) => {}
+            None => {
+                let path = format!("{path}.{}", key.text);
+                reader.wrong_type(value, &path, "a string, a number or true or false");
+            }
+        }
+    }
+}
+
+/// The value of a variable.
+pub(super) fn scalar(node: &Node) -> Option<Scalar> {
+    match &node.value {
+        Value::Text(text) => Some(Scalar::Text(text.clone())),
+        Value::Number(number) => Some(Scalar::Number(number.clone())),
+        Value::Bool(value) => Some(Scalar::Bool(*value)),
+        _ => None,
+    }
+}
+
+/// A text of a file as it stands in a sentence: not the whole of a megabyte.
+pub(super) fn shown(text: &str) -> String {
+    const SHOWN_MAX: usize = 80;
+    match text.char_indices().nth(SHOWN_MAX) {
+        Some((end, _)) => format!("{}...", &text[..end]),
+        None => text.to_owned(),
+    }
+}
+
+fn allowed(names: &[&str]) -> String {
+    format!("allowed: {}", names.join(", "))
+}
+
+fn listed(names: &[&str]) -> String {
+    let names: Vec<_> = names.iter().map(|name| format!("`{name}`")).collect();
+    match names.split_last() {
+        Some((last, [])) => last.clone(),
+        Some((last, rest)) => format!("{} or {last}", rest.join(", ")),
+        None => String::new(),
+    }
+}

@@ -1,0 +1,308 @@
+//! The schema and the reader accept the same documents; the reference is up to date.
+
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+
+use super::{Format, json_schema, reference};
+use crate::fixture::source;
+use crate::problem::Problem;
+use crate::spec::document::{Kind, check_tables};
+use crate::spec::fields::Reader;
+use crate::yaml::{Dialect, read};
+
+/// A document of every kind with every field.
+fn whole() -> Vec<Value> {
+    let term = json!({
+        "matchLabels": {"env": "prod"},
+        "matchExpressions": [{"key": "tier", "operator": "In", "values": ["gold"]}],
+        "names": ["a*"], "groups": ["g", "other/g"], "cel": "true",
+        "facts": [{"key": "nodes", "operator": "Gte", "values": ["3"]}],
+    });
+    let patches = json!([
+        {"target": {"group": "apps", "version": "v1", "kind": "Deployment", "name": "web",
+            "namespace": "x", "labelSelector": {"matchLabels": {"a": "b"}, "matchExpressions": []}},
+         "merge": {"spec": {"replicas": "${replicas}"}}},
+        {"json": [{"op": "move", "path": "/a", "from": "/b"}, {"op": "add", "path": "/c", "value": null}]},
+    ]);
+    let taints = json!([{"key": "k", "value": "v", "effect": "NoExecute"}]);
+    let variables = json!({"a": "x", "b": 1, "c": true});
+    let overriding = json!({"clusters": [term], "variables": {"a": "y"}, "helm": {"values": {"a": 1}}, "patches": patches});
+    let mut pinned = overriding.clone();
+    pinned["revision"] = json!("v1");
+    pinned["bundles"] = json!(["b"]);
+    let mut preference = term.clone();
+    preference["weight"] = json!(-5);
+    let specs = [
+        (
+            "Cluster",
+            json!({"templates": ["t"], "variables": variables, "taints": taints, "mode": "Observe", "renamedFrom": "old"}),
+        ),
+        (
+            "ClusterTemplate",
+            json!({"variables": variables, "taints": taints}),
+        ),
+        ("ClusterGroup", json!({"clusters": [term], "except": [{}]})),
+        (
+            "Bundle",
+            json!({
+                "path": "apps/web", "defaultNamespace": "web", "createNamespace": true, "substitute": true,
+                "variables": variables, "overrides": [overriding], "patches": patches, "dependsOn": ["b"],
+                "helm": {"releaseName": "web", "valuesFiles": ["a.yaml", {"path": "b.yaml", "optional": true}], "values": {"a": 1},
+                    "chart": {"repo": "https://charts.example", "name": "web", "version": "1", "digest": "sha256:0"}},
+                "removal": {"object": "orphan", "bundle": "delete"}, "adopt": {"mode": "never"}, "conflict": "force",
+                "drift": {"mode": "report", "ignore": [{"group": "", "kind": "X", "namespace": "n", "name": "x", "fields": ["a"], "managers": ["m"]}]},
+                "health": {"timeout": "1h30m"},
+            }),
+        ),
+        (
+            "Placement",
+            json!({
+                "priority": -1, "bundles": ["b"], "clusters": [term, {}], "except": [term], "revision": "v1", "suspend": false,
+                "tolerations": [{"key": "k", "operator": "Exists", "value": "v", "effect": "NoExecute"}],
+                "count": "25%", "prefer": [preference], "spread": [{"by": "region", "maxSkew": 2, "whenUnsatisfiable": "SelectAnyway"}],
+                "safety": {"maxRemovedClusters": "20%"}, "overrides": [pinned],
+            }),
+        ),
+    ];
+    specs
+        .into_iter()
+        .map(|(kind, spec)| {
+            json!({"apiVersion": "capstan.dev/v1alpha1", "kind": kind, "spec": spec,
+                "metadata": {"name": "x", "labels": {"a": "b"}, "annotations": {"a": "b"}}})
+        })
+        .collect()
+}
+
+/// Every document that differs from a good one in one place.
+fn mutants(document: &Value) -> Vec<Value> {
+    let values = [
+        json!(null),
+        json!(true),
+        json!(7),
+        json!(-1),
+        json!(0),
+        json!(1.5),
+        json!("prod"),
+        json!(""),
+        json!("25%"),
+        json!([]),
+        json!({}),
+        json!([null]),
+        json!(["x"]),
+        json!({"zzz": 1}),
+        json!([{}]),
+    ];
+    let mut found = Vec::new();
+    for pointer in pointers(document, "") {
+        if matches!(pointer.as_str(), "/kind" | "/apiVersion") {
+            continue;
+        }
+        for value in &values {
+            let mut mutant = document.clone();
+            *mutant.pointer_mut(&pointer).unwrap() = value.clone();
+            found.push(mutant);
+        }
+        let (above, key) = pointer.rsplit_once('/').unwrap();
+        let mut mutant = document.clone();
+        if let Value::Object(object) = mutant.pointer_mut(above).unwrap() {
+            object.remove(key);
+            found.push(mutant.clone());
+            if let Value::Object(object) = mutant.pointer_mut(above).unwrap() {
+                object.insert("zzz".to_owned(), json!("x"));
+            }
+            found.push(mutant);
+        }
+    }
+    found
+}
+
+fn pointers(value: &Value, at: &str) -> Vec<String> {
+    let inner: Vec<(String, &Value)> = match value {
+        Value::Object(object) => object.iter().map(|(k, v)| (k.clone(), v)).collect(),
+        Value::Array(items) => items
+            .iter()
+            .enumerate()
+            .map(|(i, v)| (i.to_string(), v))
+            .collect(),
+        _ => Vec::new(),
+    };
+    inner
+        .into_iter()
+        .flat_map(|(key, value)| {
+            let here = format!("{at}/{key}");
+            let mut all = pointers(value, &here);
+            all.push(here);
+            all
+        })
+        .collect()
+}
+
+fn problems(document: &Value) -> Vec<Problem> {
+    let text = document.to_string();
+    let node = read(text.as_bytes(), Dialect::Fleet).remove(0).unwrap();
+    let (source, path) = (source(), Arc::from("x.yaml"));
+    let mut reader = Reader::new(&source, &path);
+    let kind = Kind::parse(document["kind"].as_str().unwrap()).unwrap();
+    check_tables(&mut reader, &node, kind);
+    reader.finish()
+}
+
+#[test]
+fn the_schema_accepts_what_the_reader_accepts() {
+    let schema = json_schema();
+    let mut compared = 0;
+    for document in whole() {
+        assert_eq!(problems(&document), [], "{document}");
+        assert_eq!(validate(&schema, &schema, &document), Ok(()), "{document}");
+        for mutant in mutants(&document) {
+            let found = problems(&mutant);
+            let schema = validate(&schema, &schema, &mutant);
+            // That an override says nothing, a schema does not see.
+            let alike = found.is_empty() == schema.is_ok()
+                || schema.is_ok()
+                    && found.iter().all(|p| {
+                        p.message.ends_with("says nothing")
+                            || p.message.contains("name of a variable")
+                    });
+            assert!(alike, "{mutant}\nreader: {found:#?}\nschema: {schema:?}");
+            compared += 1;
+        }
+    }
+    assert!(compared > 2_000, "{compared}");
+}
+
+#[test]
+fn every_field_and_map_has_a_sentence() {
+    let text = reference();
+    assert!(!text.contains("|  |\n"), "a field without a sentence");
+    for line in text.lines().filter(|line| line.starts_with("| `")) {
+        let meaning = line.trim_end_matches(" |").rsplit(" | ").next().unwrap();
+        assert!(meaning.len() > 3, "{line}");
+    }
+}
+
+#[test]
+fn defaults_are_values_that_their_fields_accept() {
+    let schema = json_schema();
+    for (name, definition) in schema["definitions"].as_object().unwrap() {
+        for (field, property) in definition["properties"].as_object().into_iter().flatten() {
+            if let Some(default) = property.get("default") {
+                assert_eq!(
+                    validate(&schema, property, default),
+                    Ok(()),
+                    "{name}.{field}"
+                );
+            }
+        }
+    }
+}
+
+/// What of JSON Schema the language uses.
+fn validate(root: &Value, schema: &Value, value: &Value) -> Result<(), String> {
+    for (keyword, rule) in schema.as_object().unwrap() {
+        let good = match keyword.as_str() {
+            "$ref" => {
+                let name = rule.as_str().unwrap().strip_prefix('#').unwrap();
+                validate(root, root.pointer(name).unwrap(), value)?;
+                true
+            }
+            "type" => types(rule).iter().any(|name| is_of(name, value)),
+            "enum" => rule.as_array().unwrap().contains(value),
+            "required" => {
+                let needs = |key: &Value| value.get(key.as_str().unwrap()).is_some();
+                !value.is_object() || rule.as_array().unwrap().iter().all(needs)
+            }
+            "properties" => {
+                for (key, schema) in rule.as_object().unwrap() {
+                    if let Some(value) = value.get(key) {
+                        validate(root, schema, value)?;
+                    }
+                }
+                true
+            }
+            "additionalProperties" => {
+                let empty = serde_json::Map::new();
+                let known = schema
+                    .get("properties")
+                    .and_then(Value::as_object)
+                    .unwrap_or(&empty);
+                let mut others = value
+                    .as_object()
+                    .unwrap_or(&empty)
+                    .iter()
+                    .filter(|(key, _)| !known.contains_key(*key));
+                others.all(|(_, value)| rule.is_object() && validate(root, rule, value).is_ok())
+            }
+            "propertyNames" => true,
+            "items" => value
+                .as_array()
+                .into_iter()
+                .flatten()
+                .all(|item| validate(root, rule, item).is_ok()),
+            "minItems" => value.as_array().is_none_or(|items| !items.is_empty()),
+            "minimum" => value
+                .as_i64()
+                .is_none_or(|number| number >= rule.as_i64().unwrap()),
+            "maximum" => value
+                .as_i64()
+                .is_none_or(|number| number <= rule.as_i64().unwrap()),
+            "pattern" => value
+                .as_str()
+                .is_none_or(|text| matches(rule.as_str().unwrap(), text)),
+            "oneOf" => accepted(root, rule, value) == 1,
+            "anyOf" => accepted(root, rule, value) > 0,
+            "allOf" => accepted(root, rule, value) == rule.as_array().unwrap().len(),
+            "$schema" | "title" | "description" | "default" | "definitions" => true,
+            other => panic!("the schema uses {other}"),
+        };
+        if !good {
+            return Err(format!("{keyword} {rule}: {value}"));
+        }
+    }
+    Ok(())
+}
+
+fn accepted(root: &Value, schemas: &Value, value: &Value) -> usize {
+    let schemas = schemas.as_array().unwrap().iter();
+    schemas
+        .filter(|schema| validate(root, schema, value).is_ok())
+        .count()
+}
+
+fn types(rule: &Value) -> Vec<&str> {
+    match rule {
+        Value::String(name) => vec![name],
+        Value::Array(names) => names.iter().filter_map(Value::as_str).collect(),
+        _ => Vec::new(),
+    }
+}
+
+fn is_of(name: &str, value: &Value) -> bool {
+    match name {
+        "object" => value.is_object(),
+        "array" => value.is_array(),
+        "string" => value.is_string(),
+        "boolean" => value.is_boolean(),
+        "integer" => value.as_i64().is_some(),
+        "number" => value.is_number(),
+        "null" => value.is_null(),
+        other => panic!("the schema uses the type {other}"),
+    }
+}
+
+/// The patterns are those of formats, and accept what the formats accept.
+fn matches(pattern: &str, text: &str) -> bool {
+    let formats = [
+        Format::Something,
+        Format::Label,
+        Format::Percent,
+        Format::Duration,
+        Format::Revision,
+    ];
+    let format = formats
+        .into_iter()
+        .find(|format| format.pattern() == Some(pattern))
+        .unwrap();
+    format.refuse("x", text).is_none()
+}

@@ -1,0 +1,166 @@
+//! Clusters: the templates that they name, and the names that they had.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use capstan_proto::ClusterName;
+
+use super::super::document::Kind;
+use super::super::{Cluster, Reference, Spec, TemplateName, keep};
+use super::Linker;
+use crate::problem::{Code, Problem};
+
+/// Templates that clusters of a spec name.
+fn named(spec: &Spec) -> impl Iterator<Item = &Reference<TemplateName>> {
+    spec.clusters.values().flat_map(|d| &d.spec.templates)
+}
+
+impl Linker<'_> {
+    /// Settles clusters: one that names an unknown template, or a name that is not free, is
+    /// replaced by its last good version, or is not declared.
+    pub(super) fn clusters(&mut self) {
+        self.revive_templates();
+        let names: Vec<ClusterName> = self.spec.clusters.keys().cloned().collect();
+        for name in &names {
+            let unknown: Vec<_> = self.unknown_templates(&self.spec.clusters[name].spec);
+            if !unknown.is_empty() {
+                for reference in &unknown {
+                    self.unknown_template(reference);
+                }
+                self.replace_cluster(name);
+            }
+        }
+        self.renames();
+        self.unused_templates();
+    }
+
+    fn unknown_templates(&self, cluster: &Cluster) -> Vec<Reference<TemplateName>> {
+        let references = cluster.templates.iter();
+        let unknown = references.filter(|r| !self.spec.templates.contains_key(&r.name));
+        unknown.cloned().collect()
+    }
+
+    /// A template that is named and not declared any more stays as it was.
+    fn revive_templates(&mut self) {
+        let Some(previous) = self.previous else {
+            return;
+        };
+        let before: BTreeSet<&TemplateName> = named(previous).map(|r| &r.name).collect();
+        let missing: Vec<_> = named(self.spec)
+            .filter(|r| !self.spec.templates.contains_key(&r.name) && before.contains(&r.name))
+            .cloned()
+            .collect();
+        for reference in missing {
+            let (source, name) = (reference.name.source(), reference.name.name());
+            let identity = (Kind::Template, name);
+            if keep::copy(self.spec, previous, source, identity, true)
+                || self.spec.templates.contains_key(&reference.name)
+            {
+                let message = format!("template `{name}` is named here and not declared any more");
+                self.problems.push(
+                    Problem::error(&reference.at, Code::UnknownTemplate, message)
+                        .hint("its last version stays until nothing names it"),
+                );
+            }
+        }
+    }
+
+    fn unknown_template(&mut self, reference: &Reference<TemplateName>) {
+        let (source, name) = (reference.name.source(), reference.name.name());
+        if self.doubts.cover(source, Kind::Template, name) {
+            return;
+        }
+        let templates = &self.spec.templates;
+        let own = || {
+            templates
+                .keys()
+                .filter(|template| template.source() == source)
+        };
+        let known = || own().map(TemplateName::name).collect();
+        let nothing = "declare a ClusterTemplate";
+        let hint = self
+            .names
+            .did_you_mean(name, templates.len(), known, nothing);
+        let message = format!("no template is called `{name}`");
+        let problem = Problem::error(&reference.at, Code::UnknownTemplate, message);
+        self.problems.push(problem.maybe_hint(hint));
+    }
+
+    /// Puts a cluster's last good version in its place, where its templates are there.
+    fn replace_cluster(&mut self, name: &ClusterName) {
+        let Some(document) = self.spec.clusters.remove(name) else {
+            return;
+        };
+        let restored = self.restore(&document, (Kind::Cluster, name.as_str()));
+        let again = restored.then(|| self.spec.clusters.get(name)).flatten();
+        if again.is_none_or(|again| !self.unknown_templates(&again.spec).is_empty()) {
+            self.spec.clusters.remove(name);
+            self.gap(&document.at);
+            let source = &document.at.source;
+            self.doubts.add(source, Kind::Cluster, name.as_str());
+        }
+    }
+
+    /// A former name must be free, and one cluster's alone.
+    fn renames(&mut self) {
+        let mut former: BTreeMap<ClusterName, BTreeSet<ClusterName>> = BTreeMap::new();
+        for (name, document) in &self.spec.clusters {
+            if let Some(old) = &document.spec.renamed_from {
+                let names = former.entry(old.name.clone()).or_default();
+                names.insert(name.clone());
+            }
+        }
+        let mut bad = Vec::new();
+        for (old, names) in &former {
+            let declared = self.spec.clusters.get(old).map(|d| d.at.clone());
+            for name in names {
+                let (message, hint) = match (&declared, names.iter().find(|n| *n != name)) {
+                    (Some(at), _) => (
+                        format!("`{old}` is still declared, at {at}"),
+                        "remove that document, or this line",
+                    ),
+                    (None, Some(other)) => (
+                        format!("`{other}` has been renamed from `{old}`, too"),
+                        "one cluster can have been one other",
+                    ),
+                    (None, None) => continue,
+                };
+                bad.push((name.clone(), message, hint));
+            }
+        }
+        for (name, message, hint) in bad {
+            self.bad_rename(&name, &message, hint);
+        }
+    }
+
+    fn bad_rename(&mut self, name: &ClusterName, message: &str, hint: &str) {
+        let cluster = &self.spec.clusters[name].spec;
+        if let Some(reference) = &cluster.renamed_from {
+            let problem = Problem::error(&reference.at, Code::BadRename, message);
+            self.problems.push(problem.hint(hint));
+        }
+        self.replace_cluster(name);
+        // What it says of its former name does not hold now, whatever it did before.
+        if let Some(document) = self.spec.clusters.get_mut(name) {
+            document.spec.renamed_from = None;
+        }
+    }
+
+    /// Templates that no cluster names, where no broken document may be the one that does.
+    fn unused_templates(&mut self) {
+        let used: BTreeSet<&TemplateName> = named(self.spec).map(|r| &r.name).collect();
+        let known = |name: &str| {
+            ClusterName::try_new(name).is_ok_and(|name| self.spec.clusters.contains_key(&name))
+        };
+        if self.doubts.cover_unknown(Kind::Cluster, known) {
+            return;
+        }
+        for (name, document) in &self.spec.templates {
+            if !document.kept && !used.contains(name) {
+                let message = format!("no cluster names the template `{}`", name.name());
+                let problem = Problem::warning(&document.at, Code::UnusedTemplate, message);
+                let hint = "name it in `spec.templates` of a Cluster, or remove it";
+                self.problems.push(problem.hint(hint));
+            }
+        }
+    }
+}
