@@ -248,6 +248,14 @@ pub(crate) fn document<'a>(
     }
 }
 
+/// Whether a bundle is declared by the branch, or by a revision that the placement pins it to.
+pub(crate) fn is_declared(spec: &Spec, bundle: &BundleName, placement: &Placement) -> bool {
+    let overrides = placement.overrides.iter();
+    let pins = overrides.filter_map(|entry| entry.revision.as_ref());
+    let mut pins = pins.chain(placement.revision.as_ref());
+    spec.bundles.contains_key(bundle) || pins.any(|pin| document(spec, bundle, Some(pin)).is_some())
+}
+
 /// The commit that a bundle is read at.
 pub(crate) fn revision<'a>(
     spec: &'a Spec,

@@ -138,8 +138,6 @@ codes! {
     BadRename = "E0212",
     /// A bundle's `path`, with the values of a cluster, leads to no directory.
     NoDirectory = "E0213",
-    /// A pinned revision has no good document of the bundle.
-    NotAtRevision = "E0214",
     /// A term that no cluster can match.
     UnreachableTerm = "E0220",
     /// A term that an earlier one of the list covers.

@@ -3,7 +3,7 @@
 use capstan_hub_core::desired::Budget;
 use capstan_hub_core::yaml::Node;
 
-use super::reader::{Fields, Reader, at};
+use super::reader::Reader;
 use super::values::{count, duration, percent};
 
 const PERCENT: &str = "a percentage such as 20%";
@@ -38,7 +38,10 @@ pub(super) fn read(reader: &mut Reader<'_>, node: Option<Node>) -> Option<Budget
     if let Some(node) = fields.take("objectsPerCluster") {
         objects(reader, node, &mut safety)?;
     }
-    placement_may_change(reader, &mut fields);
+    if let Some(node) = fields.take("placementMayChange") {
+        let allowed = reader.flag(node, "safety.placementMayChange");
+        safety.placement_may_change = allowed.unwrap_or_default();
+    }
     reader.close(fields, "safety");
     Some(safety)
 }
@@ -55,19 +58,6 @@ fn objects(reader: &mut Reader<'_>, node: Node, safety: &mut Budget) -> Option<(
     }
     reader.close(fields, "safety.objectsPerCluster");
     Some(())
-}
-
-/// Placements have no `safety` of their own yet, so `true` would promise what does not happen.
-fn placement_may_change(reader: &mut Reader<'_>, fields: &mut Fields) {
-    let Some(node) = fields.take("placementMayChange") else {
-        return;
-    };
-    let at = at(&node);
-    if reader.flag(node, "safety.placementMayChange") == Some(true) {
-        let message = "`safety.placementMayChange`: placements cannot change the budget in this \
-                       version";
-        reader.wrong(at, message, "set it to false");
-    }
 }
 
 fn milliseconds(text: &str) -> Result<u64, String> {

@@ -96,6 +96,7 @@ fn what_init_writes_is_read_without_a_mistake() {
                     objects_percent: 20,
                     objects_min: 10,
                     window_ms: 86400000,
+                    placement_may_change: false,
                 },
                 sources: [
                     Source {

@@ -620,6 +620,131 @@ fn names_of_different_sources_do_not_collide_and_short_names_mean_ones_own() {
     "#]].assert_eq(&show(&after));
 }
 
+/// The fleet with more clusters, where `web` has these fields and leaves the first of them.
+fn leaving(spec: &str, left: usize) -> String {
+    let names: Vec<String> = (0..10).map(|n| format!("c{n}")).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let except = match left {
+        0 => String::new(),
+        left => format!(", except: [{{names: [{}]}}]", names[..left].join(", ")),
+    };
+    [
+        clusters(&names),
+        BUNDLES.to_owned(),
+        maps("w/w.yaml", &["w1"]),
+        maps("d/d.yaml", &["d1"]),
+        format!(
+            "== p.yaml\n@Placement web\nspec: {{bundles: [web], clusters: [{{}}]{except}{spec}}}\n\
+             @Placement db\nspec: {{bundles: [db], clusters: [{{}}]}}\n"
+        ),
+    ]
+    .concat()
+}
+
+#[test]
+fn a_placement_has_its_own_budget_where_the_hub_allows_it() {
+    let held = |spec: &str, left: usize, allowed: bool| {
+        let mut hub = Hub::default();
+        hub.running.budget.placement_may_change = allowed;
+        hub.commit(&leaving(spec, 0));
+        let after = hub.commit(&leaving(spec, left));
+        let problems = after.problems.iter();
+        let told: Vec<String> = problems
+            .filter(|problem| problem.code == crate::problem::Code::SafetyNotAllowed)
+            .map(ToString::to_string)
+            .collect();
+        assert_eq!(told.is_empty(), allowed || spec.is_empty());
+        (after.holds.len(), told)
+    };
+    let loose = ", safety: {maxRemovedClusters: 50%}";
+    let tight = ", safety: {maxRemovedClusters: 0%}";
+    assert_eq!(held("", 2, true).0, 0);
+    assert_eq!(held("", 3, true).0, 1);
+    assert_eq!(held(loose, 5, true).0, 0);
+    assert_eq!(held(loose, 6, true).0, 1);
+    assert_eq!(held(tight, 1, true).0, 1);
+    assert_eq!(held(tight, 2, false).0, 0);
+    let (holds, told) = held(loose, 3, false);
+    assert_eq!(holds, 1);
+    expect!["p.yaml:5:81: warning[E0502]: the hub does not let placements change how much may be removed; 20 % of its clusters may go without approval (leave `safety` out, or set `safety.placementMayChange: true` in hub.yaml)"].assert_eq(&told.join("\n"));
+}
+
+#[test]
+fn a_removal_set_stays_approved_while_it_is_the_same_or_smaller() {
+    let mut hub = Hub::default();
+    hub.commit(&leaving("", 0));
+    let held = hub.commit(&leaving("", 5));
+    assert_eq!(held.holds[0].set.objects(), 5);
+    hub.approve(&held.holds[0]);
+    // Before it is handed out, one cluster comes back and another one is given up.
+    assert_eq!(
+        hub.look(&crate::fixture::trees(8, &leaving("", 4))).holds,
+        []
+    );
+    let larger = hub.look(&crate::fixture::trees(9, &leaving("", 8)));
+    assert_eq!(larger.holds.len(), 1, "three that nobody approved wait");
+    assert_eq!(larger.holds[0].set.objects(), 3);
+    assert_eq!(hub.commit(&leaving("", 5)).holds, []);
+    // It expires, and what it allowed is done.
+    hub.pass_ms(limits::APPROVAL_MS);
+    assert_eq!(hub.commit(&leaving("", 5)).holds, []);
+    assert_eq!(hub.commit(&leaving("", 8)).holds.len(), 1);
+}
+
+#[test]
+fn a_bundle_whose_inputs_are_not_known_stays_as_it_is() {
+    let pinned = fleet().replace(
+        "{bundles: [web], clusters: [{}]}",
+        "{bundles: [web], clusters: [{}], revision: v1}",
+    );
+    check(&[&fleet(), &pinned], expect![[r#"
+        a: db[d1] web[w1 w2]
+          web kept: revision `v1` is pinned and not known: not read yet
+        b: db[d1] web[w1 w2]
+          web kept: revision `v1` is pinned and not known: not read yet
+        c: db[d1] web[w1 w2]
+          web kept: revision `v1` is pinned and not known: not read yet
+    "#]]);
+    let patched = fleet()
+        .replace(
+            "spec: {path: w}",
+            "spec: {path: w, patches: [{target: {name: w3}, merge: {data: {a: b}}}]}",
+        )
+        .replace("== w/w.yaml", "== w/new.yaml");
+    check(&[&fleet(), &patched], expect![[r#"
+        a: db[d1] web[w1 w2]
+          web kept: it does not render: bundles.yaml:5:27: error[E0411]: the patch changes nothing: no object of the bundle has name `w3` (there is w1, w2)
+        b: db[d1] web[w1 w2]
+          web kept: it does not render: bundles.yaml:5:27: error[E0411]: the patch changes nothing: no object of the bundle has name `w3` (there is w1, w2)
+        c: db[d1] web[w1 w2]
+          web kept: it does not render: bundles.yaml:5:27: error[E0411]: the patch changes nothing: no object of the bundle has name `w3` (there is w1, w2)
+    "#]]);
+}
+
+#[test]
+fn a_bundle_that_loses_an_object_to_another_one_gets_it_once_that_leaves() {
+    let both = format!("{}{}", fleet(), maps("d/w.yaml", &["w1"]));
+    let mut hub = Hub::default();
+    hub.commit(&fleet());
+    hub.commit(&both);
+    // `web` had it: it goes to `db` when `web` stops declaring it, and nothing is removed.
+    let moved = both.replace(&maps("w/w.yaml", &["w1", "w2"]), &maps("w/w.yaml", &["w2"]));
+    let after = hub.commit(&moved);
+    assert_eq!(after.removals, []);
+    expect![[r#"
+        a: db[d1 w1] web[w2]
+        b: db[d1 w1] web[w2]
+        c: db[d1 w1] web[w2]
+    "#]].assert_eq(&show(&after));
+    // Back again, it stays with whom it is.
+    expect![[r#"
+        a: db[d1 w1] web[w2]
+        b: db[d1 w1] web[w2]
+        c: db[d1 w1] web[w2]
+        w/w.yaml:2:1: error[E0406]: ConfigMap default/w1 belongs to bundle `db` on a and 2 more; bundle `web` does not get it (declare it in one bundle)
+    "#]].assert_eq(&show(&hub.commit(&both)));
+}
+
 /// A fleet of up to eight clusters over which placements and files change at random.
 fn commits() -> impl Strategy<Value = Vec<String>> {
     let commit = (

@@ -10,10 +10,10 @@ use super::directory::{Directory, Library, Name};
 use super::instantiate::policy;
 use super::substitute::{self, Values};
 use super::{Failure, patch};
-use crate::effective::{self, Layers, Unknown};
+use crate::effective::{self, Layers};
 use crate::placement::Placed;
 use crate::problem::{Code, Place, Problem};
-use crate::spec::{Bundle, Document, Member, Patch, Spec, Trees};
+use crate::spec::{Bundle, Document, Member, Patch, PinState, Spec, Trees};
 use crate::template::BuiltIn;
 
 pub(super) fn is_chart(bundle: &Bundle) -> bool {
@@ -138,33 +138,50 @@ impl<'a> Subject<'a> {
         self.placed.inputs.pin.as_ref().map(|pin| pin.text.as_str())
     }
 
+    /// Problems of this bundle, with the revision that is pinned: the file may be right today.
+    pub(super) fn told(self, problems: Vec<Problem>) -> Failure {
+        let told = |mut problem: Problem| {
+            if let Some(pin) = self.pin() {
+                problem.message = format!("at `{pin}`: {}", problem.message);
+            }
+            problem.about_bundle(self.bundle)
+        };
+        problems.into_iter().map(told).collect()
+    }
+
     /// Whether loading the bundle's document said already that its directory is not there.
     pub(super) fn is_told(self, failure: &Failure, trees: &Trees) -> bool {
-        let Some(document) = self.spec.bundles.get(self.bundle) else {
-            return false;
+        let pin = self.placed.inputs.pin.as_ref();
+        let tree = match pin {
+            None => trees.read(self.bundle.source()),
+            Some(pin) => match trees.pins.get(&effective::pin_name(self.bundle, pin)) {
+                Some(PinState::Read(tree)) => Some(tree),
+                _ => None,
+            },
         };
+        let document = effective::document(self.spec, self.bundle, pin);
         failure
             .iter()
             .all(|problem| problem.code == Code::EmptyBundle)
-            && self.pin().is_none()
-            && !document.kept
-            && !varies(&document.spec.path)
-            && trees
-                .read(self.bundle.source())
-                .is_some_and(|tree| tree.is_empty_below(&document.spec.path))
+            && document.is_some_and(|document| {
+                let path = &document.spec.path;
+                let empty = tree.is_some_and(|tree| tree.is_empty_below(path));
+                empty && !document.kept && !varies(path)
+            })
     }
 
     pub(super) fn job(self, shapes: &mut Shapes<'a>, library: &mut Library<'_>) -> Option<Job<'a>> {
         let ready = match &self.placed.inputs.unknown {
-            Some(unknown) => Err(not_known(unknown)),
+            // A fact that is not known yet is no problem, and a revision that is not there is one of
+            // the document that pins it.
+            Some(_) => Err(Vec::new()),
             None => {
                 let shape = shapes.get(self)?;
                 let ready = self.ready(shape, library);
                 ready.map_err(|problem| vec![*problem])
             }
         };
-        let about = |problem: Problem| problem.about_bundle(self.bundle);
-        let ready = ready.map_err(|problems| problems.into_iter().map(about).collect());
+        let ready = ready.map_err(|problems| self.told(problems));
         Some(Job {
             subject: self,
             ready,
@@ -259,18 +276,6 @@ fn namespace(
                 Code::BadName,
                 message,
             )))
-        }
-    }
-}
-
-/// A fact that is not known yet is no problem, and a revision that is not there is one of the
-/// document that pins it.
-fn not_known(unknown: &Unknown) -> Vec<Problem> {
-    match unknown {
-        Unknown::Override { .. } | Unknown::Revision { .. } => Vec::new(),
-        Unknown::NotThere { at, .. } => {
-            let problem = Problem::error(at, Code::NotAtRevision, unknown.to_string());
-            vec![problem.hint("what is there of the bundle stays; pin a revision that has it")]
         }
     }
 }

@@ -32,7 +32,9 @@ pub fn render(spec: &Spec, trees: &Trees, decisions: &Decisions, previous: &Rend
     };
     let mut rendered = Rendered::default();
     let mut failures = Failures::default();
+    let mut placed: BTreeMap<&BundleName, usize> = BTreeMap::new();
     for Job { subject, ready } in jobs {
+        *placed.entry(subject.bundle).or_default() += 1;
         let result = ready.and_then(|ready| factory.instance(subject, &ready));
         if let Err(failure) = &result
             && !subject.is_told(failure, trees)
@@ -44,7 +46,7 @@ pub fn render(spec: &Spec, trees: &Trees, decisions: &Decisions, previous: &Rend
             .or_default()
             .insert(subject.bundle.clone(), result);
     }
-    rendered.problems = failures.problems();
+    rendered.problems = failures.problems(&placed);
     let unplaced = unplaced_problems(&declared, decisions);
     rendered.problems.extend(unplaced);
     rendered.work = Work {
@@ -161,7 +163,7 @@ impl Factory<'_> {
                     patches: &ready.shape.patches,
                 };
                 let made = instantiate::instantiate(&ready.directory.content, inputs);
-                made.map(Arc::new).map_err(Arc::from)
+                made.map(Arc::new).map_err(|found| subject.told(found))
             }
         };
         self.made.insert(key, made.clone());
@@ -203,35 +205,32 @@ impl<'a> Failures<'a> {
         clusters.push(cluster);
     }
 
-    /// One problem for a place and a sentence, however many clusters have it.
-    fn problems(&self) -> BTreeSet<Problem> {
-        let found = self.found.values().flat_map(|(failure, clusters)| {
-            let (hanging, others) = failure
-                .iter()
-                .partition::<Vec<_>, _>(|p| hangs_on_cluster(p));
-            let of = move |problem: &Problem, cluster: &&ClusterName| {
-                problem.clone().about_cluster(cluster)
-            };
-            let hanging = hanging
-                .into_iter()
-                .flat_map(move |problem| clusters.iter().map(move |cluster| of(problem, cluster)));
-            hanging.chain(others.into_iter().cloned())
+    /// One problem for a place and a sentence, however many clusters have it. `placed` says on how
+    /// many clusters each bundle is: what not all of them have in common names its clusters.
+    fn problems(&self, placed: &BTreeMap<&BundleName, usize>) -> BTreeSet<Problem> {
+        let mut clusters: BTreeMap<&Problem, BTreeSet<&ClusterName>> = BTreeMap::new();
+        for (failure, of) in self.found.values() {
+            for problem in failure.iter() {
+                clusters.entry(problem).or_default().extend(of);
+            }
+        }
+        let told = clusters.into_iter().flat_map(|(problem, clusters)| {
+            let bundle = problem.bundle.as_ref();
+            let all = bundle.and_then(|bundle| placed.get(bundle)).copied();
+            let common = all == Some(clusters.len()) && !hangs_on_cluster(problem);
+            let named = clusters.into_iter().filter(move |_| !common);
+            let named = named.map(|cluster| problem.clone().about_cluster(cluster));
+            named.chain(common.then(|| problem.clone()))
         });
-        problem::by_place(found)
+        problem::by_place(told)
     }
 }
 
-/// Whether another cluster may not have the problem.
+/// Whether a problem comes from what a cluster says, although all may say the same.
 fn hangs_on_cluster(problem: &Problem) -> bool {
     matches!(
         problem.code,
-        Code::UnknownVariable
-            | Code::VariableCycle
-            | Code::BadSubstitution
-            | Code::NoDirectory
-            | Code::NotAtRevision
-            | Code::PatchMatchesNothing
-            | Code::BadPatch
+        Code::UnknownVariable | Code::VariableCycle | Code::BadSubstitution | Code::NoDirectory
     )
 }
 

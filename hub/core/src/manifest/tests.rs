@@ -497,7 +497,16 @@ fn a_path_may_lead_elsewhere_on_every_cluster() {
     };
     let trees = trees(1, &text("apps/${cluster.labels.env}"));
     let rendered = rendered(&trees, &Rendered::default());
-    expect![[r#""#]].assert_eq(&show(&rendered));
+    expect![[r#"
+        a/web ConfigMap default/prod: {"apiVersion":"v1","kind":"ConfigMap","metadata":{"labels":{"capstan.dev/bundle":"main.web"},"name":"prod","namespace":"default"}}
+        b/web ConfigMap default/dev: {"apiVersion":"v1","kind":"ConfigMap","metadata":{"labels":{"capstan.dev/bundle":"main.web"},"name":"dev","namespace":"default"}}
+        c/web fails: 1 problems
+        d/web fails: 1 problems
+        e/web fails: 1 problems
+        fleet.yaml:25:14: error[E0213]: there is no directory `apps/prodd` on c (did you mean `apps/prod`?) [c]
+        fleet.yaml:25:14: error[E0213]: `spec.path` is `apps/..` and cannot go up on e (name a directory below) [e]
+        fleet.yaml:25:14: error[E0301]: nothing defines the variable `cluster.labels.env` on d (built in are cluster.name, cluster.labels.<key>, bundle.name and source.revision) [d]
+    "#]].assert_eq(&show(&rendered));
 }
 
 #[test]
@@ -515,7 +524,11 @@ fn fields_of_a_bundle_are_substituted_though_its_files_are_not() {
         .map(|instance| std::str::from_utf8(&instance.bytes[&instance.policy.unwrap()]).unwrap())
         .collect();
     assert_eq!(policies, ["{\"createNamespace\":\"ns-shop\"}"]);
-    expect![[r#""#]].assert_eq(&show(&rendered));
+    expect![[r#"
+        a/web ConfigMap ns-shop/c: {"apiVersion":"v1","data":{"x":"${team}"},"kind":"ConfigMap","metadata":{"labels":{"capstan.dev/bundle":"main.web"},"name":"c","namespace":"ns-shop"}}
+        b/web fails: 1 problems
+        fleet.yaml:12:1: error[E0105]: `spec.defaultNamespace` is `ns-Not.A.Label`: `ns-Not.A.Label` must consist of a-z, 0-9 and -, and start and end with a letter or digit
+    "#]].assert_eq(&show(&rendered));
 }
 
 #[test]
@@ -550,7 +563,12 @@ spec:
 {apiVersion: v1, kind: Secret, metadata: {name: s}, stringData: {a: a}}
 ";
     let rendered = rendered(&trees(1, text), &Rendered::default());
-    expect![[r#""#]].assert_eq(&show(&rendered));
+    expect![[r#"
+        a/web Secret default/s: {"apiVersion":"v1","data":{"a":"YQ=="},"kind":"Secret","metadata":{"labels":{"capstan.dev/bundle":"main.web"},"name":"s","namespace":"default"}}
+        a/web Deployment.apps default/d: {"apiVersion":"apps/v1","kind":"Deployment","metadata":{"labels":{"app":"web","capstan.dev/bundle":"main.web"},"name":"d","namespace":"default"},"spec":{"replicas":1,"template":{"metadata":{"labels":{"size":"1"}}}}}
+        b/web Secret default/s: {"apiVersion":"v1","data":{"a":"YQ==","b":"Yg=="},"kind":"Secret","metadata":{"labels":{"capstan.dev/bundle":"main.web"},"name":"s","namespace":"default"}}
+        b/web Deployment.apps default/d: {"apiVersion":"apps/v1","kind":"Deployment","metadata":{"annotations":{"by":"placement"},"labels":{"app":"web","capstan.dev/bundle":"main.web"},"name":"d","namespace":"default"},"spec":{"replicas":5,"template":{"metadata":{"labels":{"size":"5"}}}}}
+    "#]].assert_eq(&show(&rendered));
 }
 
 #[test]
@@ -576,7 +594,13 @@ spec:
 {apiVersion: v1, kind: ConfigMap, metadata: {name: c}}
 ";
     let rendered = rendered(&trees(1, text), &Rendered::default());
-    expect![[r#""#]].assert_eq(&show(&rendered));
+    expect![[r#"
+        a/web fails: 1 problems
+        b/web fails: 1 problems
+        c/web ConfigMap default/c: {"apiVersion":"v1","data":{"x":"y"},"kind":"ConfigMap","metadata":{"labels":{"capstan.dev/bundle":"main.web"},"name":"c","namespace":"default"}}
+        fleet.yaml:17:27: error[E0411]: the patch changes nothing: no object of the bundle has kind `ConfigMap`, name `d` on a (there is c) [a]
+        fleet.yaml:31:11: error[E0103]: the value of `n` must be a string, not 1 (write it in quotes)
+    "#]].assert_eq(&show(&rendered));
 }
 
 #[test]
@@ -662,12 +686,17 @@ fn a_pinned_bundle_has_the_content_of_its_revision() {
             instantiated: 2
         }
     );
-    expect![[r#""#]].assert_eq(&show(&one));
+    expect![[r#"
+        a/web ConfigMap default/branch: {"apiVersion":"v1","kind":"ConfigMap","metadata":{"labels":{"capstan.dev/bundle":"main.web"},"name":"branch","namespace":"default"}}
+        b/web ConfigMap default/pinned: {"apiVersion":"v1","kind":"ConfigMap","metadata":{"labels":{"capstan.dev/bundle":"main.web"},"name":"pinned","namespace":"default"}}
+    "#]].assert_eq(&show(&one));
     let two = rendered(&pinned(2, &[("v1", Some("pinned"))]), &one);
     assert_eq!(two.work(), Work::default());
     // The branch and the pin have the same files: they are read once.
     let same = rendered(&pinned(1, &[("v1", Some("branch"))]), &Rendered::default());
     assert_eq!(same.work().parsed, 1);
     let missing = rendered(&pinned(3, &[("v1", None)]), &one);
-    expect![[r#""#]].assert_eq(&show(&missing));
+    expect![[r#"
+        a/web ConfigMap default/branch: {"apiVersion":"v1","kind":"ConfigMap","metadata":{"labels":{"capstan.dev/bundle":"main.web"},"name":"branch","namespace":"default"}}
+    "#]].assert_eq(&show(&missing));
 }
