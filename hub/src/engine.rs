@@ -213,11 +213,11 @@ impl State {
             Event::PassFailed(reason) => self.pass_failed(reason, now, &mut effects),
             Event::LedgerFailed(reason) => {
                 self.broken = Some(reason);
-                self.aim_all(now, &mut effects);
+                self.unkept_told(now, &mut effects);
             }
             Event::StoreFailed(reason) => {
                 self.unkept = Some(reason);
-                self.aim_all(now, &mut effects);
+                self.unkept_told(now, &mut effects);
             }
             Event::Shelved(_) => {}
             Event::Tick => self.ticked(now, &mut effects),
@@ -481,20 +481,24 @@ impl State {
         self.tell(name, Happened::Aim(aim), now, effects);
     }
 
-    /// Tells every session anew.
-    fn aim_all(&mut self, now: Moment, effects: &mut Vec<Effect>) {
+    /// Tells every session that nothing may be removed any more.
+    fn unkept_told(&mut self, now: Moment, effects: &mut Vec<Effect>) {
+        let Some(why) = self.withheld() else {
+            return;
+        };
         let names: Vec<ClusterName> = self.clusters.keys().cloned().collect();
         for name in names {
-            self.aim(&name, now, effects);
+            self.tell(&name, Happened::Unkept(why.clone()), now, effects);
         }
     }
 
-    /// Why nothing may be removed anywhere: what the hub cannot write down, it does not know after a restart.
-    fn withheld(&self) -> Option<Prune> {
+    /// Why nothing may be removed anywhere: what the hub cannot write down, it does not know after a restart. A failed
+    /// disk says nothing of what clusters run, and so is no reason for a recovery.
+    fn withheld(&self) -> Option<String> {
         let store = self.unkept.as_ref().map(|why| ("store", why));
         let ledger = self.broken.as_ref().map(|why| ("ledger", why));
         let (what, why) = ledger.or(store)?;
-        Some(Prune::Withheld(format!("the hub's {what} failed: {why}")))
+        Some(format!("the hub's {what} failed: {why}"))
     }
 
     /// What a cluster should run, as its session understands it.
@@ -517,10 +521,9 @@ impl State {
                 let triple = given.triple;
                 // What was decided and has no number yet is nobody's yet.
                 let current = triple.digest == target.digest;
-                let prune = match self.withheld() {
-                    Some(withheld) => withheld,
-                    None if !current && given.certain => Prune::Permitted,
-                    None => target.prune.clone(),
+                let prune = match !current && given.certain {
+                    true => Prune::Permitted,
+                    false => target.prune.clone(),
                 };
                 Aim::Target(
                     Target {

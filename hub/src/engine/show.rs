@@ -41,6 +41,11 @@ impl State {
         metrics.clusters.set(count(fleet.clusters.len()));
         metrics.problems.set(count(problems.len() + troubles.len()));
         metrics.held.set(count(desired.holds.len()));
+        let sessions = || observed.values().map(|seen| &seen.session);
+        let offers = sessions().filter(|session| session.offer_withheld.is_some());
+        let prunes = sessions().filter(|session| session.prune_withheld.is_some());
+        metrics.offers_withheld.set(count(offers.count()));
+        metrics.prunes_withheld.set(count(prunes.count()));
         Some(Effect::Show(Box::new(Picture {
             number: self.picture,
             started_at: self.setting.started_at,

@@ -248,6 +248,9 @@ fn flags(summary: &ClusterSummary, view: &ClusterView) -> Vec<wire::Flag> {
     if !summary.message.is_empty() {
         flags.push(flag(&summary.reason, summary.message.clone()));
     }
+    if let Some(reason) = &view.session.offer_withheld {
+        flags.push(flag("NotOffered", reason.clone()));
+    }
     if let Some(reason) = &view.session.prune_withheld {
         flags.push(flag("NotPruned", reason.clone()));
     }
