@@ -20,6 +20,8 @@ use std::time::Duration;
 
 use tokio_util::task::AbortOnDropHandle;
 
+pub use limits::NAME as LIMITS;
+
 use crate::config::Run;
 use crate::http::{self, Endpoints};
 use crate::kube::token::TokenError;
