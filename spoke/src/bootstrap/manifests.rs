@@ -55,6 +55,21 @@ impl Install {
         manifests
     }
 
+    /// The same for people and their tools: what the Secret says is plain text.
+    #[must_use]
+    pub fn printed(&self) -> Vec<Value> {
+        let mut manifests = self.manifests();
+        for manifest in &mut manifests {
+            if manifest["kind"] == "Secret"
+                && let Some(secret) = manifest.as_object_mut()
+            {
+                secret.remove("data");
+                secret.insert("stringData".to_owned(), self.secret_text());
+            }
+        }
+        manifests
+    }
+
     fn namespace(&self) -> Value {
         json!({
             "apiVersion": "v1",
@@ -78,20 +93,25 @@ impl Install {
     }
 
     fn secret(&self) -> Value {
-        let mut secret = json!({
+        let mut data = self.secret_text();
+        for value in data.as_object_mut().into_iter().flatten().map(|(_, v)| v) {
+            *value = Value::from(base64(value.as_str().unwrap_or_default()));
+        }
+        json!({
             "apiVersion": "v1",
             "kind": "Secret",
             "type": "Opaque",
             "metadata": metadata(BOOTSTRAP, Some(&self.namespace)),
-            "data": {
-                "hub": base64(&self.hub.to_string()),
-                "ca-pin": base64(&self.pin.to_string()),
-            },
-        });
+            "data": data,
+        })
+    }
+
+    fn secret_text(&self) -> Value {
+        let mut text = json!({"hub": self.hub.to_string(), "ca-pin": self.pin.to_string()});
         if let Some(token) = &self.token {
-            secret["data"]["token"] = Value::from(base64(token));
+            text["token"] = Value::from(token.as_str());
         }
-        secret
+        text
     }
 
     /// Nobody may connect to the agent; it connects to the API server and the hub, wherever they are.
