@@ -22,6 +22,7 @@ pub(crate) mod shelf;
 mod show;
 pub(crate) mod source;
 mod spokes;
+mod sweep;
 pub(crate) mod waker;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -36,7 +37,7 @@ use capstan_hub_core::session::{Aim, Event as Happened};
 use capstan_hub_core::spec::{SourceState, Tree, Trees};
 use capstan_proto::delta::Header;
 use capstan_proto::delta::sender::Target;
-use capstan_proto::{ClusterName, Moment, Number, SourceName, Triple};
+use capstan_proto::{ClusterName, Digest, Moment, Number, SourceName, Triple};
 use tokio::sync::oneshot;
 
 use cluster::Cluster;
@@ -88,6 +89,8 @@ pub(crate) struct State {
     log: RemovalLog,
     approvals: Vec<Approval>,
     settling: Settling,
+    /// What passes need since somebody looks for content that nobody needs; `None` while nobody does.
+    needed: Option<BTreeSet<Digest>>,
     passing: Passing,
     /// Why the last pass ended without an outcome.
     unpassed: Option<String>,
@@ -144,6 +147,7 @@ impl State {
             log,
             approvals,
             settling: Settling::default(),
+            needed: None,
             passing: Passing::Idle,
             unpassed: None,
             passed_at: Moment::default(),
@@ -158,10 +162,7 @@ impl State {
     /// Takes what happened.
     pub(crate) fn handle(&mut self, event: Event, now: Moment) -> Vec<Effect> {
         let mut effects = Vec::new();
-        self.stale_picture |= !matches!(
-            event,
-            Event::Tick | Event::Readable { .. } | Event::Reserved { .. } | Event::Shelved(_)
-        );
+        self.stale_picture |= event.may_show();
         match event {
             Event::Polled { source, answer } => self.polled(&source, answer, now, &mut effects),
             Event::Passed(outcome) => self.passed(*outcome, now, &mut effects),
@@ -219,6 +220,8 @@ impl State {
                 self.unkept = Some(reason);
                 self.unkept_told(now, &mut effects);
             }
+            Event::Sweep(reply) => answer(reply, self.needing()),
+            Event::Unneeded(digests) => self.give_up(digests, &mut effects),
             Event::Shelved(_) => {}
             Event::Tick => self.ticked(now, &mut effects),
             Event::Stop(reply) => {
@@ -352,6 +355,9 @@ impl State {
         self.memory = memory;
         self.problems = Arc::new(problems);
         let content = std::mem::take(&mut desired.content);
+        if let Some(needed) = &mut self.needed {
+            needed.extend(content.keys());
+        }
         if !content.is_empty() {
             effects.push(Effect::Shelve(content));
         }

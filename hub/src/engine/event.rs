@@ -109,12 +109,31 @@ pub(crate) enum Event {
     LedgerFailed(String),
     /// The store keeps nothing any more; in words.
     StoreFailed(String),
+    /// Somebody looks for content that nobody needs: which snapshots need some? `None`: that is not known.
+    Sweep(oneshot::Sender<Option<Vec<Arc<Snapshot>>>>),
+    /// None of these needs such content, nor does an approval.
+    Unneeded(BTreeSet<Digest>),
     /// Content reached the disk.
     Shelved(BTreeSet<Digest>),
     /// A second went by.
     Tick,
     /// The hub stops: sessions are told.
     Stop(oneshot::Sender<()>),
+}
+
+impl Event {
+    /// Whether readers may be shown something else after it.
+    pub(super) const fn may_show(&self) -> bool {
+        !matches!(
+            self,
+            Self::Tick
+                | Self::Readable { .. }
+                | Self::Reserved { .. }
+                | Self::Sweep(_)
+                | Self::Unneeded(_)
+                | Self::Shelved(_)
+        )
+    }
 }
 
 /// What came of asking a source.

@@ -1,5 +1,6 @@
 //! The loop: takes events, lets [`State`] decide what follows, and carries that out.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -113,6 +114,7 @@ impl Hands {
                     self.shelve(writing);
                 }
             }
+            Effect::GiveUp(digests) => self.give_up(&digests),
             Effect::Remember(which, cluster, remembered) => {
                 self.stored(memory::remember(&self.store, which, &cluster, &remembered));
             }
@@ -177,6 +179,14 @@ impl Hands {
             if let Ok(written) = tokio::task::spawn_blocking(move || writing.write()).await {
                 tell(&events, Event::Shelved(written)).await;
             }
+        });
+    }
+
+    fn give_up(&mut self, digests: &BTreeSet<Digest>) {
+        let content = self.shelving.give_up(digests);
+        tokio::task::spawn_blocking(move || match content.remove_doomed() {
+            Ok(removed) => tracing::debug!(removed, "removed content that nobody needs"),
+            Err(error) => tracing::warn!(error = chain(&error), "old content was not removed"),
         });
     }
 

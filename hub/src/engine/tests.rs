@@ -465,3 +465,45 @@ fn a_cluster_reports_only_bundles_that_it_was_given() {
     let many = (0..2_000).map(|n| said_of(&format!("fleet.b-{n}")));
     assert_eq!(spokes::allowed(cluster, many.collect()).len(), 1_000);
 }
+
+#[test]
+fn content_that_a_pass_needs_while_it_is_looked_for_is_not_given_up() {
+    let mut state = state();
+    let pass = |state: &mut State, event| {
+        let input = passes(state.handle(event, NOW)).remove(0);
+        let outcome = pass::run(input);
+        let needed: std::collections::BTreeSet<_> =
+            outcome.desired.content.keys().copied().collect();
+        state.handle(Event::Passed(Box::new(outcome)), NOW);
+        needed
+    };
+    let needing = |state: &mut State| {
+        let (reply, mut answer) = tokio::sync::oneshot::channel();
+        state.handle(Event::Sweep(reply), NOW);
+        answer.try_recv().unwrap()
+    };
+    assert!(
+        needing(&mut state).is_none(),
+        "before the first pass nothing is known"
+    );
+    let first = pass(&mut state, content('a', &["a"]));
+    let needed: std::collections::BTreeSet<_> = needing(&mut state)
+        .unwrap()
+        .iter()
+        .flat_map(|snapshot| snapshot.contents())
+        .collect();
+    assert!(first.is_subset(&needed));
+    let meanwhile = pass(&mut state, content('b', &["a", "b"]));
+    let dead = capstan_proto::Digest::of(b"dead");
+    let mut found = meanwhile;
+    found.insert(dead);
+    let effects = state.handle(Event::Unneeded(found), NOW);
+    let [Effect::GiveUp(given_up)] = effects.as_slice() else {
+        panic!("{effects:?}");
+    };
+    assert_eq!(given_up.iter().collect::<Vec<_>>(), [&dead]);
+    // Where it is not known what a cluster holds, nothing is looked for.
+    let one = ClusterName::try_new("one").unwrap();
+    state.clusters.get_mut(&one).unwrap().forgotten = true;
+    assert!(needing(&mut state).is_none());
+}
