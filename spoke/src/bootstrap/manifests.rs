@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use super::rights::Rights;
 use super::{ACCOUNT, HTTP_PORT};
 use crate::kube::identity::{BOOTSTRAP, token_id};
+use crate::kube::lease::POD_UID;
 use crate::link::Address;
 use crate::tls::Pin;
 
@@ -160,6 +161,8 @@ impl Install {
                 "name": "spoke",
                 "image": image,
                 "args": ["run", "--namespace", self.namespace, "--http", format!("0.0.0.0:{HTTP_PORT}")],
+                // By which a container that is started again knows that the one before has ended.
+                "env": [{"name": POD_UID, "valueFrom": {"fieldRef": {"fieldPath": "metadata.uid"}}}],
                 "ports": [{"name": "http", "containerPort": HTTP_PORT, "protocol": "TCP"}],
                 "livenessProbe": probe("/livez"),
                 "readinessProbe": probe("/readyz"),
