@@ -42,7 +42,7 @@ use tokio::sync::oneshot;
 
 use cluster::Cluster;
 use effect::Effect;
-use event::{Event, Polled};
+use event::{Event, Lacks, Polled};
 use memory::{Remembered, Which};
 use numbers::Numbers;
 use pass::{Input, Memory, Outcome};
@@ -96,7 +96,7 @@ pub(crate) struct State {
     unpassed: Option<String>,
     passed_at: Moment,
     picture: u64,
-    stale_picture: bool,
+    lacks: Lacks,
     broken: Option<String>,
     /// Why the store keeps nothing any more.
     unkept: Option<String>,
@@ -152,7 +152,7 @@ impl State {
             unpassed: None,
             passed_at: Moment::default(),
             picture: 0,
-            stale_picture: true,
+            lacks: Lacks::News,
             broken: None,
             unkept: None,
             stopping: false,
@@ -162,7 +162,7 @@ impl State {
     /// Takes what happened.
     pub(crate) fn handle(&mut self, event: Event, now: Moment) -> Vec<Effect> {
         let mut effects = Vec::new();
-        self.stale_picture |= event.may_show();
+        self.lacks = self.lacks.max(event.lacks());
         match event {
             Event::Polled { source, answer } => self.polled(&source, answer, now, &mut effects),
             Event::Passed(outcome) => self.passed(*outcome, now, &mut effects),
@@ -629,7 +629,9 @@ impl State {
 
     fn ticked(&mut self, now: Moment, effects: &mut Vec<Effect>) {
         self.expire(now, effects);
-        self.stale_picture |= self.silence_shows(now);
+        if self.silence_shows(now) {
+            self.lacks = Lacks::News;
+        }
         if now.since_ms(self.passed_at) >= PASS_EVERY_MS {
             self.pass_is_due(now, effects);
         }

@@ -121,18 +121,33 @@ pub(crate) enum Event {
     Stop(oneshot::Sender<()>),
 }
 
+/// What the picture that readers have lacks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Lacks {
+    /// Nothing.
+    Nothing,
+    /// That some clusters were heard again; nobody waits for that.
+    Ages,
+    /// Something that somebody may wait for.
+    News,
+}
+
 impl Event {
-    /// Whether readers may be shown something else after it.
-    pub(super) const fn may_show(&self) -> bool {
-        !matches!(
-            self,
+    /// What readers lack after it.
+    pub(super) const fn lacks(&self) -> Lacks {
+        match self {
             Self::Tick
-                | Self::Readable { .. }
-                | Self::Reserved { .. }
-                | Self::Sweep(_)
-                | Self::Unneeded(_)
-                | Self::Shelved(_)
-        )
+            | Self::Readable { .. }
+            | Self::Reserved { .. }
+            | Self::Sweep(_)
+            | Self::Unneeded(_)
+            | Self::Shelved(_) => Lacks::Nothing,
+            Self::Said {
+                said: Said::Heartbeat,
+                ..
+            } => Lacks::Ages,
+            _ => Lacks::News,
+        }
     }
 }
 

@@ -11,17 +11,18 @@ use capstan_proto::{ClusterName, Moment};
 use super::State;
 use super::cluster::Cluster;
 use super::effect::Effect;
+use super::event::Lacks;
 use super::picture::{ClusterView, Phase, Picture};
 
 impl State {
-    /// Whether readers have an old picture.
-    pub(crate) const fn is_stale(&self) -> bool {
-        self.stale_picture
+    /// What readers' picture lacks.
+    pub(crate) const fn lacks(&self) -> Lacks {
+        self.lacks
     }
 
     /// A new picture, when the one that readers have is stale.
     pub(crate) fn picture(&mut self, now: Moment) -> Option<Effect> {
-        if !std::mem::take(&mut self.stale_picture) {
+        if std::mem::replace(&mut self.lacks, Lacks::Nothing) == Lacks::Nothing {
             return None;
         }
         self.picture += 1;

@@ -9,7 +9,7 @@ use capstan_hub_core::spec::Tree;
 use capstan_proto::{ClusterName, Incarnation, Moment, Revision, SourceName};
 
 use super::effect::Effect;
-use super::event::{Event, Opening, Polled, SessionId};
+use super::event::{Event, Lacks, Opening, Polled, Said, SessionId};
 use super::numbers::{BLOCK, Numbers};
 use super::out::Outbox;
 use super::pass;
@@ -506,4 +506,22 @@ fn content_that_a_pass_needs_while_it_is_looked_for_is_not_given_up() {
     let one = ClusterName::try_new("one").unwrap();
     state.clusters.get_mut(&one).unwrap().forgotten = true;
     assert!(needing(&mut state).is_none());
+}
+
+#[test]
+fn a_heartbeat_is_no_news_and_a_report_is() {
+    let event = |said| Event::Said {
+        cluster: ClusterName::try_new("one").unwrap(),
+        session: SessionId(1),
+        said,
+    };
+    assert_eq!(event(Said::Heartbeat).lacks(), Lacks::Ages);
+    let report = Said::Report {
+        full: false,
+        states: Vec::new(),
+        gone: Vec::new(),
+        digest: None,
+    };
+    assert_eq!(event(report).lacks(), Lacks::News);
+    assert_eq!(Event::Tick.lacks(), Lacks::Nothing);
 }
