@@ -344,10 +344,12 @@ fn what_the_spoke_says_stands_below_the_reasons() {
             Deployment.apps shop/web: Open, changed 2 min ago by kubectl
               .spec.replicas: 5 instead of 2
               .data: the values are withheld
-    "#]].assert_eq(&show("a", Some(&said)));
+    "#]]
+    .assert_eq(&show("a", Some(&said)));
     expect![[r#"
         b is NeverSeen
           state    Unknown, Unknown: NeverSeen: it never enrolled: `hub token create b`
           report   none of this bundle yet
-    "#]].assert_eq(&show("b", None));
+    "#]]
+    .assert_eq(&show("b", None));
 }
