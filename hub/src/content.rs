@@ -8,6 +8,7 @@ use std::fs::{self, File};
 use std::io::{self, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
+use std::time::{Duration, SystemTime};
 
 use capstan_proto::Digest;
 
@@ -28,6 +29,8 @@ const MEMORY_FILE_BYTES_MAX: usize = MEMORY_BYTES_MAX / 16;
 pub struct Content {
     directory: PathBuf,
     recent: Mutex<Recent>,
+    /// Files that are about to be removed; who puts one takes it out.
+    doomed: Mutex<BTreeSet<Digest>>,
 }
 
 /// The files read or written last.
@@ -80,6 +83,7 @@ impl Content {
         Ok(Self {
             directory: directory.to_owned(),
             recent: Mutex::default(),
+            doomed: Mutex::default(),
         })
     }
 
@@ -89,10 +93,11 @@ impl Content {
             return Err(ContentError::TooLarge { bytes: bytes.len() });
         }
         let digest = Digest::of(bytes);
-        if self.get(digest)?.is_some() {
+        let path = self.path_of(digest);
+        self.doomed().remove(&digest);
+        if self.get(digest)?.is_some() && self.renew(digest).is_ok() {
             return Ok(digest);
         }
-        let path = self.path_of(digest);
         let folder = path.parent().expect("a content file is inside a folder");
         fs::create_dir_all(folder).map_err(|source| io_error("create", folder, source))?;
         let write = || -> io::Result<()> {
@@ -127,6 +132,71 @@ impl Content {
         let bytes: Arc<[u8]> = bytes.into();
         self.remember(digest, bytes.clone());
         Ok(Some(bytes))
+    }
+
+    /// Says that a file is wanted from now on. It fails where there is none.
+    fn renew(&self, digest: Digest) -> io::Result<()> {
+        let file = File::options().append(true).open(self.path_of(digest))?;
+        file.set_modified(SystemTime::now())
+    }
+
+    /// Files that `live` does not name and that were neither put nor wanted again for `age`; at most `most` of them.
+    pub fn unneeded(
+        &self,
+        live: &BTreeSet<Digest>,
+        age: Duration,
+        most: usize,
+    ) -> Result<BTreeSet<Digest>, ContentError> {
+        let mut old = BTreeSet::new();
+        for folder in entries(&self.directory)? {
+            for path in entries(&folder)? {
+                let name = path.file_name().and_then(|name| name.to_str());
+                let digest = name.and_then(|name| Digest::parse(name).ok());
+                let Some(digest) = digest.filter(|digest| !live.contains(digest)) else {
+                    continue;
+                };
+                let modified = fs::metadata(&path).and_then(|metadata| metadata.modified());
+                let modified = modified.map_err(|source| io_error("look at", &path, source))?;
+                // A clock that was set back makes files young, and young files stay.
+                if modified.elapsed().is_ok_and(|since| since >= age) {
+                    old.insert(digest);
+                }
+                if old.len() == most {
+                    return Ok(old);
+                }
+            }
+        }
+        Ok(old)
+    }
+
+    /// Names files that nobody needs; they go with `remove_doomed`, unless somebody puts them before.
+    pub fn doom(&self, digests: &BTreeSet<Digest>) {
+        self.doomed().extend(digests);
+    }
+
+    /// Removes the files that are doomed still; says how many there were.
+    pub fn remove_doomed(&self) -> Result<usize, ContentError> {
+        let mut removed = 0;
+        loop {
+            // One file at a time is removed under the lock, so that who puts waits for one removal at most.
+            let mut doomed = self.doomed();
+            let Some(digest) = doomed.pop_first() else {
+                return Ok(removed);
+            };
+            let path = self.path_of(digest);
+            self.recent().forget(digest);
+            match fs::remove_file(&path) {
+                Ok(()) => removed += 1,
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(source) => return Err(io_error("remove", &path, source)),
+            }
+        }
+    }
+
+    fn doomed(&self) -> std::sync::MutexGuard<'_, BTreeSet<Digest>> {
+        self.doomed
+            .lock()
+            .expect("no panic happens while the doomed files are held")
     }
 
     /// Removes every file that `live` does not name. Files younger than the set must be in it: collect only from the one

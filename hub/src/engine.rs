@@ -22,6 +22,7 @@ pub(crate) mod shelf;
 mod show;
 pub(crate) mod source;
 mod spokes;
+mod sweep;
 pub(crate) mod waker;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -36,12 +37,12 @@ use capstan_hub_core::session::{Aim, Event as Happened};
 use capstan_hub_core::spec::{SourceState, Tree, Trees};
 use capstan_proto::delta::Header;
 use capstan_proto::delta::sender::Target;
-use capstan_proto::{ClusterName, Moment, Number, SourceName, Triple};
+use capstan_proto::{ClusterName, Digest, Moment, Number, SourceName, Triple};
 use tokio::sync::oneshot;
 
 use cluster::Cluster;
 use effect::Effect;
-use event::{Event, Polled};
+use event::{Event, Lacks, Polled};
 use memory::{Remembered, Which};
 use numbers::Numbers;
 use pass::{Input, Memory, Outcome};
@@ -88,12 +89,14 @@ pub(crate) struct State {
     log: RemovalLog,
     approvals: Vec<Approval>,
     settling: Settling,
+    /// What passes need since somebody looks for content that nobody needs; `None` while nobody does.
+    needed: Option<BTreeSet<Digest>>,
     passing: Passing,
     /// Why the last pass ended without an outcome.
     unpassed: Option<String>,
     passed_at: Moment,
     picture: u64,
-    stale_picture: bool,
+    lacks: Lacks,
     broken: Option<String>,
     /// Why the store keeps nothing any more.
     unkept: Option<String>,
@@ -144,11 +147,12 @@ impl State {
             log,
             approvals,
             settling: Settling::default(),
+            needed: None,
             passing: Passing::Idle,
             unpassed: None,
             passed_at: Moment::default(),
             picture: 0,
-            stale_picture: true,
+            lacks: Lacks::News,
             broken: None,
             unkept: None,
             stopping: false,
@@ -158,10 +162,7 @@ impl State {
     /// Takes what happened.
     pub(crate) fn handle(&mut self, event: Event, now: Moment) -> Vec<Effect> {
         let mut effects = Vec::new();
-        self.stale_picture |= !matches!(
-            event,
-            Event::Tick | Event::Readable { .. } | Event::Reserved { .. } | Event::Shelved(_)
-        );
+        self.lacks = self.lacks.max(event.lacks());
         match event {
             Event::Polled { source, answer } => self.polled(&source, answer, now, &mut effects),
             Event::Passed(outcome) => self.passed(*outcome, now, &mut effects),
@@ -213,12 +214,14 @@ impl State {
             Event::PassFailed(reason) => self.pass_failed(reason, now, &mut effects),
             Event::LedgerFailed(reason) => {
                 self.broken = Some(reason);
-                self.aim_all(now, &mut effects);
+                self.unkept_told(now, &mut effects);
             }
             Event::StoreFailed(reason) => {
                 self.unkept = Some(reason);
-                self.aim_all(now, &mut effects);
+                self.unkept_told(now, &mut effects);
             }
+            Event::Sweep(reply) => answer(reply, self.needing()),
+            Event::Unneeded(digests) => self.give_up(digests, &mut effects),
             Event::Shelved(_) => {}
             Event::Tick => self.ticked(now, &mut effects),
             Event::Stop(reply) => {
@@ -356,6 +359,9 @@ impl State {
         self.memory = memory;
         self.problems = Arc::new(problems);
         let content = std::mem::take(&mut desired.content);
+        if let Some(needed) = &mut self.needed {
+            needed.extend(content.keys());
+        }
         if !content.is_empty() {
             effects.push(Effect::Shelve(content));
         }
@@ -485,20 +491,24 @@ impl State {
         self.tell(name, Happened::Aim(aim), now, effects);
     }
 
-    /// Tells every session anew.
-    fn aim_all(&mut self, now: Moment, effects: &mut Vec<Effect>) {
+    /// Tells every session that nothing may be removed any more.
+    fn unkept_told(&mut self, now: Moment, effects: &mut Vec<Effect>) {
+        let Some(why) = self.withheld() else {
+            return;
+        };
         let names: Vec<ClusterName> = self.clusters.keys().cloned().collect();
         for name in names {
-            self.aim(&name, now, effects);
+            self.tell(&name, Happened::Unkept(why.clone()), now, effects);
         }
     }
 
-    /// Why nothing may be removed anywhere: what the hub cannot write down, it does not know after a restart.
-    fn withheld(&self) -> Option<Prune> {
+    /// Why nothing may be removed anywhere: what the hub cannot write down, it does not know after a restart. A failed
+    /// disk says nothing of what clusters run, and so is no reason for a recovery.
+    fn withheld(&self) -> Option<String> {
         let store = self.unkept.as_ref().map(|why| ("store", why));
         let ledger = self.broken.as_ref().map(|why| ("ledger", why));
         let (what, why) = ledger.or(store)?;
-        Some(Prune::Withheld(format!("the hub's {what} failed: {why}")))
+        Some(format!("the hub's {what} failed: {why}"))
     }
 
     /// What a cluster should run, as its session understands it.
@@ -521,10 +531,9 @@ impl State {
                 let triple = given.triple;
                 // What was decided and has no number yet is nobody's yet.
                 let current = triple.digest == target.digest;
-                let prune = match self.withheld() {
-                    Some(withheld) => withheld,
-                    None if !current && given.certain => Prune::Permitted,
-                    None => target.prune.clone(),
+                let prune = match !current && given.certain {
+                    true => Prune::Permitted,
+                    false => target.prune.clone(),
                 };
                 Aim::Target(
                     Target {
@@ -624,7 +633,9 @@ impl State {
 
     fn ticked(&mut self, now: Moment, effects: &mut Vec<Effect>) {
         self.expire(now, effects);
-        self.stale_picture |= self.silence_shows(now);
+        if self.silence_shows(now) {
+            self.lacks = Lacks::News;
+        }
         if now.since_ms(self.passed_at) >= PASS_EVERY_MS {
             self.pass_is_due(now, effects);
         }

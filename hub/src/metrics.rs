@@ -65,6 +65,10 @@ pub struct Metrics {
     pub problems: Gauge,
     /// Removal sets that wait for approval.
     pub held: Gauge,
+    /// Clusters that are not offered what they should have.
+    pub offers_withheld: Gauge,
+    /// Clusters in which nothing may be pruned.
+    pub prunes_withheld: Gauge,
     /// Enrolments and renewals.
     pub certificates: Family<ResultLabel, Counter>,
     /// Milliseconds that the engine needed for its longest event since the start.
@@ -159,6 +163,16 @@ impl Metrics {
             "held_removals",
             "Removal sets that wait for approval",
             &self.held,
+        );
+        gauge(
+            "offers_withheld",
+            "Clusters that are not offered what they should have",
+            &self.offers_withheld,
+        );
+        gauge(
+            "prunes_withheld",
+            "Clusters in which nothing may be pruned",
+            &self.prunes_withheld,
         );
         let longest = self.longest_event_ms.clone();
         to.register(

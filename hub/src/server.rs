@@ -2,6 +2,7 @@
 
 mod bind;
 mod open;
+mod sweep;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -332,6 +333,7 @@ impl Parts {
             .spawn(http::serve(page, pages, shared.stop.clone()));
         self.tasks.spawn(renewal);
         self.tasks.spawn(forget_tokens(shared.clone()));
+        self.tasks.spawn(sweep::run(shared.clone()));
         self.tasks.spawn(hang_up(shared));
         self.tasks
     }

@@ -182,9 +182,9 @@ pub async fn run(order: &Order, out: &mut (dyn Write + Send)) -> Result<(), Boot
     }
 }
 
-/// The manifests as YAML.
+/// The manifests as YAML, as a person reads and edits them.
 fn print(install: &Install, out: &mut (dyn Write + Send)) -> Result<(), BootstrapError> {
-    out.write_all(to_yaml(&install.manifests()).as_bytes())?;
+    out.write_all(to_yaml(&install.printed()).as_bytes())?;
     Ok(())
 }
 

@@ -20,8 +20,11 @@ use std::time::Duration;
 
 use tokio_util::task::AbortOnDropHandle;
 
+pub use limits::NAME as LIMITS;
+
 use crate::config::Run;
 use crate::http::{self, Endpoints};
+use crate::kube::lease::Process;
 use crate::kube::token::TokenError;
 use crate::kube::{AccessError, Kube};
 use crate::metrics::Metrics;
@@ -77,6 +80,8 @@ struct Context {
     namespace: String,
     /// Random, made anew by every process.
     instance: uuid::Uuid,
+    /// What a successor can know us by.
+    process: Option<Process>,
     metrics: Arc<Metrics>,
     ready: Arc<AtomicBool>,
 }
@@ -106,6 +111,8 @@ pub async fn run(config: &Run, mut shutdown: Shutdown) -> Result<(), RunError> {
         kube: connected.kube.clone(),
         namespace: namespace.clone(),
         instance: uuid::Uuid::new_v4(),
+        // The address is bound by now, or we would not be here.
+        process: Process::this(*http),
         metrics,
         ready,
     };

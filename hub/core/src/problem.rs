@@ -232,8 +232,8 @@ pub struct Problem {
     pub code: Code,
     /// How bad it is.
     pub severity: Severity,
-    /// The cluster it concerns, where it concerns one.
-    pub cluster: Option<ClusterName>,
+    /// The clusters it concerns, where it concerns any in particular.
+    pub clusters: BTreeSet<ClusterName>,
     /// The bundle it concerns, where it concerns one.
     pub bundle: Option<BundleName>,
     /// One sentence: lower case, no full stop.
@@ -250,7 +250,7 @@ impl Problem {
             at: Some(at.clone()),
             code,
             severity: Severity::Error,
-            cluster: None,
+            clusters: BTreeSet::new(),
             bundle: None,
             message: message.into(),
             hint: None,
@@ -273,7 +273,7 @@ impl Problem {
             at: None,
             code,
             severity: Severity::Error,
-            cluster: Some(cluster.clone()),
+            clusters: BTreeSet::from([cluster.clone()]),
             bundle: None,
             message: message.into(),
             hint: None,
@@ -304,15 +304,21 @@ impl Problem {
     /// The same problem, about a cluster.
     #[must_use]
     pub fn about_cluster(mut self, cluster: &ClusterName) -> Self {
-        self.cluster = Some(cluster.clone());
+        self.clusters = BTreeSet::from([cluster.clone()]);
         self
+    }
+
+    /// The cluster it concerns, where it concerns exactly one.
+    #[must_use]
+    pub fn cluster(&self) -> Option<&ClusterName> {
+        self.clusters.first().filter(|_| self.clusters.len() == 1)
     }
 }
 
 /// One line: `path:line:column: error[E0102]: sentence (hint)`.
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match (&self.at, &self.cluster) {
+        match (&self.at, self.cluster()) {
             (Some(at), _) => write!(f, "{at}: ")?,
             (None, Some(cluster)) => write!(f, "cluster {cluster}: ")?,
             (None, None) => {}
@@ -329,21 +335,19 @@ impl fmt::Display for Problem {
 const CLUSTERS_NAMED_MAX: usize = 3;
 
 /// Tells once what several clusters have in common: a problem that only its cluster tells from
-/// others becomes one that says on which clusters it is. Of one cluster, it stays that cluster's.
+/// others becomes one that says on which clusters it is.
 #[must_use]
 pub fn by_place(problems: impl IntoIterator<Item = Problem>) -> BTreeSet<Problem> {
     let mut groups: BTreeMap<Problem, BTreeSet<ClusterName>> = BTreeMap::new();
     for mut problem in problems {
-        let cluster = problem.cluster.take();
-        groups.entry(problem).or_default().extend(cluster);
+        let clusters = std::mem::take(&mut problem.clusters);
+        groups.entry(problem).or_default().extend(clusters);
     }
     let told = |(mut problem, clusters): (Problem, BTreeSet<ClusterName>)| {
         if !clusters.is_empty() {
             problem.message = format!("{} on {}", problem.message, named(&clusters));
         }
-        if clusters.len() == 1 {
-            problem.cluster = clusters.into_iter().next();
-        }
+        problem.clusters = clusters;
         problem
     };
     groups.into_iter().map(told).collect()

@@ -64,6 +64,9 @@ pub struct Known {
     pub recorded: BTreeSet<Triple>,
     /// Whether what it is given removes something that is not written down yet.
     pub unsettled: bool,
+    /// Why the hub cannot write down what it gives: what it does not know after a restart, it must
+    /// not have removed anything by. Says nothing of what this cluster runs.
+    pub unkept: Option<String>,
     /// Whether the cluster was ever given anything, as far as anybody can tell: a spoke that says it
     /// has nothing may have lost its own record.
     pub given_before: bool,
@@ -116,6 +119,8 @@ pub enum Event {
     Unsettled,
     /// That is written down.
     Settled,
+    /// The hub cannot write down any more what it gives: nothing is pruned until it starts anew.
+    Unkept(String),
     /// The session must end.
     End(Close),
 }
@@ -196,6 +201,8 @@ pub struct Status {
     pub recovering: bool,
     /// A claim that this hub never made and that has no receipt.
     pub unknown_claim: Option<Triple>,
+    /// Why the target is not offered, where it is not.
+    pub offer_withheld: Option<String>,
     /// Why nothing is pruned, where it is not.
     pub prune_withheld: Option<String>,
     /// The commits of the target.

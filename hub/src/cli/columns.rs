@@ -16,7 +16,9 @@ Columns of clusters:
   BUNDLES SYNCED  bundles that are Synced / bundles that it should have
   OBJECTS         Kubernetes objects in these bundles
   HEARD           when it last said anything; `-` is never
-  FLAGS           what explains the rest: Recovering, Kept, Suspended, Undeclared, NotPruned, ...
+  FLAGS           what explains the rest: Recovering, Kept, Suspended, Undeclared, NotOffered and
+                  NotPruned (what it should have, or a removal, waits; `hub get clusters NAME` says
+                  why)
   AGENT, HOLDS, WANTED, CERTIFICATE UNTIL, LABELS (wide)
                   its agent's version, the snapshot that it accepted, the one that it should accept
 

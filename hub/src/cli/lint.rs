@@ -11,7 +11,7 @@ use capstan_hub_core::placement::{self, Decisions};
 use capstan_hub_core::problem::{Problem, Severity};
 use capstan_hub_core::report;
 use capstan_hub_core::spec::{self, SourceState, Spec, Tree, Trees};
-use capstan_proto::{Revision, SourceName};
+use capstan_proto::{ClusterName, Revision, SourceName};
 use serde::Serialize;
 
 use super::args::{Format, Lint};
@@ -315,7 +315,7 @@ impl<'a> Line<'a> {
             path: at.map(|at| at.path.as_ref()),
             line: at.map(|at| at.line),
             column: at.map(|at| at.column),
-            cluster: problem.cluster.as_ref().map(|cluster| cluster.as_str()),
+            cluster: problem.cluster().map(ClusterName::as_str),
             bundle: problem.bundle.as_ref().map(ToString::to_string),
             message: &problem.message,
             hint: problem.hint.as_deref(),

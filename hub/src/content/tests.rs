@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use capstan_proto::Digest;
 
@@ -125,4 +126,48 @@ fn too_many_bytes_are_refused() {
     let content = Content::open(directory.path()).unwrap();
     let error = content.put(&vec![0; CONTENT_BYTES_MAX + 1]).unwrap_err();
     assert!(matches!(error, ContentError::TooLarge { .. }));
+}
+
+#[test]
+fn what_nobody_needs_goes_unless_it_is_put_again_before() {
+    let directory = tempfile::tempdir().unwrap();
+    let content = Content::open(directory.path()).unwrap();
+    let digests = ["live", "dead", "again"].map(|text| content.put(text.as_bytes()).unwrap());
+    let [live, dead, again] = digests;
+    let (live, none) = (BTreeSet::from([live]), BTreeSet::new());
+    let hour = Duration::from_secs(3_600);
+    assert_eq!(content.unneeded(&live, hour, 9).unwrap(), none);
+    let old = content.unneeded(&live, Duration::ZERO, 9).unwrap();
+    assert_eq!(old, BTreeSet::from([dead, again]));
+    assert_eq!(content.unneeded(&live, Duration::ZERO, 1).unwrap().len(), 1);
+    content.doom(&old);
+    content.put(b"again").unwrap();
+    assert_eq!(content.remove_doomed().unwrap(), 1);
+    for (digest, there) in [
+        (live.first().unwrap(), true),
+        (&again, true),
+        (&dead, false),
+    ] {
+        assert_eq!(content.get(*digest).unwrap().is_some(), there);
+    }
+    // What is put again is young again, and what went can be put again.
+    content.put(b"dead").unwrap();
+    assert!(content.get(dead).unwrap().is_some());
+}
+
+#[test]
+fn content_that_is_put_again_is_as_young_as_new() {
+    let directory = tempfile::tempdir().unwrap();
+    let content = Content::open(directory.path()).unwrap();
+    let digest = content.put(b"one").unwrap();
+    let [file] = files(directory.path()).try_into().unwrap();
+    let day = Duration::from_secs(24 * 3_600);
+    let yesterday = std::time::SystemTime::now() - day;
+    let opened = fs::File::options().append(true).open(&file).unwrap();
+    opened.set_modified(yesterday).unwrap();
+    let hour = Duration::from_secs(3_600);
+    let old = || content.unneeded(&BTreeSet::new(), hour, 9).unwrap();
+    assert_eq!(old(), BTreeSet::from([digest]));
+    content.put(b"one").unwrap();
+    assert_eq!(old(), BTreeSet::new());
 }

@@ -1,6 +1,6 @@
 //! What the engine wants done: values, carried out by the loop and by nobody else.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use capstan_hub_core::desired::Removal;
@@ -18,6 +18,8 @@ use crate::tls::ConnectionId;
 /// What to do.
 #[derive(Debug)]
 pub(crate) enum Effect {
+    /// Remove content files.
+    GiveUp(BTreeSet<Digest>),
     /// Run a pass beside the loop.
     Pass(Box<Input>),
     /// Show readers what is known now.

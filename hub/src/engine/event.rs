@@ -109,12 +109,46 @@ pub(crate) enum Event {
     LedgerFailed(String),
     /// The store keeps nothing any more; in words.
     StoreFailed(String),
+    /// Somebody looks for content that nobody needs: which snapshots need some? `None`: that is not known.
+    Sweep(oneshot::Sender<Option<Vec<Arc<Snapshot>>>>),
+    /// None of these needs such content, nor does an approval.
+    Unneeded(BTreeSet<Digest>),
     /// Content reached the disk.
     Shelved(BTreeSet<Digest>),
     /// A second went by.
     Tick,
     /// The hub stops: sessions are told.
     Stop(oneshot::Sender<()>),
+}
+
+/// What the picture that readers have lacks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Lacks {
+    /// Nothing.
+    Nothing,
+    /// That some clusters were heard again; nobody waits for that.
+    Ages,
+    /// Something that somebody may wait for.
+    News,
+}
+
+impl Event {
+    /// What readers lack after it.
+    pub(super) const fn lacks(&self) -> Lacks {
+        match self {
+            Self::Tick
+            | Self::Readable { .. }
+            | Self::Reserved { .. }
+            | Self::Sweep(_)
+            | Self::Unneeded(_)
+            | Self::Shelved(_) => Lacks::Nothing,
+            Self::Said {
+                said: Said::Heartbeat,
+                ..
+            } => Lacks::Ages,
+            _ => Lacks::News,
+        }
+    }
 }
 
 /// What came of asking a source.

@@ -1,5 +1,6 @@
 //! The loop: takes events, lets [`State`] decide what follows, and carries that out.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,7 +11,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval};
 
 use super::State;
 use super::effect::Effect;
-use super::event::{Event, SessionId};
+use super::event::{Event, Lacks, SessionId};
 use super::memory::{self, Seen};
 use super::numbers::BLOCK;
 use super::pass::{self, Input};
@@ -36,6 +37,40 @@ const PICTURE_EVERY: Duration = Duration::from_millis(100);
 /// And never more often than this many times the time that one takes: with 10,000 clusters that is some 50 ms, and a
 /// tenth of one core is what showing the fleet may cost.
 const PICTURE_SHARE: u32 = 10;
+
+/// That clusters were heard again is shown this often: a person reads ages in seconds.
+const AGES_EVERY: Duration = Duration::from_secs(1);
+
+/// When the next picture may be taken: the first news after a quiet time at once, those that follow a little later.
+#[derive(Clone, Copy, Debug)]
+struct Pace {
+    news_at: Instant,
+    ages_at: Instant,
+}
+
+impl Pace {
+    /// The first picture is taken at once.
+    const fn new(now: Instant) -> Self {
+        Self {
+            news_at: now,
+            ages_at: now,
+        }
+    }
+
+    const fn due(self, lacks: Lacks) -> Instant {
+        match lacks {
+            Lacks::News => self.news_at,
+            Lacks::Nothing | Lacks::Ages => self.ages_at,
+        }
+    }
+
+    /// A picture was taken, from one moment to another.
+    fn taken(&mut self, began: Instant, ended: Instant) {
+        let wait = PICTURE_EVERY.max((ended - began) * PICTURE_SHARE);
+        self.news_at = ended + wait;
+        self.ages_at = ended + wait.max(AGES_EVERY);
+    }
+}
 
 /// How long a closing message may take to reach the spoke before its connection is cut.
 const LAST_WORDS: Duration = Duration::from_millis(250);
@@ -63,17 +98,17 @@ pub(crate) struct Hands {
 pub(crate) async fn run(mut state: State, mut hands: Hands, mut events: mpsc::Receiver<Event>) {
     let mut tick = interval(Duration::from_secs(1));
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    // The first picture is taken at once.
-    let mut show_at = Instant::now();
+    let mut pace = Pace::new(Instant::now());
     let mut unkept = false;
     loop {
+        let lacks = state.lacks();
         let event = tokio::select! {
             event = events.recv() => match event {
                 Some(event) => Some(event),
                 None => return,
             },
             _ = tick.tick() => Some(Event::Tick),
-            () = tokio::time::sleep_until(show_at), if state.is_stale() => None,
+            () = tokio::time::sleep_until(pace.due(lacks)), if lacks != Lacks::Nothing => None,
         };
         let began = Instant::now();
         if !unkept && let Some(reason) = hands.store.read_only() {
@@ -91,11 +126,11 @@ pub(crate) async fn run(mut state: State, mut hands: Hands, mut events: mpsc::Re
             }
         }
         let taking = Instant::now();
-        if taking >= show_at
+        if taking >= pace.due(state.lacks())
             && let Some(effect) = state.picture(clock::now())
         {
             hands.carry_out(effect);
-            show_at = Instant::now() + PICTURE_EVERY.max(taking.elapsed() * PICTURE_SHARE);
+            pace.taken(taking, Instant::now());
         }
         hands.measure(began.elapsed());
     }
@@ -113,6 +148,7 @@ impl Hands {
                     self.shelve(writing);
                 }
             }
+            Effect::GiveUp(digests) => self.give_up(&digests),
             Effect::Remember(which, cluster, remembered) => {
                 self.stored(memory::remember(&self.store, which, &cluster, &remembered));
             }
@@ -177,6 +213,14 @@ impl Hands {
             if let Ok(written) = tokio::task::spawn_blocking(move || writing.write()).await {
                 tell(&events, Event::Shelved(written)).await;
             }
+        });
+    }
+
+    fn give_up(&mut self, digests: &BTreeSet<Digest>) {
+        let content = self.shelving.give_up(digests);
+        tokio::task::spawn_blocking(move || match content.remove_doomed() {
+            Ok(removed) => tracing::debug!(removed, "removed content that nobody needs"),
+            Err(error) => tracing::warn!(error = chain(&error), "old content was not removed"),
         });
     }
 
@@ -351,3 +395,6 @@ async fn log_removals(
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

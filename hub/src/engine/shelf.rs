@@ -91,6 +91,14 @@ impl Shelving {
         })
     }
 
+    /// Gives content up that nobody needs; gives back what removes it.
+    pub(crate) fn give_up(&mut self, digests: &BTreeSet<Digest>) -> Arc<Content> {
+        // In this order: what is wanted again from now on is written again, and thereby saved.
+        self.content.doom(digests);
+        locked(&self.kept).retain(|digest| !digests.contains(digest));
+        Arc::clone(&self.content)
+    }
+
     /// Content reached the disk.
     pub(crate) fn kept(&mut self, digests: BTreeSet<Digest>) {
         let mut fresh = Fresh::clone(&self.fresh.borrow());

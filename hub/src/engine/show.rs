@@ -11,17 +11,18 @@ use capstan_proto::{ClusterName, Moment};
 use super::State;
 use super::cluster::Cluster;
 use super::effect::Effect;
+use super::event::Lacks;
 use super::picture::{ClusterView, Phase, Picture};
 
 impl State {
-    /// Whether readers have an old picture.
-    pub(crate) const fn is_stale(&self) -> bool {
-        self.stale_picture
+    /// What readers' picture lacks.
+    pub(crate) const fn lacks(&self) -> Lacks {
+        self.lacks
     }
 
     /// A new picture, when the one that readers have is stale.
     pub(crate) fn picture(&mut self, now: Moment) -> Option<Effect> {
-        if !std::mem::take(&mut self.stale_picture) {
+        if std::mem::replace(&mut self.lacks, Lacks::Nothing) == Lacks::Nothing {
             return None;
         }
         self.picture += 1;
@@ -41,6 +42,11 @@ impl State {
         metrics.clusters.set(count(fleet.clusters.len()));
         metrics.problems.set(count(problems.len() + troubles.len()));
         metrics.held.set(count(desired.holds.len()));
+        let sessions = || observed.values().map(|seen| &seen.session);
+        let offers = sessions().filter(|session| session.offer_withheld.is_some());
+        let prunes = sessions().filter(|session| session.prune_withheld.is_some());
+        metrics.offers_withheld.set(count(offers.count()));
+        metrics.prunes_withheld.set(count(prunes.count()));
         Some(Effect::Show(Box::new(Picture {
             number: self.picture,
             started_at: self.setting.started_at,

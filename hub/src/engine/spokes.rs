@@ -78,6 +78,7 @@ impl State {
         now: Moment,
         effects: &mut Vec<Effect>,
     ) {
+        let unkept = self.withheld();
         let cluster = self.clusters.entry(name.clone()).or_default();
         let Opening {
             hello,
@@ -108,6 +109,7 @@ impl State {
             recorded: cluster.records().map(|known| known.triple).collect(),
             given_before: cluster.given_before(),
             unsettled: !self.settling.is_settled(cluster.removal),
+            unkept,
             snapshot: hello
                 .accepted
                 .and_then(|triple| cluster.entries(triple))

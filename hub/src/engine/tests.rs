@@ -3,22 +3,26 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use capstan_hub_core::desired::{Budget, Prune, RemovalLog};
-use capstan_hub_core::session::Aim;
+use capstan_hub_core::desired::{Budget, RemovalLog};
+use capstan_hub_core::session;
 use capstan_hub_core::spec::Tree;
 use capstan_proto::{ClusterName, Incarnation, Moment, Revision, SourceName};
 
 use super::effect::Effect;
-use super::event::{Event, Polled};
+use super::event::{Event, Lacks, Opening, Polled, Said, SessionId};
 use super::numbers::{BLOCK, Numbers};
+use super::out::Outbox;
 use super::pass;
 use super::picture::SourceView;
 use super::receipt::Receipts;
 use super::restore::Restored;
 use super::settling::{Settling, Ticket};
 use super::{Setting, State, spokes};
+use crate::ca::{ClusterId, FleetId, Identity, KeyHash, Serial};
 use crate::git::Commit;
+use crate::ledger::records::{Credential, Registration};
 use crate::metrics::Metrics;
+use crate::tls::ConnectionId;
 
 const NOW: Moment = Moment::from_unix_ms(1_000_000);
 
@@ -235,26 +239,91 @@ fn no_number_up_to_a_claimed_one_is_given() {
     assert!(!numbers.skip(number(10 + BLOCK)));
 }
 
+fn identity() -> Identity {
+    Identity {
+        fleet: FleetId(uuid::Uuid::from_u128(1)),
+        cluster: ClusterId(uuid::Uuid::from_u128(2)),
+        serial: Serial::new(1, 1),
+        not_before: NOW,
+        not_after: NOW.plus_ms(3_600_000),
+        key: KeyHash(capstan_proto::Digest::of(b"a key")),
+    }
+}
+
+fn registration(identity: &Identity) -> Registration {
+    Registration {
+        id: identity.cluster,
+        enrolled_unix_ms: NOW.unix_ms(),
+        cluster_uid: "uid".to_owned(),
+        current: Credential {
+            serial: identity.serial,
+            key: identity.key,
+            not_after_unix_ms: identity.not_after.unix_ms(),
+        },
+        pending: None,
+        renewals: 1,
+        quarantine: None,
+    }
+}
+
+/// A session of cluster one that holds what is wanted; what the hub says goes out at the other end.
+fn opened(state: &mut State, id: u64) -> super::out::Outgoing {
+    let one = ClusterName::try_new("one").unwrap();
+    let given = state.clusters[&one].given.clone();
+    let (outbox, outgoing) = Outbox::new();
+    let identity = identity();
+    let opening = Opening {
+        cluster: one,
+        registration: registration(&identity),
+        identity,
+        connection: ConnectionId(id),
+        session: SessionId(id),
+        instance: [7; 16],
+        cluster_uid: "uid".to_owned(),
+        hello: session::Hello {
+            agent_version: "1".to_owned(),
+            protocol_min: 1,
+            protocol_max: 1,
+            features: super::required_features(),
+            accepted: given.map(|given| given.triple),
+            receipt: session::Receipt::Valid,
+            states: None,
+        },
+        facts: BTreeMap::new(),
+        outbox,
+    };
+    state.handle(Event::Opened(Box::new(opening)), NOW);
+    outgoing
+}
+
 #[test]
-fn nothing_is_pruned_while_the_hub_cannot_write_down_what_it_gives() {
+fn a_failed_disk_lets_nothing_be_pruned_and_starts_no_recovery() {
     for failure in [
         Event::StoreFailed("disk full".to_owned()),
         Event::LedgerFailed("disk full".to_owned()),
     ] {
         let mut state = state();
-        let outcome = pass::run(passes(state.handle(head('a', &["one"]), NOW)).remove(0));
-        state.handle(Event::Passed(Box::new(outcome)), NOW);
         let one = ClusterName::try_new("one").unwrap();
-        let prune = |state: &State| match state.aim_of(&one) {
-            Aim::Target(_, prune) => prune,
-            Aim::NoOpinion(reason) => panic!("{reason}"),
+        let pass = |state: &mut State, event| {
+            let input = passes(state.handle(event, NOW)).remove(0);
+            state.handle(Event::Passed(Box::new(pass::run(input))), NOW)
         };
-        assert_eq!(prune(&state), Prune::Permitted);
-        state.handle(failure, NOW);
-        let Prune::Withheld(reason) = prune(&state) else {
-            panic!("pruning goes on");
+        pass(&mut state, content('a', &["a"]));
+        let _outgoing = opened(&mut state, 1);
+        pass(&mut state, content('b', &["a", "b"]));
+        let after = state.handle(failure, NOW);
+        let recovers = |effects: &[Effect]| {
+            let mut effects = effects.iter();
+            effects.any(|effect| matches!(effect, Effect::Recovering(..)))
         };
-        assert!(reason.contains("disk full"), "{reason}");
+        assert!(!recovers(&after), "{after:?}");
+        let _again = opened(&mut state, 2);
+        assert_eq!(state.clusters[&one].recovering, None);
+        state.picture(NOW);
+        let why = state.clusters[&one].observed.session.prune_withheld.clone();
+        assert!(why.is_some_and(|why| why.contains("disk full")));
+        assert_eq!(state.setting.metrics.prunes_withheld.get(), 1);
+        assert_eq!(state.setting.metrics.offers_withheld.get(), 0);
     }
 }
 
@@ -395,4 +464,64 @@ fn a_cluster_reports_only_bundles_that_it_was_given() {
     cluster.recovering = Some(capstan_proto::Digest::of(b"something"));
     let many = (0..2_000).map(|n| said_of(&format!("fleet.b-{n}")));
     assert_eq!(spokes::allowed(cluster, many.collect()).len(), 1_000);
+}
+
+#[test]
+fn content_that_a_pass_needs_while_it_is_looked_for_is_not_given_up() {
+    let mut state = state();
+    let pass = |state: &mut State, event| {
+        let input = passes(state.handle(event, NOW)).remove(0);
+        let outcome = pass::run(input);
+        let needed: std::collections::BTreeSet<_> =
+            outcome.desired.content.keys().copied().collect();
+        state.handle(Event::Passed(Box::new(outcome)), NOW);
+        needed
+    };
+    let needing = |state: &mut State| {
+        let (reply, mut answer) = tokio::sync::oneshot::channel();
+        state.handle(Event::Sweep(reply), NOW);
+        answer.try_recv().unwrap()
+    };
+    assert!(
+        needing(&mut state).is_none(),
+        "before the first pass nothing is known"
+    );
+    let first = pass(&mut state, content('a', &["a"]));
+    let needed: std::collections::BTreeSet<_> = needing(&mut state)
+        .unwrap()
+        .iter()
+        .flat_map(|snapshot| snapshot.contents())
+        .collect();
+    assert!(first.is_subset(&needed));
+    let meanwhile = pass(&mut state, content('b', &["a", "b"]));
+    let dead = capstan_proto::Digest::of(b"dead");
+    let mut found = meanwhile;
+    found.insert(dead);
+    let effects = state.handle(Event::Unneeded(found), NOW);
+    let [Effect::GiveUp(given_up)] = effects.as_slice() else {
+        panic!("{effects:?}");
+    };
+    assert_eq!(given_up.iter().collect::<Vec<_>>(), [&dead]);
+    // Where it is not known what a cluster holds, nothing is looked for.
+    let one = ClusterName::try_new("one").unwrap();
+    state.clusters.get_mut(&one).unwrap().forgotten = true;
+    assert!(needing(&mut state).is_none());
+}
+
+#[test]
+fn a_heartbeat_is_no_news_and_a_report_is() {
+    let event = |said| Event::Said {
+        cluster: ClusterName::try_new("one").unwrap(),
+        session: SessionId(1),
+        said,
+    };
+    assert_eq!(event(Said::Heartbeat).lacks(), Lacks::Ages);
+    let report = Said::Report {
+        full: false,
+        states: Vec::new(),
+        gone: Vec::new(),
+        digest: None,
+    };
+    assert_eq!(event(report).lacks(), Lacks::News);
+    assert_eq!(Event::Tick.lacks(), Lacks::Nothing);
 }

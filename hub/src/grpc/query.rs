@@ -171,7 +171,7 @@ impl Wrong<'_> {
 
 /// Everything that is wrong, or what is on one cluster; sorted by keys.
 fn wrongs<'p>(picture: &'p Picture, only: Option<&ClusterName>) -> BTreeMap<String, Wrong<'p>> {
-    let of = |problem: &&Problem| only.is_none() || problem.cluster.as_ref() == only;
+    let of = |problem: &&Problem| only.is_none_or(|name| problem.clusters.contains(name));
     let problems = picture.problems.iter().filter(of);
     let problems = problems.map(|problem| (problem_key(problem), Wrong::Problem(problem)));
     let narrow = |trouble: &'p Trouble| match only {
@@ -210,7 +210,7 @@ fn problem_key(problem: &Problem) -> String {
         at.map(|at| at.path.to_string()).unwrap_or_default(),
         at.map_or(0, |at| at.line),
         at.map_or(0, |at| at.column),
-        (&problem.cluster, &problem.bundle),
+        (&problem.clusters, &problem.bundle),
     )
 }
 

@@ -248,6 +248,9 @@ fn flags(summary: &ClusterSummary, view: &ClusterView) -> Vec<wire::Flag> {
     if !summary.message.is_empty() {
         flags.push(flag(&summary.reason, summary.message.clone()));
     }
+    if let Some(reason) = &view.session.offer_withheld {
+        flags.push(flag("NotOffered", reason.clone()));
+    }
     if let Some(reason) = &view.session.prune_withheld {
         flags.push(flag("NotPruned", reason.clone()));
     }
@@ -448,12 +451,17 @@ pub(super) fn problem(problem: &problem::Problem) -> wire::Problem {
         path: text(at.map(|at| &at.path)),
         line: at.map_or(0, |at| at.line),
         column: at.map_or(0, |at| at.column),
-        cluster: text(problem.cluster.as_ref()),
+        cluster: text(problem.cluster()),
         bundle: text(problem.bundle.as_ref()),
         message: problem.message.clone(),
         hint: problem.hint.clone().unwrap_or_default(),
-        clusters: problem.cluster.iter().map(ToString::to_string).collect(),
-        clusters_total: count(problem.cluster.iter().count()),
+        clusters: problem
+            .clusters
+            .iter()
+            .take(CLUSTERS_MAX)
+            .map(ToString::to_string)
+            .collect(),
+        clusters_total: count(problem.clusters.len()),
         ..wire::Problem::default()
     }
 }

@@ -142,7 +142,7 @@ pub(super) async fn open(config: &Config, layout: &Layout) -> Result<Opened, Ope
     })
 }
 
-/// Removes content that nothing needs any more. Only now: later, others put content while it would be looked through.
+/// Removes content that nothing needs any more, however young: nobody puts any yet. Later, `sweep` looks for it.
 /// Where it is not known what clusters hold, everything stays.
 async fn sweep(content: &Content, restored: &Restored, records: &Records) -> Result<(), OpenError> {
     let Some(mut live) = restored.contents() else {

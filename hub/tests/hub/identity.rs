@@ -202,3 +202,33 @@ async fn two_agents_with_one_identity_are_quarantined_until_it_enrols_anew() {
             .contains("hub token create one --re-enrol")
     );
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_tries_tokens_too_often_from_one_address_is_told_to_wait() {
+    let world = world().await;
+    let hub = world.server().addresses().spokes;
+    let token = world.token("one").await;
+    // Without waiting between them, so that no place is earned meanwhile.
+    let data = world.data();
+    let tries = (0..60).map(|_| Identity::enrol(hub, &data, "no-such.token"));
+    let mut codes = std::collections::BTreeMap::new();
+    for answer in futures::future::join_all(tries).await {
+        let refused = answer.unwrap_err();
+        *codes.entry(refused.code() as i32).or_insert(0) += 1;
+        if refused.code() == tonic::Code::ResourceExhausted {
+            assert!(refused.message().contains("try again"), "{refused:?}");
+        }
+    }
+    let busy = codes.remove(&(tonic::Code::ResourceExhausted as i32));
+    assert!(busy.is_some_and(|busy| busy >= 20), "{busy:?} {codes:?}");
+    // The others were answered, and the token of somebody else is as good as before.
+    assert_eq!(codes.len(), 1, "{codes:?}");
+    let identity = loop {
+        match Identity::enrol(hub, &data, &token).await {
+            Ok(identity) => break identity,
+            Err(refused) => assert_eq!(refused.code(), tonic::Code::ResourceExhausted),
+        }
+    };
+    let mut spoke = Spoke::connect(&identity, hub).await;
+    spoke.takes_offer().await;
+}

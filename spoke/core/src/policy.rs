@@ -7,11 +7,23 @@ use capstan_proto::{BundleName, Moment, ObjectKey, removal};
 
 use crate::event::RemovalBudget;
 
-/// What would be removed, by bundle.
-pub type Leaving = BTreeMap<BundleName, BTreeSet<ObjectKey>>;
+/// What becomes of an object that leaves the snapshot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fate {
+    /// It may be deleted.
+    Goes,
+    /// It stays: it is let go (`orphan`, or not ours), or kept for what others put there.
+    Stays,
+}
+
+/// What leaves the snapshot, by bundle. An approval names all of it, because a hub does not know what
+/// stays; the budget is for what goes.
+pub type Leaving = BTreeMap<BundleName, BTreeMap<ObjectKey, Fate>>;
 
 /// Of so many bundles every combination is compared with the approvals: 255 digests. An approval
 /// names what a placement or a bundle loses, and which bundles a placement has is not known here.
+/// Where more bundles lose something, everything at once, each bundle alone, and the combinations of
+/// those that are not approved alone are compared, and the refusal says what was not.
 const COMBINED_MAX: usize = 8;
 
 /// Whether all of `leaving` may be removed from an inventory of `owned`.
@@ -38,36 +50,66 @@ pub fn within_budget(
     let is_approved = |set: &BTreeSet<&ObjectKey>| {
         !valid.is_empty() && valid.contains(&removal::cluster_digest(set.iter().copied()))
     };
-    let mut rest: BTreeSet<_> = leaving.values().flatten().collect();
-    if rest.len() > allowed && !valid.is_empty() {
-        for set in combinations(leaving).into_iter().filter(is_approved) {
-            rest.retain(|key| !set.contains(key));
+    let mut rest: BTreeMap<_, _> = leaving.values().flatten().collect();
+    let mut bundles_compared_alone = 0;
+    if going(&rest) > allowed && !valid.is_empty() {
+        let (sets, alone) = candidates(leaving, &is_approved);
+        bundles_compared_alone = alone;
+        for set in sets.into_iter().filter(is_approved) {
+            rest.retain(|key, _| !set.contains(key));
         }
     }
-    if rest.len() <= allowed || is_approved(&rest) {
+    let keys: BTreeSet<_> = rest.keys().copied().collect();
+    let going = going(&rest);
+    if going <= allowed || is_approved(&keys) {
         return Ok(());
     }
-    let set = removal::cluster_digest(rest.iter().copied());
-    Err(format!(
-        "{} objects would be removed, {allowed} may be on this cluster without an approval of set {}",
-        rest.len(),
+    let set = removal::cluster_digest(keys.iter().copied());
+    let mut words = format!(
+        "{going} objects would be removed, {allowed} may be on this cluster without an approval of set {}",
         set.short()
-    ))
+    );
+    if bundles_compared_alone > 0 {
+        let more = format!(
+            "; approvals of some of these {bundles_compared_alone} bundles together are not looked \
+             for, because they are more than {COMBINED_MAX}: approve one bundle at a time, or all \
+             at once"
+        );
+        words.push_str(&more);
+    }
+    Err(words)
+}
+
+fn going(rest: &BTreeMap<&ObjectKey, &Fate>) -> usize {
+    rest.values().filter(|fate| ***fate == Fate::Goes).count()
 }
 
 /// What may have been approved together: everything, what each bundle loses, and where the bundles
-/// are few whatever some of them lose.
-fn combinations(leaving: &Leaving) -> Vec<BTreeSet<&ObjectKey>> {
-    let bundles: Vec<&BTreeSet<ObjectKey>> = leaving.values().collect();
-    if bundles.len() > COMBINED_MAX {
-        let all = bundles.iter().copied().flatten().collect();
-        let each = bundles.iter().map(|objects| objects.iter().collect());
-        return each.chain([all]).collect();
+/// are few whatever some of them lose; and how many bundles there are whose combinations were left
+/// out.
+fn candidates<'a>(
+    leaving: &'a Leaving,
+    is_approved: &dyn Fn(&BTreeSet<&ObjectKey>) -> bool,
+) -> (Vec<BTreeSet<&'a ObjectKey>>, usize) {
+    let bundles: Vec<BTreeSet<_>> = leaving.values().map(|o| o.keys().collect()).collect();
+    if bundles.len() <= COMBINED_MAX {
+        return (combinations(&bundles), 0);
     }
+    let all = bundles.iter().flatten().copied().collect();
+    let (mut sets, open): (Vec<_>, Vec<_>) = bundles.into_iter().partition(is_approved);
+    sets.push(all);
+    if open.len() <= COMBINED_MAX {
+        sets.extend(combinations(&open));
+        return (sets, 0);
+    }
+    (sets, open.len())
+}
+
+fn combinations<'a>(bundles: &[BTreeSet<&'a ObjectKey>]) -> Vec<BTreeSet<&'a ObjectKey>> {
     let union = |mask: usize| {
         let chosen = bundles.iter().enumerate();
         let chosen = chosen.filter(|(at, _)| mask >> at & 1 == 1);
-        chosen.flat_map(|(_, objects)| objects.iter()).collect()
+        chosen.flat_map(|(_, objects)| objects).copied().collect()
     };
     (1..1_usize << bundles.len()).map(union).collect()
 }

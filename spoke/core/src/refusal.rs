@@ -135,6 +135,7 @@ fn classify(key: &ObjectKey, refused: &Refused) -> Refusal {
         415 => invalid("Invalid"),
         429 if message.contains("storage is (re)initializing") => Refusal::KindUnknown,
         500 if message.contains("failed to create typed patch object") => invalid(worst(refused)),
+        500 if message.contains(complaint::UNCONVERTED) => invalid(worst(refused)),
         405 => invalid("MethodNotAllowed"),
         _ => later,
     }

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use super::rights::Rights;
 use super::{ACCOUNT, HTTP_PORT};
 use crate::kube::identity::{BOOTSTRAP, token_id};
+use crate::kube::lease::POD_UID;
 use crate::link::Address;
 use crate::tls::Pin;
 
@@ -55,6 +56,21 @@ impl Install {
         manifests
     }
 
+    /// The same for people and their tools: what the Secret says is plain text.
+    #[must_use]
+    pub fn printed(&self) -> Vec<Value> {
+        let mut manifests = self.manifests();
+        for manifest in &mut manifests {
+            if manifest["kind"] == "Secret"
+                && let Some(secret) = manifest.as_object_mut()
+            {
+                secret.remove("data");
+                secret.insert("stringData".to_owned(), self.secret_text());
+            }
+        }
+        manifests
+    }
+
     fn namespace(&self) -> Value {
         json!({
             "apiVersion": "v1",
@@ -78,20 +94,25 @@ impl Install {
     }
 
     fn secret(&self) -> Value {
-        let mut secret = json!({
+        let mut data = self.secret_text();
+        for value in data.as_object_mut().into_iter().flatten().map(|(_, v)| v) {
+            *value = Value::from(base64(value.as_str().unwrap_or_default()));
+        }
+        json!({
             "apiVersion": "v1",
             "kind": "Secret",
             "type": "Opaque",
             "metadata": metadata(BOOTSTRAP, Some(&self.namespace)),
-            "data": {
-                "hub": base64(&self.hub.to_string()),
-                "ca-pin": base64(&self.pin.to_string()),
-            },
-        });
+            "data": data,
+        })
+    }
+
+    fn secret_text(&self) -> Value {
+        let mut text = json!({"hub": self.hub.to_string(), "ca-pin": self.pin.to_string()});
         if let Some(token) = &self.token {
-            secret["data"]["token"] = Value::from(base64(token));
+            text["token"] = Value::from(token.as_str());
         }
-        secret
+        text
     }
 
     /// Nobody may connect to the agent; it connects to the API server and the hub, wherever they are.
@@ -140,6 +161,8 @@ impl Install {
                 "name": "spoke",
                 "image": image,
                 "args": ["run", "--namespace", self.namespace, "--http", format!("0.0.0.0:{HTTP_PORT}")],
+                // By which a container that is started again knows that the one before has ended.
+                "env": [{"name": POD_UID, "valueFrom": {"fieldRef": {"fieldPath": "metadata.uid"}}}],
                 "ports": [{"name": "http", "containerPort": HTTP_PORT, "protocol": "TCP"}],
                 "livenessProbe": probe("/livez"),
                 "readinessProbe": probe("/readyz"),

@@ -4,7 +4,8 @@ use serde_json::{Value, json};
 
 use super::ACCOUNT;
 use super::manifests::{AgentRuns, metadata};
-use crate::kube::progress;
+use crate::kube::{lease, progress};
+use crate::runtime::LIMITS;
 
 /// What the agent may install.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -82,25 +83,38 @@ fn rule(group: &str, resources: &[&str], verbs: &[&str]) -> Value {
     json!({"apiGroups": [group], "resources": resources, "verbs": verbs})
 }
 
-/// What the agent needs for itself, in its own namespace.
+fn named(mut rule: Value, names: &[&str]) -> Value {
+    rule["resourceNames"] = json!(names);
+    rule
+}
+
+/// What the agent needs for itself, in its own namespace: nothing that it does not call. A creation has no name that
+/// a rule could ask for.
 fn own(agent: &AgentRuns) -> Vec<Value> {
-    let state = [
-        "get", "list", "watch", "create", "update", "patch", "delete",
-    ];
-    let mut status = rule("", &["configmaps"], &["patch"]);
-    status["resourceNames"] = json!([progress::NAME]);
     let mut rules = vec![
-        rule("", &["secrets"], &state),
-        // The limits of the cluster's administrator are read here, and only the agent's own status is written.
-        rule("", &["configmaps"], &["get", "list", "watch", "create"]),
-        status,
-        rule("coordination.k8s.io", &["leases"], &state),
+        // Identity, accepted state, contents and inventories; their names have digests in them.
+        rule(
+            "",
+            &["secrets"],
+            &["get", "list", "create", "update", "delete"],
+        ),
+        // The limits of the cluster's administrator are read, and only the agent's own status is written.
+        named(
+            rule("", &["configmaps"], &["get", "watch"]),
+            &[LIMITS, progress::NAME],
+        ),
+        rule("", &["configmaps"], &["create"]),
+        named(rule("", &["configmaps"], &["patch"]), &[progress::NAME]),
+        named(
+            rule("coordination.k8s.io", &["leases"], &["get", "update"]),
+            &[lease::NAME],
+        ),
+        rule("coordination.k8s.io", &["leases"], &["create"]),
     ];
     if *agent == AgentRuns::Outside {
         // It renews its own token with itself, so that nobody else's credentials are used again.
-        let mut token = rule("", &["serviceaccounts/token"], &["create"]);
-        token["resourceNames"] = json!([ACCOUNT]);
-        rules.push(token);
+        let token = rule("", &["serviceaccounts/token"], &["create"]);
+        rules.push(named(token, &[ACCOUNT]));
     }
     rules
 }
@@ -109,16 +123,18 @@ fn own(agent: &AgentRuns) -> Vec<Value> {
 fn reading() -> Vec<Value> {
     vec![
         rule("", &["namespaces"], &["get", "list", "watch"]),
-        rule("", &["nodes"], &["get", "list"]),
         rule(
             "apiextensions.k8s.io",
             &["customresourcedefinitions"],
             &["get", "list", "watch"],
         ),
-        rule("events.k8s.io", &["events"], &["create", "patch"]),
+        // About an object, beside it.
+        rule("events.k8s.io", &["events"], &["create"]),
     ]
 }
 
+/// What bundles may hold. Their ConfigMaps and Secrets are why the agent may write those in every namespace; RBAC has
+/// no rule for all namespaces but one.
 fn namespaced() -> Vec<Value> {
     let mut rules = vec![
         rule(

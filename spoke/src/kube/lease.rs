@@ -1,9 +1,16 @@
 //! The Lease: one writer per cluster. Held before the agent connects, renews or writes.
+//!
+//! Somebody else's Lease ends [`DURATION`] after we saw its last renewal, by our own clock. It ends [`SETTLE`] after
+//! we know that its holder runs no more, which the holder's trace in an annotation may tell (`lease/process`).
 
 use std::time::Duration;
 
 use serde_json::{Value, json};
 use tokio::time::Instant;
+
+mod process;
+
+pub use process::{POD_UID, Process};
 
 use super::{ApiError, Call, CallError, Kube, Place, Resource};
 
@@ -21,6 +28,13 @@ pub const RENEW_EVERY: Duration = Duration::from_secs(5);
 /// up. The three seconds until a successor may begin are for what the API server still carries out of them, and for
 /// clocks that run differently. A server that holds a write back for longer may carry it out later.
 pub const STOP_AFTER: Duration = Duration::from_secs(12);
+
+/// So long a successor waits in any case before it begins, for what the API server still carries out of a holder that
+/// has stopped or is dead.
+pub const SETTLE: Duration = DURATION.saturating_sub(STOP_AFTER);
+
+/// Annotation with the holder's trace. Written in the same request as the holder, so that it is always of the same.
+const PROCESS: &str = "capstan.dev/process";
 
 /// One call of an attempt, which makes up to three; shorter than [`RENEW_EVERY`], so that one that hangs leaves
 /// time for another attempt. Whoever keeps the Lease ends an attempt at [`STOP_AFTER`].
@@ -52,6 +66,8 @@ struct Seen {
     holder: String,
     renewed: String,
     since: Instant,
+    /// Since when it is known that the holder runs no more.
+    ended: Option<Instant>,
 }
 
 /// Our side of the Lease.
@@ -60,6 +76,7 @@ pub struct Lease {
     kube: Kube,
     namespace: String,
     instance: String,
+    process: Option<Process>,
     seen: Option<Seen>,
     /// The version that we wrote last: as long as nobody else writes, one request extends the Lease.
     version: Option<String>,
@@ -73,9 +90,17 @@ impl Lease {
             kube,
             namespace: namespace.to_owned(),
             instance: instance.to_owned(),
+            process: None,
             seen: None,
             version: None,
         }
+    }
+
+    /// With a trace of this process, so that a successor on the same machine, or in the same pod, can know its end.
+    #[must_use]
+    pub fn traced(mut self, process: Option<Process>) -> Self {
+        self.process = process;
+        self
     }
 
     fn path(&self, name: &str) -> String {
@@ -116,7 +141,17 @@ impl Lease {
         };
         let holder = text("/spec/holderIdentity");
         let renewed = text("/spec/renewTime");
-        if !holder.is_empty() && holder != self.instance && !self.is_over(holder, renewed) {
+        let trace = text(&format!(
+            "/metadata/annotations/{}",
+            PROCESS.replace('/', "~1")
+        ));
+        let theirs = Process::parse(trace);
+        let ended = match (&self.process, &theirs) {
+            (Some(ours), Some(theirs)) => ours.knows_ended(theirs),
+            _ => false,
+        };
+        let others = !holder.is_empty() && holder != self.instance;
+        if others && !self.is_over(holder, renewed, ended) {
             return Ok(Attempt::HeldBy(holder.to_owned()));
         }
         let version = text("/metadata/resourceVersion");
@@ -139,28 +174,34 @@ impl Lease {
         let mut released = self.body(now, version);
         released["spec"]["holderIdentity"] = Value::from("");
         released["spec"]["leaseDurationSeconds"] = Value::from(1);
+        released["metadata"]["annotations"] = json!({});
         self.call(Call::put(self.path(NAME), &released))
             .await?
             .success()?;
         Ok(())
     }
 
-    /// Whether somebody's Lease has run out by our own clock.
-    fn is_over(&mut self, holder: &str, renewed: &str) -> bool {
+    /// Whether somebody's Lease has run out by our own clock, or its holder has ended long enough ago.
+    fn is_over(&mut self, holder: &str, renewed: &str, ended: bool) -> bool {
         let now = Instant::now();
-        match &self.seen {
-            Some(seen) if seen.holder == holder && seen.renewed == renewed => {
-                now.duration_since(seen.since) >= DURATION
-            }
-            _ => {
-                self.seen = Some(Seen {
-                    holder: holder.to_owned(),
-                    renewed: renewed.to_owned(),
-                    since: now,
-                });
-                false
-            }
-        }
+        let same = |seen: &Seen| seen.holder == holder && seen.renewed == renewed;
+        let mut seen = match self.seen.take().filter(same) {
+            Some(seen) => seen,
+            None => Seen {
+                holder: holder.to_owned(),
+                renewed: renewed.to_owned(),
+                since: now,
+                ended: None,
+            },
+        };
+        // What was known once is not known any more where it does not show again.
+        seen.ended = ended.then_some(seen.ended.unwrap_or(now));
+        let known = seen
+            .ended
+            .is_some_and(|at| now.duration_since(at) >= SETTLE);
+        let over = known || now.duration_since(seen.since) >= DURATION;
+        self.seen = Some(seen);
+        over
     }
 
     async fn settle(&mut self, call: Call) -> Result<Attempt, LeaseError> {
@@ -194,6 +235,9 @@ impl Lease {
                 "renewTime": now,
             },
         });
+        if let Some(process) = &self.process {
+            body["metadata"]["annotations"] = json!({PROCESS: process.to_text()});
+        }
         if let Some(version) = version {
             body["metadata"]["resourceVersion"] = Value::from(version);
         }

@@ -13,8 +13,8 @@ use crate::kube::call::PARTIAL;
 use crate::kube::{ApiError, Call, CallError, Kube, Place, Resource};
 use crate::telemetry::chain;
 
-/// The ConfigMap's name.
-const NAME: &str = "capstan-spoke-policy";
+/// Name of the ConfigMap with the limits that the cluster's administrator sets.
+pub const NAME: &str = "capstan-spoke-policy";
 
 /// After a failure the question is asked again.
 const AGAIN: Duration = Duration::from_secs(1);

@@ -52,10 +52,16 @@ pub(super) enum TenureError {
 /// Runs one tenure.
 pub(super) async fn run(context: &Context, mut shutdown: Shutdown) -> Result<End, TenureError> {
     let instance = context.instance.to_string();
-    let mut lease = Lease::new(context.kube.clone(), &context.namespace, &instance);
-    tokio::select! {
-        () = keeper::acquire(&mut lease) => {}
-        () = shutdown.wait() => return Ok(End::Stopped),
+    let mut lease = Lease::new(context.kube.clone(), &context.namespace, &instance)
+        .traced(context.process.clone());
+    let acquired = tokio::select! {
+        () = keeper::acquire(&mut lease) => true,
+        () = shutdown.wait() => false,
+    };
+    if !acquired {
+        // The attempt that was given up may have succeeded.
+        release(lease).await;
+        return Ok(End::Stopped);
     }
     context.metrics.leading.set(1);
     let (stop_keeping, stop) = oneshot::channel();
@@ -72,12 +78,17 @@ pub(super) async fn run(context: &Context, mut shutdown: Shutdown) -> Result<End
     }
     // Everything that writes has ended or was given up: the successor may begin at once.
     drop(stop_keeping);
-    if let Ok(Kept::Stopped(mut lease)) = kept.await
-        && let Err(error) = lease.release(OffsetDateTime::now_utc()).await
-    {
-        tracing::warn!(error = %chain(&error), "the Lease was not given up; it ends by itself");
+    if let Ok(Kept::Stopped(lease)) = kept.await {
+        release(*lease).await;
     }
     result
+}
+
+/// Gives the Lease up where it is ours.
+async fn release(mut lease: Lease) {
+    if let Err(error) = lease.release(OffsetDateTime::now_utc()).await {
+        tracing::warn!(error = %chain(&error), "the Lease was not given up; it ends by itself");
+    }
 }
 
 /// Loads, and runs the core until the shutdown.

@@ -227,3 +227,53 @@ async fn the_default_rights_suffice_for_namespaced_kinds_and_say_so_for_others()
     .await;
     agent.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_agent_needs_for_itself_its_own_role_gives_it() {
+    let (cluster, hub) = (Cluster::start("own").await, Hub::start().await);
+    let mut order = order(&cluster, &hub, &hub.token());
+    order.install.rights = Rights::Namespaced;
+    bootstrap(&order).await.unwrap();
+    let role = format!(
+        "/apis/rbac.authorization.k8s.io/v1/clusterroles/{}:capstan-spoke",
+        cluster.namespace
+    );
+    let only = json!([{"op": "replace", "path": "/rules", "value": [
+        {"apiGroups": [""], "resources": ["namespaces"], "verbs": ["get"]},
+    ]}]);
+    let narrowed = cluster.call(Call::json_patch(role, &only)).await;
+    assert!(narrowed.ok(), "{narrowed:?}");
+    let agent = Agent::start(&cluster);
+    hub.until("a session", |state| state.open == 1).await;
+    let map = |name: &str| format!("/api/v1/namespaces/{}/configmaps/{name}", cluster.namespace);
+    cluster
+        .until(&map("capstan-spoke-status"), |status| {
+            let phase = status.and_then(|s| s.pointer("/data/phase")?.as_str());
+            phase == Some("Connected")
+        })
+        .await;
+    hub.aim(&[("fleet.web", &[deployment(&cluster)])]);
+    hub.until(
+        "the snapshot is stored, and the workload forbidden",
+        |state| {
+            let mut objects = state.states.values().flat_map(|bundle| &bundle.attention);
+            objects.any(|object| {
+                object.object.kind == "Deployment" && object.message.contains("forbid")
+            })
+        },
+    )
+    .await;
+    let frozen = json!({"apiVersion": "v1", "kind": "ConfigMap", "data": {"frozen": "true"},
+        "metadata": {"name": "capstan-spoke-policy", "namespace": cluster.namespace}});
+    let maps = map("");
+    let made = cluster
+        .call(Call::post(maps.trim_end_matches('/'), &frozen))
+        .await;
+    assert!(made.ok(), "{made:?}");
+    hub.until("the limits are followed", |state| {
+        let mut objects = state.states.values().flat_map(|bundle| &bundle.attention);
+        objects.any(|object| object.reason == "Frozen")
+    })
+    .await;
+    agent.stop().await;
+}

@@ -13,6 +13,7 @@ mod bootstrap;
 mod cluster;
 mod hub;
 mod kinds;
+mod lease;
 mod limits;
 mod stored;
 mod sync;

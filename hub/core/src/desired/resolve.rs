@@ -226,7 +226,7 @@ fn held_problem(hold: &Hold, decisions: &Decisions) -> Problem {
         at: decision.map(|decision| decision.at().clone()),
         code: Code::RemovalHeld,
         severity: crate::problem::Severity::Warning,
-        cluster: None,
+        clusters: BTreeSet::new(),
         bundle: None,
         message: hold.sentence(),
         hint: Some(format!(

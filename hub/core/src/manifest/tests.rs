@@ -38,8 +38,7 @@ fn show(rendered: &Rendered) -> String {
     }
     for problem in rendered.problems() {
         let cluster = problem
-            .cluster
-            .as_ref()
+            .cluster()
             .map_or(String::new(), |c| format!(" [{c}]"));
         writeln!(out, "{problem}{cluster}").unwrap();
     }

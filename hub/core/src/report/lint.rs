@@ -63,7 +63,7 @@ fn one(out: &mut String, problem: &Problem, trees: &Trees) {
         }
         None => 1,
     };
-    if let Some(cluster) = &problem.cluster {
+    if let Some(cluster) = problem.cluster() {
         writeln!(out, "{:width$} = cluster: {cluster}", "").expect(INFALLIBLE);
     }
     if let Some(hint) = &problem.hint {

@@ -200,6 +200,9 @@ impl Case<'_> {
             .is_some_and(|held| held.digest == target.digest);
         let message = match (delivered, session.unknown_claim) {
             (true, _) => "the agent applies it and has not reported yet".to_owned(),
+            (false, None) if session.offer_withheld.is_some() => {
+                session.offer_withheld.clone().unwrap_or_default()
+            }
             (false, Some(claim)) => format!(
                 "the agent claims snapshot {}, which this hub never gave it",
                 claim.number

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use capstan_proto::delta::sender::{Say, Sender, Target};
-use capstan_proto::{Snapshot, Triple, feature};
+use capstan_proto::{Number, Snapshot, Triple, feature};
 
 use super::{Aim, Close, CloseReason, Effect, Event, Hello, Known, Receipt, Status};
 use crate::desired::Prune;
@@ -44,6 +44,18 @@ struct Open {
     said_in_sync: Option<Triple>,
     said_permit: Option<Triple>,
     said_no_opinion: Option<String>,
+    /// Above which number the next one was asked to be.
+    raised_above: Option<Number>,
+}
+
+impl Open {
+    /// Asks for numbers above one that the spoke holds, once.
+    fn raise_above(&mut self, held: Number, effects: &mut Vec<Effect>) {
+        if self.raised_above.is_none_or(|asked| asked < held) {
+            self.raised_above = Some(held);
+            effects.push(Effect::RaiseNumbers(held));
+        }
+    }
 }
 
 /// Whether a claimed triple can have come from this ledger.
@@ -88,6 +100,7 @@ impl Session {
                 self.known.unsettled = false;
                 self.permit(&mut effects);
             }
+            (Event::Unkept(reason), _) => self.known.unkept = Some(reason),
             (Event::Hello(hello), Talk::Silent) => self.hello(hello, &mut effects),
             (Event::Hello(_), Talk::Open(_)) => {
                 self.end(protocol("a second Hello"), &mut effects);
@@ -132,9 +145,8 @@ impl Session {
         if let Some(Aim::Target(target, prune)) = &self.aim {
             status.target = Some(target.triple);
             status.stamps = target.header.stamps.clone();
-            if let Prune::Withheld(reason) = prune {
-                status.prune_withheld = Some(reason.clone());
-            }
+            status.prune_withheld = self.prune_withheld(prune);
+            status.offer_withheld = self.offer_withheld(target);
         }
         if let Talk::Open(open) = &self.talk {
             status.held = open.sender.held();
@@ -143,6 +155,48 @@ impl Session {
             status.unknown_claim = open.unknown_claim;
         }
         status
+    }
+
+    /// Why nothing may be pruned by a target, in words.
+    fn prune_withheld(&self, prune: &Prune) -> Option<String> {
+        let claims_unknown = match &self.talk {
+            Talk::Open(open) => open.unknown_claim.is_some(),
+            Talk::Silent | Talk::Ended => false,
+        };
+        if let Some(why) = &self.known.unkept {
+            return Some(why.clone());
+        }
+        if let Prune::Withheld(reason) = prune {
+            return Some(reason.clone());
+        }
+        let why = if self.known.recovering.is_some() {
+            "what it runs is not on record; `hub recover --confirm` ends that"
+        } else if claims_unknown {
+            "it claims a snapshot that this hub never gave it"
+        } else if self.known.unsettled {
+            "what it loses is being written down"
+        } else {
+            return None;
+        };
+        Some(why.to_owned())
+    }
+
+    /// Why a target is not offered, in words.
+    fn offer_withheld(&self, target: &Target) -> Option<String> {
+        let Talk::Open(open) = &self.talk else {
+            return None;
+        };
+        let held = open.sender.held()?;
+        is_behind(&open.sender, target).then(|| {
+            let what = match open.unknown_claim {
+                Some(_) => "which this hub never gave it; `hub recover --confirm` decides",
+                None => "so the hub asks for a higher one",
+            };
+            format!(
+                "it holds snapshot {}, and would refuse {} as older, {what}",
+                held.number, target.triple.number
+            )
+        })
     }
 
     /// The snapshots whose content the spoke may read: accepted, outstanding and latest.
@@ -168,12 +222,14 @@ impl Session {
             return;
         }
         let (mut unknown_claim, mut doubted) = (None, None);
+        let mut raised_above = None;
         match claim(&hello, &self.known) {
             Claim::Nothing | Claim::Ours => {}
             Claim::Lost(triple) => doubted = Some(triple),
             Claim::Forgotten(triple) => {
                 self.recover_from(triple, effects);
                 if triple.number > self.known.issued {
+                    raised_above = Some(triple.number);
                     effects.push(Effect::RaiseNumbers(triple.number));
                 }
             }
@@ -200,6 +256,7 @@ impl Session {
             said_in_sync: None,
             said_permit: None,
             said_no_opinion: None,
+            raised_above,
         }));
         self.drive(effects);
     }
@@ -252,6 +309,12 @@ impl Session {
             return;
         };
         if is_behind(&open.sender, &target) {
+            // Nobody but a person may let a number be raised that this hub never gave.
+            if open.unknown_claim.is_none()
+                && let Some(held) = open.sender.held()
+            {
+                open.raise_above(held.number, effects);
+            }
             return;
         }
         let say = open.sender.aim(target);
@@ -299,8 +362,10 @@ impl Session {
     /// Begins recovery from a claim of which there is no record, and asks for a number above it.
     fn doubt(&mut self, claimed: Triple, target: &Target, effects: &mut Vec<Effect>) {
         self.recover_from(claimed, effects);
-        if claimed.number >= target.triple.number {
-            effects.push(Effect::RaiseNumbers(claimed.number));
+        if claimed.number >= target.triple.number
+            && let Talk::Open(open) = &mut self.talk
+        {
+            open.raise_above(claimed.number, effects);
         }
     }
 
@@ -350,7 +415,7 @@ impl Session {
             return;
         };
         let uncertain = self.known.recovering.is_some() || open.unknown_claim.is_some();
-        let withheld = uncertain || self.known.unsettled;
+        let withheld = uncertain || self.known.unsettled || self.known.unkept.is_some();
         let Some(held) = open.sender.held() else {
             return;
         };

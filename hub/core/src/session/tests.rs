@@ -52,6 +52,7 @@ fn known() -> Known {
             .collect(),
         given_before: false,
         unsettled: false,
+        unkept: None,
         snapshot: None,
         states: None,
         recovering: None,
@@ -493,6 +494,67 @@ fn a_removal_waits_until_it_is_written_down() {
 }
 
 #[test]
+fn a_hub_that_cannot_write_begins_no_recovery_and_lets_nothing_be_pruned() {
+    let unkept = || Event::Unkept("the disk is full".to_owned());
+    let mut session = Session::new(known());
+    session.handle(hello(Some(triple(5, "a")), Receipt::Valid));
+    session.handle(aim(6, "b", Prune::Permitted));
+    assert_eq!(session.handle(unkept()), []);
+    // What it said first is not what it should hold now; that is no reason to doubt it.
+    assert_eq!(session.handle(aim(6, "b", Prune::Permitted)), []);
+    let effects = session.handle(Event::Accept(triple(6, "b")));
+    assert_eq!(effects, [Effect::Receipt(triple(6, "b"))]);
+    assert_eq!(session.handle(Event::Settled), []);
+    let status = session.status();
+    assert_eq!(status.prune_withheld.as_deref(), Some("the disk is full"));
+    assert!(!status.recovering);
+    // Nor for a session that begins then.
+    let mut session = Session::new(Known {
+        unkept: Some("the disk is full".to_owned()),
+        ..known()
+    });
+    session.handle(hello(Some(triple(5, "a")), Receipt::Valid));
+    let effects = session.handle(aim(6, "b", Prune::Permitted));
+    assert!(
+        matches!(effects.as_slice(), [Effect::Offer(_)]),
+        "{effects:?}"
+    );
+}
+
+#[test]
+fn a_target_below_what_is_on_record_gets_a_higher_number_and_says_so_meanwhile() {
+    let mut session = Session::new(known());
+    session.handle(hello(Some(triple(9, "a")), Receipt::Valid));
+    let effects = session.handle(aim(6, "b", Prune::Permitted));
+    assert_eq!(effects, [Effect::RaiseNumbers(number(9))]);
+    assert_eq!(session.handle(aim(6, "b", Prune::Permitted)), []);
+    let why = session.status().offer_withheld.unwrap();
+    assert!(why.contains("asks for a higher one"), "{why}");
+    let effects = session.handle(aim(10, "b", Prune::Permitted));
+    assert!(
+        matches!(effects.as_slice(), [Effect::Offer(_)]),
+        "{effects:?}"
+    );
+    assert_eq!(session.status().offer_withheld, None);
+}
+
+#[test]
+fn every_reason_for_which_nothing_is_pruned_is_said() {
+    let why = |known: Known, claimed: Triple, more: Option<Event>| {
+        let mut session = Session::new(known);
+        session.handle(hello(Some(claimed), Receipt::Absent));
+        session.handle(aim(6, "a", Prune::Permitted));
+        session.handle(more.unwrap_or(Event::Settled));
+        session.status().prune_withheld.unwrap_or_default()
+    };
+    assert_eq!(why(known(), triple(6, "a"), None), "");
+    let unsettled = why(known(), triple(6, "a"), Some(Event::Unsettled));
+    assert!(unsettled.contains("written down"), "{unsettled}");
+    let recovering = why(known(), triple(200, "x"), None);
+    assert!(recovering.contains("not on record"), "{recovering}");
+}
+
+#[test]
 fn a_late_refusal_of_what_was_accepted_changes_nothing() {
     let mut session = Session::new(known());
     session.handle(hello(None, Receipt::Absent));
@@ -781,7 +843,10 @@ proptest! {
                         prop_assert_eq!(wanted, Some((triple.digest, true)));
                         prop_assert_eq!(session.status().held, Some(triple));
                     }
-                    Effect::RaiseNumbers(number) => prop_assert!(number > known().reserved),
+                    Effect::RaiseNumbers(number) => {
+                        let held = session.status().held.map(|held| held.number);
+                        prop_assert!(number > known().reserved || Some(number) == held);
+                    }
                     _ => {}
                 }
             }

@@ -1,10 +1,14 @@
 //! Tests of queries.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
+use capstan_hub_core::problem::{Code, Problem};
+use capstan_proto::ClusterName;
 use capstan_proto::wire::Page;
 
-use super::{find, page};
+use super::{find, page, wrongs};
+use crate::engine::picture::Picture;
 
 fn names() -> BTreeMap<String, u32> {
     (0..7).map(|n| (format!("c-{n}"), n)).collect()
@@ -64,4 +68,19 @@ fn a_short_name_is_enough_where_one_source_has_it() {
             .contains("a.web and b.web")
     );
     assert!(find("bundle", "x", names.iter()).is_err());
+}
+
+#[test]
+fn a_problem_of_several_clusters_is_listed_for_each_of_them() {
+    let name = |text| ClusterName::try_new(text).unwrap();
+    let problem = Problem {
+        clusters: BTreeSet::from([name("a"), name("b")]),
+        ..Problem::of_cluster(&name("a"), Code::UnknownVariable, "nothing defines it")
+    };
+    let picture = Picture {
+        problems: Arc::new(vec![problem]),
+        ..Picture::default()
+    };
+    let of = |cluster| wrongs(&picture, Some(&name(cluster))).len();
+    assert_eq!([of("a"), of("b"), of("c")], [1, 1, 0]);
 }

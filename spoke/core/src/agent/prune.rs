@@ -12,7 +12,7 @@ use crate::kind::Kind;
 use crate::limits::CALLS_MAX;
 use crate::order::{self, Stage};
 use crate::ownership::{self, Removal, Rights};
-use crate::policy;
+use crate::policy::{self, Fate};
 
 /// An object that leaves, in the order of removal: bundle by bundle, the last stage first.
 pub(super) type Leaving = (BundleName, Reverse<Stage>, Reverse<ObjectKey>);
@@ -108,13 +108,29 @@ impl Agent {
         let mut leaving = policy::Leaving::new();
         for (bundle, _, Reverse(key)) in &self.work.leaving {
             let objects = leaving.entry(bundle.clone()).or_default();
-            objects.insert(key.clone());
+            objects.insert(key.clone(), self.fate(key));
         }
         let target = self.target.as_mut().expect("its snapshot is durable");
         policy::within_budget(&leaving, owned, budget, &target.head.approvals, now)?;
         // What was allowed as a set stays allowed while it gets smaller.
         target.removals_allowed = true;
         Ok(())
+    }
+
+    /// Whether an object that leaves may be deleted, or stays in any case.
+    fn fate(&self, key: &ObjectKey) -> Fate {
+        let Some(object) = self.objects.get(key) else {
+            return Fate::Goes;
+        };
+        let bundle = self.bundles.get(&object.bundle);
+        let with_bundle = bundle.is_none_or(|bundle| bundle.policy.is_none());
+        match &object.row {
+            Some(row) => match ownership::removal(key, row, with_bundle) {
+                Removal::Release { .. } | Removal::Keep { .. } => Fate::Stays,
+                Removal::Delete { .. } | Removal::Resolve => Fate::Goes,
+            },
+            None => Fate::Goes,
+        }
     }
 
     /// Whether this process listed every kind that it watches, or was told why that cannot be. What

@@ -6,7 +6,7 @@ use std::ops::Range;
 use capstan_proto::delta::Approval;
 use capstan_proto::{BundleName, Moment, ObjectKey, removal};
 
-use super::{Leaving, within_budget};
+use super::{Fate, Leaving, within_budget};
 use crate::event::RemovalBudget;
 
 fn set(numbers: Range<usize>) -> BTreeSet<ObjectKey> {
@@ -23,7 +23,8 @@ fn set(numbers: Range<usize>) -> BTreeSet<ObjectKey> {
 fn bundles(ranges: &[Range<usize>]) -> Leaving {
     let bundle = |(n, range): (usize, &Range<usize>)| {
         let name = BundleName::parse(&format!("main.b{n}")).unwrap();
-        (name, set(range.clone()))
+        let goes = set(range.clone()).into_iter().map(|key| (key, Fate::Goes));
+        (name, goes.collect())
     };
     ranges.iter().enumerate().map(bundle).collect()
 }
@@ -86,16 +87,76 @@ fn approvals_of_several_bundles_add_up_and_the_rest_fits_the_budget() {
 }
 
 #[test]
-fn of_many_bundles_each_alone_and_all_at_once_are_compared() {
+fn of_many_bundles_those_that_are_not_approved_alone_are_combined() {
     let budget = Some(RemovalBudget {
-        count: 18,
+        count: 0,
         percent: 0,
     });
     let ranges: Vec<_> = (0..10).map(|n| n * 2..n * 2 + 2).collect();
     let leaving = bundles(&ranges);
     let later = NOW.plus_ms(1);
-    let check = |approval| within_budget(&leaving, 20, budget, &[approval], NOW);
-    assert!(check(approval(4..6, later)).is_ok());
-    assert!(check(approval(0..20, later)).is_ok());
-    assert!(check(approval(0..1, later)).is_err());
+    let check = |approvals: &[Approval]| within_budget(&leaving, 20, budget, approvals, NOW);
+    assert!(check(&[approval(0..20, later)]).is_ok(), "all at once");
+    let pieces = [
+        approval(0..2, later),
+        approval(2..4, later),
+        approval(4..12, later),
+        approval(12..20, later),
+    ];
+    assert!(
+        check(&pieces).is_ok(),
+        "two alone, four and four of the rest"
+    );
+    let each: Vec<_> = ranges
+        .into_iter()
+        .map(|range| approval(range, later))
+        .collect();
+    assert!(check(&each).is_ok());
+}
+
+#[test]
+fn what_was_not_compared_is_said() {
+    let budget = Some(RemovalBudget {
+        count: 0,
+        percent: 0,
+    });
+    let ranges: Vec<_> = (0..10).map(|n| n * 2..n * 2 + 2).collect();
+    let leaving = bundles(&ranges);
+    let later = NOW.plus_ms(1);
+    let check = |approvals: &[Approval]| within_budget(&leaving, 20, budget, approvals, NOW);
+    let refused = check(&[approval(0..10, later), approval(10..20, later)]).unwrap_err();
+    assert!(
+        refused.contains("some of these 10 bundles together are not looked for"),
+        "{refused}"
+    );
+    assert!(refused.contains("one bundle at a time, or all at once"));
+    let refused = check(&[]).unwrap_err();
+    assert!(
+        !refused.contains("looked for"),
+        "there is no approval: {refused}"
+    );
+}
+
+#[test]
+fn what_stays_is_not_counted_and_is_part_of_what_is_approved() {
+    let budget = Some(RemovalBudget {
+        count: 1,
+        percent: 0,
+    });
+    let mut leaving = bundles(&[0..4, 4..6]);
+    let orphans = leaving.values_mut().next().unwrap();
+    orphans.values_mut().for_each(|fate| *fate = Fate::Stays);
+    let later = NOW.plus_ms(1);
+    let check = |budget, approvals: &[Approval]| within_budget(&leaving, 6, budget, approvals, NOW);
+    let refused = check(budget, &[]).unwrap_err();
+    assert!(
+        refused.starts_with("2 objects would be removed"),
+        "{refused}"
+    );
+    let two = Some(RemovalBudget {
+        count: 2,
+        percent: 0,
+    });
+    assert!(check(two, &[]).is_ok());
+    assert!(check(budget, &[approval(0..6, later)]).is_ok());
 }

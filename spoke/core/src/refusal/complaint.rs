@@ -7,6 +7,10 @@ use serde_json::Value;
 
 use crate::outcome::Refused;
 
+/// What a server says of values that fit its schema and not its types; what a conversion webhook says, which may be
+/// away for a moment, has other words.
+pub(super) const UNCONVERTED: &str = "unable to convert unstructured object to ";
+
 /// Complaints that are spelled out; more do not fit two lines of a terminal.
 const SPELLED_MAX: usize = 4;
 
@@ -117,6 +121,9 @@ pub(super) fn complaints(refused: &Refused) -> Vec<Complaint> {
     if let Some(typed) = message.split_once("failed to create typed patch object") {
         return of_typed(typed.1);
     }
+    if let Some((_, rest)) = message.split_once(UNCONVERTED) {
+        return vec![of_conversion(rest)];
+    }
     let decoded = of_decoding(message);
     match decoded.is_empty() {
         true if whole_is_immutable => vec![Complaint::new("", Problem::Immutable, "")],
@@ -162,6 +169,19 @@ fn of_typed_line(line: &str) -> Complaint {
             Complaint::new(path, Problem::WrongType, said)
         }
         _ => Complaint::new(path, Problem::Invalid, ""),
+    }
+}
+
+/// `apps/v1, Kind=Deployment: cannot convert float64 to int32`, which names no field.
+fn of_conversion(text: &str) -> Complaint {
+    let said = text.split_once(": ").map_or("", |(_, said)| said);
+    let types = said.strip_prefix("cannot convert ");
+    match types.and_then(|types| types.split_once(" to ")) {
+        Some((got, expected)) => {
+            let said = format!("expected {expected}, got {got}");
+            Complaint::new("", Problem::WrongType, &said)
+        }
+        None => Complaint::new("", Problem::Invalid, said),
     }
 }
 

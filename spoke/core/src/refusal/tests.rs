@@ -242,3 +242,40 @@ fn what_cannot_be_decoded_names_the_field() {
         "the API server refuses Deployment.apps shop/web: it answered 413"
     );
 }
+
+#[test]
+fn a_value_that_fits_the_schema_and_not_the_type_is_refused_in_words() {
+    let converted = |kind: &str, rest: &str| {
+        let message = format!(
+            "failed to convert new object (shop/web; apps/v1, Kind={kind}) to proper version: {rest}"
+        );
+        finding(kind, 500, json!({"message": message}))
+    };
+    let before = "unable to convert unstructured object to apps/v1, Kind=Deployment: ";
+    let wrong = converted(
+        "Deployment",
+        &format!("{before}cannot convert float64 to int32"),
+    );
+    assert_eq!(
+        (wrong.reason.as_str(), wrong.message.as_str()),
+        (
+            "WrongType",
+            "the API server refuses Deployment.apps shop/web: a field has the wrong type: expected \
+             int32, got float64"
+        )
+    );
+    let quantity = converted(
+        "Deployment",
+        &format!("{before}quantities must match the regular expression"),
+    );
+    assert_eq!(quantity.reason, "Invalid");
+    assert!(
+        quantity
+            .message
+            .ends_with("web: quantities must match the regular expression")
+    );
+    let secret = converted("Secret", &format!("{before}illegal value hunter2"));
+    assert!(!secret.message.contains("hunter2"), "{}", secret.message);
+    let webhook = converted("Deployment", "conversion webhook failed: no route to host");
+    assert_eq!(webhook.refusal, Refusal::Later { after_ms: None });
+}

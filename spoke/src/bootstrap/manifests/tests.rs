@@ -43,6 +43,50 @@ fn an_agent_outside_with_the_rights_of_a_platform() {
     check(&install, &expect_file!["golden/outside-platform.yaml"]);
 }
 
+/// What stands above the manifests in `deploy/spoke/spoke.yaml`.
+const HEADER: &str = "\
+# The agent of one cluster, as `spoke bootstrap --print` prints it for sample values.
+#
+# Before `kubectl apply --server-side -f` replace, in the Secret capstan-spoke-bootstrap: hub, ca-pin and
+# token by what `hub token create CLUSTER` printed; in the Deployment: image by yours. See README.md.
+#
+# Generated: a test compares it with what would be installed, and UPDATE_EXPECT=1 writes it anew.
+";
+
+#[test]
+fn the_manifest_in_deploy_is_what_bootstrap_prints() {
+    let sample = Install {
+        pin: Pin::parse(&"0".repeat(64)).expect("a pin"),
+        token: Some("ID.SECRET".to_owned()),
+        ..install(AgentRuns::Inside {
+            image: crate::config::default_image(),
+        })
+    };
+    let printed = format!("{HEADER}{}", to_yaml(&sample.printed()));
+    expect_file!["../../../../deploy/spoke/spoke.yaml"].assert_eq(&printed);
+}
+
+#[test]
+fn what_is_printed_says_what_is_applied() {
+    let decoded = |value: &Value| {
+        use base64::Engine as _;
+        let engine = base64::engine::general_purpose::STANDARD;
+        let bytes = engine.decode(value.as_str().unwrap()).unwrap();
+        Value::from(String::from_utf8(bytes).unwrap())
+    };
+    let applied = inside().manifests();
+    for (mut applied, printed) in applied.into_iter().zip(inside().printed()) {
+        if let Some(secret) = applied.as_object_mut()
+            && let Some(mut data) = secret.remove("data")
+        {
+            let values = data.as_object_mut().unwrap().values_mut();
+            values.for_each(|value| *value = decoded(value));
+            secret.insert("stringData".to_owned(), data);
+        }
+        assert_eq!(applied, printed);
+    }
+}
+
 #[test]
 fn nobody_may_escalate_bind_impersonate_or_run_commands_by_name() {
     for rights in [Rights::Namespaced, Rights::Platform] {

@@ -260,3 +260,31 @@ fn a_deletion_that_meets_another_uid_does_nothing() {
         "the same object is deleted by the next attempt"
     );
 }
+
+#[test]
+fn what_is_let_go_does_not_count_against_the_budget_of_the_cluster() {
+    let mut world = World::new();
+    let orphans = |manifests| {
+        with_policy(bundle("web", manifests), |policy| {
+            policy.removal.object = Removal::Orphan
+        })
+    };
+    let all: Vec<_> = (0..6).map(|n| config(&format!("c{n}"), "1")).collect();
+    world.limits.removal_budget = Some(RemovalBudget {
+        count: 1,
+        percent: 0,
+    });
+    world.start();
+    world.connect();
+    world.deploy(&[orphans(all.clone())]);
+    world.deploy(&[orphans(all[..1].to_vec())]);
+    world.pass(1_000);
+    assert_eq!(world.words("web"), "Synced Healthy");
+    assert_eq!(world.rows("web").len(), 1);
+    let live = world
+        .cluster
+        .objects
+        .keys()
+        .filter(|key| key.kind == "ConfigMap");
+    assert_eq!(live.count(), 6, "nothing was deleted");
+}
