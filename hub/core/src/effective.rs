@@ -363,6 +363,12 @@ impl<'a> Layers<'a> {
         origins
     }
 
+    /// Whether the placement changes what is rendered, rather than only where it goes.
+    #[must_use]
+    pub fn is_changed_by_placement(&self) -> bool {
+        self.inputs.pin.is_some() || self.of_placement().next().is_some()
+    }
+
     fn of_bundle(&self) -> impl Iterator<Item = &'a Override> + use<'a> {
         applied(&self.bundle.spec.overrides, self.inputs)
     }

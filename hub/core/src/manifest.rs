@@ -13,6 +13,7 @@ mod parse;
 mod patch;
 mod refuse;
 mod render;
+mod restrict;
 mod scope;
 mod substitute;
 

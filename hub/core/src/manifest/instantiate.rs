@@ -11,10 +11,10 @@ use serde_json::Value;
 use super::patch::{self, Object};
 use super::refuse::{self, Finding, FindingKind, Step};
 use super::substitute::{self, Values};
-use super::{Content, Instance, Manifest, Scope, Scopes, fold};
+use super::{Content, Instance, Manifest, Scope, Scopes, fold, restrict};
 use crate::limits;
 use crate::problem::{Code, Place, Problem};
-use crate::spec::{Bundle, Patch, Tree};
+use crate::spec::{Bundle, Patch, Restriction, Tree};
 use crate::yaml::{Node, Value as NodeValue};
 
 /// The label that says which bundle an object belongs to.
@@ -32,6 +32,7 @@ pub(super) struct Inputs<'a> {
     pub(super) scopes: &'a Scopes,
     pub(super) values: Values<'a>,
     pub(super) patches: &'a [&'a Patch],
+    pub(super) restrictions: &'a [&'a Restriction],
 }
 
 /// Makes every object.
@@ -81,10 +82,25 @@ fn objects(content: &Content, inputs: Inputs<'_>) -> Result<Vec<Object>, Vec<Pro
     }
     if problems.is_empty() {
         patch::apply(&mut objects, inputs.patches, inputs.values)?;
+        problems = restricted(&objects, inputs);
+    }
+    if problems.is_empty() {
         Ok(objects)
     } else {
         Err(problems)
     }
+}
+
+/// What the sources behind the bundle may not have.
+fn restricted(objects: &[Object], inputs: Inputs<'_>) -> Vec<Problem> {
+    let at = &inputs.bundle.path_at;
+    let made = inputs.namespace.filter(|_| inputs.bundle.create_namespace);
+    let mut problems = Vec::new();
+    for restriction in inputs.restrictions {
+        problems.extend(made.and_then(|name| restrict::made(name, at, restriction)));
+        problems.extend(restrict::problems(objects, restriction));
+    }
+    problems
 }
 
 /// Writes the objects into the instance; what is too large is a problem.

@@ -13,7 +13,7 @@ use super::{Failure, patch};
 use crate::effective::{self, Layers};
 use crate::placement::Placed;
 use crate::problem::{Code, Place, Problem};
-use crate::spec::{Bundle, Document, Member, Patch, PinState, Spec, Trees};
+use crate::spec::{Bundle, Document, Member, Patch, PinState, Restriction, Spec, Trees};
 use crate::template::BuiltIn;
 
 pub(super) fn is_chart(bundle: &Bundle) -> bool {
@@ -43,6 +43,8 @@ pub(super) struct Shape<'a> {
     pub(super) patches: Vec<&'a Patch>,
     /// The variables that the patches use.
     pub(super) uses: BTreeSet<String>,
+    /// What the objects may be.
+    pub(super) restrictions: Vec<&'a Restriction>,
     /// What the document and the patches say.
     pub(super) key: Digest,
 }
@@ -94,6 +96,8 @@ impl<'a> Shape<'a> {
                 u8::from(bundle.substitute),
             ])
             .field(document.spec.path_at.to_string().as_bytes());
+        let restrictions = restrictions(subject, layers);
+        hasher.field(format!("{restrictions:?}").as_bytes());
         for patch in &patches {
             patch::used(patch, &mut uses);
             patch::fingerprint(patch, &mut hasher);
@@ -102,9 +106,25 @@ impl<'a> Shape<'a> {
             document,
             patches,
             uses,
+            restrictions,
             key: hasher.finish(),
         }
     }
+}
+
+/// What the bundle's source may declare, and the placement's where it changes the bundle: what
+/// another source exports can be placed as it is.
+fn restrictions<'a>(subject: Subject<'a>, layers: Layers<'a>) -> Vec<&'a Restriction> {
+    let known = &subject.spec.restrictions;
+    let own = subject.bundle.source();
+    let other = subject.placed.placement.source();
+    let changed = own != other && layers.is_changed_by_placement();
+    let sources = [Some(own), Some(other).filter(|_| changed)];
+    sources
+        .into_iter()
+        .flatten()
+        .filter_map(|source| known.get(source))
+        .collect()
 }
 
 // === one bundle on one cluster ===

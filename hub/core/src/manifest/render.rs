@@ -161,6 +161,7 @@ impl Factory<'_> {
                     scopes: &self.scopes,
                     values,
                     patches: &ready.shape.patches,
+                    restrictions: &ready.shape.restrictions,
                 };
                 let made = instantiate::instantiate(&ready.directory.content, inputs);
                 made.map(Arc::new).map_err(|found| subject.told(found))

@@ -526,7 +526,7 @@ fn fields_of_a_bundle_are_substituted_though_its_files_are_not() {
     expect![[r#"
         a/web ConfigMap ns-shop/c: {"apiVersion":"v1","data":{"x":"${team}"},"kind":"ConfigMap","metadata":{"labels":{"capstan.dev/bundle":"main.web"},"name":"c","namespace":"ns-shop"}}
         b/web fails: 1 problems
-        fleet.yaml:12:1: error[E0105]: `spec.defaultNamespace` is `ns-Not.A.Label`: `ns-Not.A.Label` must consist of a-z, 0-9 and -, and start and end with a letter or digit
+        fleet.yaml:12:1: error[E0105]: `spec.defaultNamespace` is `ns-Not.A.Label`: `ns-Not.A.Label` must consist of a-z, 0-9 and -, and start and end with a letter or digit on b [b]
     "#]].assert_eq(&show(&rendered));
 }
 
@@ -598,7 +598,7 @@ spec:
         b/web fails: 1 problems
         c/web ConfigMap default/c: {"apiVersion":"v1","data":{"x":"y"},"kind":"ConfigMap","metadata":{"labels":{"capstan.dev/bundle":"main.web"},"name":"c","namespace":"default"}}
         fleet.yaml:17:27: error[E0411]: the patch changes nothing: no object of the bundle has kind `ConfigMap`, name `d` on a (there is c) [a]
-        fleet.yaml:31:11: error[E0103]: the value of `n` must be a string, not 1 (write it in quotes)
+        fleet.yaml:31:11: error[E0103]: the value of `n` must be a string, not 1 on b (write it in quotes) [b]
     "#]].assert_eq(&show(&rendered));
 }
 
@@ -698,4 +698,63 @@ fn a_pinned_bundle_has_the_content_of_its_revision() {
     expect![[r#"
         a/web ConfigMap default/branch: {"apiVersion":"v1","kind":"ConfigMap","metadata":{"labels":{"capstan.dev/bundle":"main.web"},"name":"branch","namespace":"default"}}
     "#]].assert_eq(&show(&missing));
+}
+
+#[test]
+fn a_restricted_source_reaches_no_further_than_its_kinds_and_namespaces() {
+    let text = "@Cluster a
+@Bundle web
+spec: {path: w, defaultNamespace: team-a-web, createNamespace: true}
+@Bundle out
+spec: {path: o, defaultNamespace: other, createNamespace: true}
+@Placement p
+spec:
+  bundles: [web, out]
+  clusters: [{}]
+== w/a.yaml
+{apiVersion: v1, kind: ConfigMap, metadata: {name: c}}
+---
+{apiVersion: v1, kind: Namespace, metadata: {name: team-a-more}}
+---
+{apiVersion: rbac.authorization.k8s.io/v1, kind: ClusterRole, metadata: {name: r}}
+== o/a.yaml
+{apiVersion: v1, kind: ConfigMap, metadata: {name: c}}
+---
+{apiVersion: v1, kind: ConfigMap, metadata: {name: c, namespace: kube-system}}
+---
+{apiVersion: v1, kind: Namespace, metadata: {name: kube-system}}
+---
+{apiVersion: apps/v1, kind: Deployment, metadata: {name: d, namespace: team-a-x}}
+---
+{apiVersion: storage.k8s.io/v1, kind: StorageClass, metadata: {name: s}}
+";
+    let trees = trees(1, text);
+    let kinds = [
+        "v1/ConfigMap",
+        "v1/Namespace",
+        "rbac.authorization.k8s.io/ClusterRole",
+    ];
+    let restriction = crate::spec::Restriction {
+        namespaces: vec!["team-a-*".to_owned()],
+        kinds: crate::spec::Kinds::Allow(kinds.map(ToOwned::to_owned).into()),
+        ..crate::spec::Restriction::default()
+    };
+    let (mut spec, _) = load(&trees, None);
+    spec.restrictions
+        .insert(crate::fixture::source(), restriction);
+    let spec = std::sync::Arc::new(spec);
+    let decisions = resolve(&spec, &Inventory::default(), &Decisions::default());
+    let rendered = render(&spec, &trees, &decisions, &Rendered::default());
+    expect![[r#"
+        a/out fails: 6 problems
+        a/web ConfigMap team-a-web/c: {"apiVersion":"v1","kind":"ConfigMap","metadata":{"labels":{"capstan.dev/bundle":"main.web"},"name":"c","namespace":"team-a-web"}}
+        a/web Namespace team-a-more: {"apiVersion":"v1","kind":"Namespace","metadata":{"labels":{"capstan.dev/bundle":"main.web"},"name":"team-a-more"}}
+        a/web ClusterRole.rbac.authorization.k8s.io r: {"apiVersion":"rbac.authorization.k8s.io/v1","kind":"ClusterRole","metadata":{"labels":{"capstan.dev/bundle":"main.web"},"name":"r"}}
+        fleet.yaml:14:14: error[E0115]: the source may not make namespace `other` (its namespaces: team-a-*)
+        o/a.yaml:1:1: error[E0115]: ConfigMap other/c: the source may not declare anything in namespace `other` (its namespaces: team-a-*)
+        o/a.yaml:3:1: error[E0115]: ConfigMap kube-system/c: the source may not declare anything in namespace `kube-system` (its namespaces: team-a-*)
+        o/a.yaml:5:1: error[E0115]: Namespace kube-system: the source may not declare anything outside its namespaces (its namespaces: team-a-*)
+        o/a.yaml:7:1: error[E0115]: Deployment.apps team-a-x/d: the source may not declare apps/Deployment (allowed: rbac.authorization.k8s.io/ClusterRole, v1/ConfigMap, v1/Namespace)
+        o/a.yaml:9:1: error[E0115]: StorageClass.storage.k8s.io s: the source may not declare storage.k8s.io/StorageClass (allowed: rbac.authorization.k8s.io/ClusterRole, v1/ConfigMap, v1/Namespace)
+    "#]].assert_eq(&show(&rendered));
 }
