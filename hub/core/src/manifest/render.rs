@@ -215,13 +215,15 @@ impl<'a> Failures<'a> {
                 clusters.entry(problem).or_default().extend(of);
             }
         }
-        let told = clusters.into_iter().flat_map(|(problem, clusters)| {
+        let told = clusters.into_iter().map(|(problem, clusters)| {
             let bundle = problem.bundle.as_ref();
             let all = bundle.and_then(|bundle| placed.get(bundle)).copied();
             let common = all == Some(clusters.len()) && !hangs_on_cluster(problem);
-            let named = clusters.into_iter().filter(move |_| !common);
-            let named = named.map(|cluster| problem.clone().about_cluster(cluster));
-            named.chain(common.then(|| problem.clone()))
+            let named = clusters.into_iter().filter(|_| !common).cloned();
+            Problem {
+                clusters: named.collect(),
+                ..problem.clone()
+            }
         });
         problem::by_place(told)
     }
