@@ -103,6 +103,18 @@ fn check(expect: Expect) {
     check_of(&cluster(), expect);
 }
 
+/// Numbers that follow from a seed.
+pub(super) struct Seeded(pub(super) u64);
+
+impl Seeded {
+    pub(super) fn below(&mut self, end: usize) -> usize {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        usize::try_from(self.0 % end as u64).unwrap()
+    }
+}
+
 #[test]
 fn what_there_is_to_ask_has_its_type() {
     check(expect![[r#"

@@ -1,7 +1,7 @@
 //! Expressions that are made to take long, counted in steps.
 
 use super::super::Program;
-use super::{Cluster, cluster};
+use super::{Cluster, Seeded, cluster};
 use crate::inventory::Facts;
 use crate::limits::{CEL_BYTES_MAX, CEL_NODES_MAX, CEL_STEPS_MAX};
 use crate::template::Scalar;
@@ -135,18 +135,6 @@ fn a_limit_that_is_passed_cannot_be_hidden() {
             answer,
             Err(format!("it takes more than {CEL_STEPS_MAX} steps"))
         );
-    }
-}
-
-/// Numbers that follow from a seed.
-struct Seeded(u64);
-
-impl Seeded {
-    fn below(&mut self, end: usize) -> usize {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        usize::try_from(self.0 % end as u64).unwrap()
     }
 }
 
