@@ -7,24 +7,29 @@ mod args;
 mod columns;
 mod connect;
 mod explain;
+mod files;
 mod get;
 mod init;
 mod lint;
 mod output;
+mod plan;
+mod resolve;
 mod rows;
 mod serve;
 mod status;
 mod table;
 mod words;
+mod writer;
 
 use std::ffi::OsString;
 use std::future::Future;
-use std::io::{self, Write as _};
+use std::io::{self, Write};
 use std::process::ExitCode;
 
 use clap::{CommandFactory as _, Parser as _};
 
 use args::{Cli, ClusterCommand, Command, TokenCommand};
+use writer::Writer;
 
 /// It was tried and is not so.
 const FAILED: u8 = 1;
@@ -55,29 +60,84 @@ type Outcome = Result<(), Failure>;
 pub fn run(args: impl Iterator<Item = OsString>) -> ExitCode {
     // A second installation in one process is refused, and the first one is the same.
     drop(rustls::crypto::ring::default_provider().install_default());
-    let outcome = match Cli::try_parse_from(args) {
-        Ok(cli) => dispatch(cli),
+    match Cli::try_parse_from(args) {
+        Ok(cli) => {
+            let mut writer = Writer::new(anstream::stdout().lock());
+            let outcome = dispatch(cli, &mut writer);
+            let outcome = outcome.and_then(|()| Ok(writer.flush()?));
+            ExitCode::from(ended(outcome, &mut anstream::stderr().lock()))
+        }
         Err(error) => {
             let code = if error.use_stderr() { USAGE } else { 0 };
             drop(error.print());
-            return ExitCode::from(code);
+            ExitCode::from(code)
         }
-    };
-    match outcome {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(Failure::Said(code)) => ExitCode::from(code),
-        Err(Failure::Failed(error)) if is_closed_pipe(&error) => ExitCode::SUCCESS,
-        Err(Failure::Failed(error)) => complain(&error, FAILED),
-        Err(Failure::Usage(error)) => complain(&error, USAGE),
     }
 }
 
-fn dispatch(cli: Cli) -> Outcome {
+/// What a command line without a hub said.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Said {
+    /// Its exit code.
+    pub code: u8,
+    /// Its standard output, without colours.
+    pub out: String,
+    /// Its standard error, without colours.
+    pub err: String,
+}
+
+/// Runs a command line that asks no hub: what [`run`] does, for those who want many of them in one process.
+#[must_use]
+pub fn offline(args: impl Iterator<Item = OsString>) -> Said {
+    let (mut out, mut err) = (Vec::new(), Vec::new());
+    let code = match Cli::try_parse_from(args) {
+        Ok(cli) if cli.command.is_offline() => {
+            let mut writer = Writer::new(&mut out);
+            let outcome = dispatch(cli, &mut writer).and_then(|()| Ok(writer.flush()?));
+            drop(writer);
+            ended(outcome, &mut err)
+        }
+        Ok(_) => {
+            let asks = anyhow::anyhow!("this command asks a hub");
+            ended(Err(Failure::Usage(asks)), &mut err)
+        }
+        Err(error) => {
+            let text = error.to_string().into_bytes();
+            let (to, code) = match error.use_stderr() {
+                true => (&mut err, USAGE),
+                false => (&mut out, 0),
+            };
+            to.extend(text);
+            code
+        }
+    };
+    let plain = |bytes: Vec<u8>| {
+        let text = String::from_utf8_lossy(&bytes);
+        anstream::adapter::strip_str(&text).to_string()
+    };
+    let (out, err) = (plain(out), plain(err));
+    Said { code, out, err }
+}
+
+/// The exit code, after the complaint.
+fn ended(outcome: Outcome, err: &mut dyn Write) -> u8 {
+    match outcome {
+        Ok(()) => 0,
+        Err(Failure::Said(code)) => code,
+        Err(Failure::Failed(error)) if is_closed_pipe(&error) => 0,
+        Err(Failure::Failed(error)) => complain(&error, FAILED, err),
+        Err(Failure::Usage(error)) => complain(&error, USAGE, err),
+    }
+}
+
+fn dispatch(cli: Cli, writer: &mut Writer<'_>) -> Outcome {
     let Cli { command, target } = cli;
     match command {
         Command::Init(args) => init::run(&args),
         Command::Serve(args) => serve::run(&args),
-        Command::Lint(args) => lint::run(&args),
+        Command::Lint(args) => lint::run(&args, writer),
+        Command::Plan(args) => plan::run(&args, writer),
+        Command::Resolve(args) => resolve::run(&args, writer),
         Command::Completion { shell } => completion(shell),
         Command::Version => version(),
         Command::Status(shape) => ask(status::run(&target, shape)),
@@ -116,16 +176,15 @@ fn version() -> Outcome {
 }
 
 /// One line for the error and one for each cause.
-fn complain(error: &anyhow::Error, code: u8) -> ExitCode {
-    let mut stderr = anstream::stderr().lock();
+fn complain(error: &anyhow::Error, code: u8, err: &mut dyn Write) -> u8 {
     let red = anstyle::AnsiColor::Red.on_default().bold();
     let mut text = format!("{red}error{red:#}: {error}\n");
     for cause in error.chain().skip(1) {
         text.push_str(&format!("  because: {cause}\n"));
     }
     // Nobody is left to tell when this fails.
-    drop(stderr.write_all(text.as_bytes()));
-    ExitCode::from(code)
+    drop(err.write_all(text.as_bytes()));
+    code
 }
 
 fn is_closed_pipe(error: &anyhow::Error) -> bool {

@@ -23,6 +23,7 @@ mod tree;
 mod tests;
 
 pub use follow::Follower;
+pub(crate) use history::revisions_of_first_parents as first_parents;
 pub use problem::Problem;
 pub use tree::Tree;
 

@@ -33,8 +33,10 @@
 #![deny(missing_docs)]
 
 pub mod desired;
+pub mod diff;
 pub mod effective;
 pub mod explain;
+pub mod interchange;
 pub mod inventory;
 pub mod limits;
 pub mod manifest;

@@ -1,6 +1,10 @@
-//! The words of status, lint and explain, as plain text without terminal codes.
+//! The words of status, lint, plan, resolve and explain, as plain text without terminal codes.
 
+mod github;
 mod lint;
+mod markdown;
+mod plan;
+mod resolve;
 mod state;
 mod status;
 
@@ -10,7 +14,11 @@ use capstan_proto::Moment;
 
 use crate::explain::{Answer, Explanation};
 
+pub use github::github;
 pub use lint::{lint, source_line};
+pub use markdown::{CHARS_MAX, plan_markdown};
+pub use plan::{Detail, plan};
+pub use resolve::resolve;
 pub use state::state;
 pub use status::status;
 

@@ -88,9 +88,26 @@ pub(super) enum Command {
         hub recover prod-eu-1 --confirm --reason \"looked at it; Git is right\""
     )]
     Recover(Recover),
+    /// What the fleet files decide for every placement and cluster, without a hub
+    #[command(after_help = "Examples:\n  hub resolve\n  hub resolve --placement checkout-prod -o wide\n  \
+        hub resolve --cluster prod-eu-1\n  \
+        hub resolve --repo platform.git --rev v1.4.0 --path fleet --inventory inventory.json -o json\n\n\
+        Without an inventory no cluster has facts, and no placement selected anything before.\n\n\
+        Exit codes: 0 no errors in files, 1 errors in files, 2 wrong call.")]
+    Resolve(Resolve),
+    /// What a change of the fleet files would do, without a hub
+    #[command(
+        after_help = "Examples:\n  hub plan\n  hub plan --repo fleet --from origin/main --to HEAD -o markdown\n  \
+        hub plan --from v1.4.0 --to v1.5.0 --inventory inventory.json -o json\n\n\
+        Clusters are taken to have what --from gives them; removals beyond the budget are held, as the hub holds \
+        them.\n\n\
+        Exit codes: 0 nothing is removed, 1 new errors in files, 2 wrong call, 3 something is removed or held."
+    )]
+    Plan(Plan),
     /// Check fleet files, without a hub
     #[command(after_help = "Examples:\n  hub lint .\n  hub lint fleet/ -o json\n  \
-        hub lint platform.git --rev main --path fleet\n\n\
+        hub lint platform.git --rev main --path fleet\n  \
+        hub lint -o github    # annotations in a pull request\n\n\
         Exit codes: 0 no errors, 1 errors, 2 nothing could be read.")]
     Lint(Lint),
     /// Print a completion script for a shell
@@ -101,6 +118,13 @@ pub(super) enum Command {
     },
     /// Print the version
     Version,
+}
+
+impl Command {
+    /// Whether no hub is asked.
+    pub(super) const fn is_offline(&self) -> bool {
+        matches!(self, Self::Lint(_) | Self::Plan(_) | Self::Resolve(_))
+    }
 }
 
 #[derive(Debug, Args)]
@@ -333,21 +357,99 @@ pub(super) struct Recover {
 
 #[derive(Debug, Args)]
 pub(super) struct Lint {
-    /// A directory, or a Git repository
+    /// A directory, a Git repository, or one file
     #[arg(default_value = ".")]
     pub(super) path: PathBuf,
     /// Read this commit, branch or tag of the repository instead of the files on disk
     #[arg(long, value_name = "REV")]
     pub(super) rev: Option<String>,
-    /// The folder in the repository, with --rev
-    #[arg(
-        long = "path",
-        value_name = "DIR",
-        default_value = "",
-        requires = "rev"
-    )]
+    /// The folder of the fleet files, below the directory
+    #[arg(long = "path", value_name = "DIR", default_value = "")]
     pub(super) within: String,
     /// How to show the answer
     #[arg(short, long, value_name = "FORMAT", default_value = "table")]
+    pub(super) output: LintFormat,
+}
+
+/// How problems are shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum LintFormat {
+    /// As a compiler does, with the lines
+    #[value(alias = "wide")]
+    Table,
+    /// JSON, for programs
+    Json,
+    /// YAML
+    Yaml,
+    /// Workflow commands, which GitHub shows beside the lines of a pull request
+    Github,
+}
+
+/// Which files are looked at without a hub, and what is known besides them.
+#[derive(Debug, Args)]
+pub(super) struct Files {
+    /// A directory with fleet files, or a Git repository
+    #[arg(long, value_name = "PATH", default_value = ".")]
+    pub(super) repo: PathBuf,
+    /// The folder of the fleet files, below the directory
+    #[arg(long = "path", value_name = "DIR", default_value = "")]
+    pub(super) within: String,
+    /// Facts and earlier selections, as `hub inventory export` writes them
+    #[arg(long, value_name = "FILE")]
+    pub(super) inventory: Option<PathBuf>,
+    /// A hub's configuration, whose removal budget counts
+    #[arg(long, value_name = "FILE")]
+    pub(super) config: Option<PathBuf>,
+    /// What the hub calls this source; the directory's name when absent
+    #[arg(long, value_name = "NAME")]
+    pub(super) source: Option<SourceName>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Resolve {
+    #[command(flatten)]
+    pub(super) files: Files,
+    /// Read this commit, branch or tag instead of the files on disk; what is broken there is as it was last good
+    #[arg(long, value_name = "REV")]
+    pub(super) rev: Option<String>,
+    /// Only this placement, and the clusters that it selects
+    #[arg(long, value_name = "NAME")]
+    pub(super) placement: Option<String>,
+    /// Only this cluster, and the placements that select it
+    #[arg(long, value_name = "NAME")]
+    pub(super) cluster: Option<ClusterName>,
+    /// How to show the answer
+    #[arg(short, long, value_name = "FORMAT", default_value = "table")]
     pub(super) output: Format,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Plan {
+    #[command(flatten)]
+    pub(super) files: Files,
+    /// The commit, branch or tag that is in force
+    #[arg(long, value_name = "REV", default_value = "HEAD")]
+    pub(super) from: String,
+    /// The commit, branch or tag that shall follow; the files on disk when absent
+    #[arg(long, value_name = "REV")]
+    pub(super) to: Option<String>,
+    /// How to show the answer
+    #[arg(short, long, value_name = "FORMAT", default_value = "table")]
+    pub(super) output: PlanFormat,
+}
+
+/// How a plan is shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum PlanFormat {
+    /// For people; long lists are counted
+    Table,
+    /// For people, everything
+    Wide,
+    /// JSON, for programs
+    Json,
+    /// YAML
+    Yaml,
+    /// Markdown, for a comment of a pull request
+    #[value(alias = "md")]
+    Markdown,
 }

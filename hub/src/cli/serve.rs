@@ -13,7 +13,8 @@ pub(super) fn run(args: &Serve) -> Outcome {
         Ok(config) => config,
         Err(mistakes) => {
             for mistake in &mistakes.0 {
-                super::complain(&anyhow::anyhow!("{mistake}"), super::USAGE);
+                let mistake = anyhow::anyhow!("{mistake}");
+                super::complain(&mistake, super::USAGE, &mut anstream::stderr());
             }
             return Err(Failure::Said(super::USAGE));
         }

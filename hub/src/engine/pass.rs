@@ -12,15 +12,12 @@ use capstan_hub_core::inventory::Inventory;
 use capstan_hub_core::manifest::{self, Rendered};
 use capstan_hub_core::placement::{self, Decisions};
 use capstan_hub_core::problem::Problem;
-use capstan_hub_core::spec::{self, Gap, SourceState, Spec, Tree, Trees};
-use capstan_proto::{Revision, SourceName};
+use capstan_hub_core::spec::{self, SourceState, Spec, Trees};
+use capstan_proto::SourceName;
 
 use super::source::Archive;
+use crate::history::{PAST_MAX, Past as _, declared};
 use crate::telemetry;
-
-/// Commits that are walked back for the last good version of what is broken. A document that has been broken for 1,000
-/// commits is nobody's any more; reading that many trees of 1,000 files takes seconds.
-const PAST_MAX: usize = 1_000;
 
 /// What a pass starts from.
 #[derive(Clone, Debug)]
@@ -143,87 +140,6 @@ impl Fleet<'_> {
             rendered: Arc::new(rendered),
         };
         Step { memory, desired }
-    }
-}
-
-// === what is declared ===
-
-/// Loads the trees. Where a document is broken, the commits between are loaded too, the oldest first, so that its last
-/// good version does not depend on when this hub polled.
-fn declared(
-    trees: &Trees,
-    previous: Option<&Spec>,
-    archives: &BTreeMap<SourceName, Archive>,
-) -> (Spec, Vec<Problem>) {
-    let (mut spec, mut problems) = spec::load(trees, previous);
-    for (source, state) in &trees.sources {
-        let (SourceState::Read(tree), Some(archive)) = (state, archives.get(source)) else {
-            continue;
-        };
-        if !is_broken(&spec, source) {
-            continue;
-        }
-        let before = previous.and_then(|spec| spec.revisions.get(source));
-        if before == Some(&tree.revision) {
-            continue;
-        }
-        match walk(trees, (source, tree, archive), previous, before) {
-            Ok(Some(better)) => (spec, problems) = better,
-            Ok(None) => {}
-            Err(error) => {
-                let error = telemetry::chain(&error);
-                tracing::warn!(%source, error, "the past of a source cannot be read");
-            }
-        }
-    }
-    (spec, problems)
-}
-
-/// Whether a source has something broken now: kept from before, or not known at all.
-fn is_broken(spec: &Spec, source: &SourceName) -> bool {
-    let gaps = spec.gaps.get(source).into_iter().flatten();
-    let unknown = gaps.into_iter().any(|gap| matches!(gap, Gap::Broken(_)));
-    unknown || spec.kept_revisions().iter().any(|(of, _)| of == source)
-}
-
-/// Loads a source's commits from the one before (or as far back as it takes) to the present one.
-fn walk(
-    trees: &Trees,
-    (source, head, archive): (&SourceName, &Arc<Tree>, &Archive),
-    previous: Option<&Spec>,
-    before: Option<&Revision>,
-) -> Result<Option<(Spec, Vec<Problem>)>, crate::git::Problem> {
-    let past = archive.past(&head.revision, PAST_MAX)?;
-    let until = before.and_then(|before| past.iter().position(|revision| revision == before));
-    // Without a common past, everything older may hold the last good version.
-    let most = until.unwrap_or(past.len());
-    let mut depth = until.map_or(2, |until| until.max(1)).min(most.max(1));
-    let mut trees = trees.clone();
-    let mut blobs = BTreeMap::new();
-    loop {
-        // Before everything that there is, nothing was declared.
-        let whole = until.is_none() && depth >= most;
-        let mut spec = whole.then(|| Spec::beginning(previous, source));
-        for revision in past[1..depth.min(past.len())].iter().rev() {
-            let tree = archive.tree(revision, &mut blobs)?;
-            trees
-                .sources
-                .insert(source.clone(), SourceState::Read(tree));
-            spec = Some(spec::load(&trees, spec.as_ref().or(previous)).0);
-        }
-        trees
-            .sources
-            .insert(source.clone(), SourceState::Read(Arc::clone(head)));
-        let Some(before_head) = spec else {
-            return Ok(None);
-        };
-        let loaded = spec::load(&trees, Some(&before_head));
-        let gaps = loaded.0.gaps.get(source).into_iter().flatten();
-        let unknown = gaps.into_iter().any(|gap| matches!(gap, Gap::Broken(_)));
-        if !unknown || depth >= most {
-            return Ok(Some(loaded));
-        }
-        depth = (depth * 4).min(most);
     }
 }
 

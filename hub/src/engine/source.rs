@@ -16,6 +16,7 @@ use super::event::{Event, Polled};
 use super::waker::Waker;
 use crate::config::Source;
 use crate::git::{BlobId, Commit, Fetched, Follower, Limits, Problem, Relation};
+use crate::history::{Past, read_tree};
 use crate::metrics::{Metrics, Result as Ended};
 use crate::{clock, telemetry};
 
@@ -257,43 +258,6 @@ impl State {
     }
 }
 
-/// Reads what fleets are written in. What is refused is told, so that the core does not take it for absent.
-fn read_tree(
-    tree: &crate::git::Tree,
-    known: &BTreeMap<BlobId, File>,
-) -> Result<(Tree, BTreeMap<BlobId, File>), Problem> {
-    let listed = tree.files()?;
-    let (mut files, mut blobs) = (BTreeMap::new(), BTreeMap::new());
-    for (path, listed) in listed.files {
-        if !is_fleet_text(&path) {
-            continue;
-        }
-        let file = match known.get(&listed.blob).or_else(|| blobs.get(&listed.blob)) {
-            Some(file) => file.clone(),
-            None => File::new(tree.read(&listed.blob)?),
-        };
-        blobs.insert(listed.blob, file.clone());
-        files.insert(path, file);
-    }
-    let refused = listed.refused.into_iter();
-    let tree = Tree {
-        revision: tree.revision().clone(),
-        files,
-        refused: refused
-            .map(|(path, refusal)| (path, refusal.to_string()))
-            .collect(),
-    };
-    Ok((tree, blobs))
-}
-
-/// Whether a file may hold fleet documents or manifests.
-pub(crate) fn is_fleet_text(path: &str) -> bool {
-    let ending = path.rsplit_once('.').map_or("", |(_, ending)| ending);
-    ["yaml", "yml", "json"]
-        .iter()
-        .any(|known| ending.eq_ignore_ascii_case(known))
-}
-
 /// A source's past, opened anew for each question.
 #[derive(Clone, Debug)]
 pub(crate) struct Archive {
@@ -303,17 +267,14 @@ pub(crate) struct Archive {
     pub(crate) directory: PathBuf,
 }
 
-impl Archive {
-    /// Revisions from `revision` backwards along first parents, the newest first, it included.
-    pub(crate) fn past(&self, revision: &Revision, most: usize) -> Result<Vec<Revision>, Problem> {
+impl Past for Archive {
+    fn past(&self, revision: &Revision, most: usize) -> Result<Vec<Revision>, Problem> {
         let follower = Follower::open(self.source.clone(), &self.directory, Limits::default())?;
         let commits = follower.history(revision, most)?;
         Ok(commits.into_iter().map(|commit| commit.revision).collect())
     }
 
-    /// The files of a revision. `known` are those of a neighbour, and then those of this one, so that what they share
-    /// is read once.
-    pub(crate) fn tree(
+    fn tree(
         &self,
         revision: &Revision,
         known: &mut BTreeMap<BlobId, File>,

@@ -51,3 +51,13 @@ fn words(bytes: &[u8]) -> String {
         .map(|char| if char.is_control() { ' ' } else { char });
     visible.take(WORDS_CHARS_MAX).collect()
 }
+
+/// The ids of first parents from `revision` backwards, it included.
+pub(crate) fn revisions_of_first_parents(
+    repository: &Repository,
+    revision: &Revision,
+    limit: usize,
+) -> Result<Vec<Revision>, Error> {
+    let commits = first_parents(repository, revision, limit)?;
+    Ok(commits.into_iter().map(|commit| commit.revision).collect())
+}

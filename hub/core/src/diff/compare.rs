@@ -1,0 +1,311 @@
+//! The comparing: cluster by cluster, told together where it is alike.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use capstan_proto::{BundleName, ClusterName, Digest, Entry, ObjectKey, Snapshot};
+use serde_json::Value as Json;
+
+use super::{
+    Action, BundleChange, Change, ClusterChange, Fields, Keeping, ObjectChange, Plan, Side,
+    Summary, fields,
+};
+use crate::desired::{Desired, Kept, Wanted};
+use crate::interchange::{Finding, HeldAnswer};
+use crate::problem::{Problem, Severity};
+
+/// What would become of the fleet when `to` follows `from`.
+#[must_use]
+pub fn plan<'a>(from: Side<'a>, to: Side<'a>) -> Plan<'a> {
+    let mut comparing = Comparing {
+        from,
+        to,
+        known: BTreeMap::new(),
+    };
+    let groups = comparing.groups();
+    let mut summary = summary(&groups);
+    summary.held = to.desired.holds.iter().map(|hold| hold.set.objects()).sum();
+    let (introduced, fixed) = problems(from.problems, to.problems);
+    let errors = |found: &[Finding<'_>]| found.iter().filter(|f| f.severity == "error").count();
+    summary.errors_introduced = errors(&introduced);
+    summary.errors_fixed = errors(&fixed);
+    Plan {
+        summary,
+        clusters: clusters(from, to),
+        bundles: bundles(from, to),
+        changes: groups,
+        kept: kept(to.desired),
+        held: to.desired.holds.iter().map(HeldAnswer::of).collect(),
+        introduced,
+        fixed,
+    }
+}
+
+/// The snapshot that a cluster would be given.
+fn snapshot<'a>(desired: &'a Desired, cluster: &ClusterName) -> Option<&'a Snapshot> {
+    let target = desired.clusters.get(cluster)?.target()?;
+    Some(&target.snapshot)
+}
+
+struct Comparing<'a> {
+    from: Side<'a>,
+    to: Side<'a>,
+    /// Thousands of clusters change from one content to one other.
+    known: BTreeMap<(Digest, Digest), (Arc<Fields>, Arc<str>)>,
+}
+
+/// What becomes of one object, comparable.
+type Part<'a> = (&'a ObjectKey, Action, Option<&'a BundleName>, Arc<str>);
+
+/// What becomes of one bundle on a cluster.
+#[derive(Default)]
+struct Ours<'a> {
+    policy: bool,
+    parts: Vec<Part<'a>>,
+    fields: Vec<Arc<Fields>>,
+}
+
+/// What tells two groups apart: bundle, policy, parts.
+type GroupKey<'a> = (&'a BundleName, bool, Vec<Part<'a>>);
+
+impl<'a> Comparing<'a> {
+    /// Every change, clusters that change alike together.
+    fn groups(&mut self) -> Vec<Change<'a>> {
+        let mut groups: BTreeMap<GroupKey<'a>, (Vec<&'a ClusterName>, Vec<Arc<Fields>>)> =
+            BTreeMap::new();
+        for (cluster, wanted) in &self.to.desired.clusters {
+            // What has no opinion changes nothing.
+            let Wanted::Snapshot(target) = wanted else {
+                continue;
+            };
+            let before = snapshot(self.from.desired, cluster);
+            for (bundle, ours) in self.cluster(before, &target.snapshot) {
+                let key = (bundle, ours.policy, ours.parts);
+                let group = groups
+                    .entry(key)
+                    .or_insert_with(|| (Vec::new(), ours.fields));
+                group.0.push(cluster);
+            }
+        }
+        let mut changes: Vec<Change<'a>> = groups.into_iter().map(change).collect();
+        changes.sort_by(|a, b| (a.bundle, a.clusters[0]).cmp(&(b.bundle, b.clusters[0])));
+        changes
+    }
+
+    /// What becomes of one cluster, by bundle.
+    fn cluster(
+        &mut self,
+        before: Option<&'a Snapshot>,
+        after: &'a Snapshot,
+    ) -> BTreeMap<&'a BundleName, Ours<'a>> {
+        let mut found: BTreeMap<&BundleName, Ours<'_>> = BTreeMap::new();
+        for (key, entry) in after.objects() {
+            let old = before.and_then(|before| before.objects().get(key));
+            if let Some((part, fields)) = self.object(key, old, entry) {
+                let ours = found.entry(&entry.bundle).or_default();
+                ours.parts.push(part);
+                ours.fields.push(fields);
+            }
+        }
+        for (key, entry) in before.into_iter().flat_map(Snapshot::objects) {
+            if !after.objects().contains_key(key) {
+                let ours = found.entry(&entry.bundle).or_default();
+                ours.parts.push((key, Action::Delete, None, Arc::from("")));
+                ours.fields.push(Arc::default());
+            }
+        }
+        let policies = before.into_iter().flat_map(Snapshot::bundles);
+        for (bundle, policy) in policies {
+            let now = after.bundles().get(bundle);
+            if now.is_some_and(|now| now != policy) {
+                let (name, _) = after.bundles().get_key_value(bundle).expect("it is there");
+                found.entry(name).or_default().policy = true;
+            }
+        }
+        found
+    }
+
+    fn object(
+        &mut self,
+        key: &'a ObjectKey,
+        old: Option<&'a Entry>,
+        new: &'a Entry,
+    ) -> Option<(Part<'a>, Arc<Fields>)> {
+        let Some(old) = old else {
+            return Some(((key, Action::Create, None, Arc::from("")), Arc::default()));
+        };
+        let moved = (old.bundle != new.bundle).then_some(&old.bundle);
+        if moved.is_none() && old.digest == new.digest {
+            return None;
+        }
+        let (fields, text) = self.between(old.digest, new.digest);
+        Some(((key, Action::Change, moved, text), fields))
+    }
+
+    /// What differs between two contents, and the same as text.
+    fn between(&mut self, old: Digest, new: Digest) -> (Arc<Fields>, Arc<str>) {
+        if let Some(known) = self.known.get(&(old, new)) {
+            return known.clone();
+        }
+        let parsed = |digest: Digest| -> Json {
+            let contents = [self.to.desired, self.from.desired].map(|side| &side.content);
+            let bytes = contents.iter().find_map(|content| content.get(&digest));
+            bytes
+                .and_then(|bytes| serde_json::from_slice(bytes).ok())
+                .unwrap_or_default()
+        };
+        let found = Arc::new(fields(&parsed(old), &parsed(new)));
+        let text = serde_json::to_string(&*found).unwrap_or_default();
+        let known = (found, Arc::from(text));
+        self.known.insert((old, new), known.clone());
+        known
+    }
+}
+
+fn change<'a>(
+    ((bundle, policy, parts), (clusters, fields)): (
+        GroupKey<'a>,
+        (Vec<&'a ClusterName>, Vec<Arc<Fields>>),
+    ),
+) -> Change<'a> {
+    let parts = parts.into_iter().zip(fields);
+    let mut objects: Vec<ObjectChange<'a>> = parts
+        .map(|((object, action, moved_from, _), fields)| ObjectChange {
+            object,
+            action,
+            moved_from,
+            fields: Fields::clone(&fields),
+        })
+        .collect();
+    objects.sort_by(|a, b| (a.object, a.action).cmp(&(b.object, b.action)));
+    Change {
+        bundle,
+        clusters,
+        policy,
+        objects,
+    }
+}
+
+fn summary(groups: &[Change<'_>]) -> Summary {
+    let mut summary = Summary::default();
+    let mut touched = BTreeSet::new();
+    for group in groups {
+        touched.extend(group.clusters.iter().copied());
+        let times = group.clusters.len();
+        for object in &group.objects {
+            match object.action {
+                Action::Create => summary.created += times,
+                Action::Delete => summary.deleted += times,
+                Action::Change if object.moved_from.is_some() => summary.moved += times,
+                Action::Change => summary.changed += times,
+            }
+        }
+    }
+    summary.clusters = touched.len();
+    summary
+}
+
+fn clusters<'a>(from: Side<'a>, to: Side<'a>) -> Vec<ClusterChange<'a>> {
+    let (before, after) = (&from.spec.members, &to.spec.members);
+    let names: BTreeSet<&ClusterName> = before.keys().chain(after.keys()).collect();
+    let change = |name: &'a ClusterName| {
+        let from = before.get(name).map(|member| member.mode.as_str());
+        let to = after.get(name).map(|member| member.mode.as_str());
+        (from != to).then_some(ClusterChange { name, from, to })
+    };
+    names.into_iter().filter_map(change).collect()
+}
+
+fn bundles<'a>(from: Side<'a>, to: Side<'a>) -> Vec<BundleChange<'a>> {
+    let mut found: BTreeMap<&BundleName, BundleChange<'a>> = BTreeMap::new();
+    for (cluster, wanted) in &to.desired.clusters {
+        let Wanted::Snapshot(target) = wanted else {
+            continue;
+        };
+        let (before, after) = (snapshot(from.desired, cluster), &*target.snapshot);
+        let had = |bundle: &BundleName| before.is_some_and(|b| b.bundles().contains_key(bundle));
+        for bundle in after.bundles().keys().filter(|bundle| !had(bundle)) {
+            entry(&mut found, bundle).gained.insert(cluster);
+        }
+        for bundle in before
+            .into_iter()
+            .flat_map(|before| before.bundles().keys())
+        {
+            if !after.bundles().contains_key(bundle) {
+                entry(&mut found, bundle).lost.insert(cluster);
+            }
+        }
+        for (bundle, kept) in &target.kept {
+            if matches!(kept, Kept::Held { .. }) {
+                entry(&mut found, bundle).held.insert(cluster);
+            }
+        }
+    }
+    found.into_values().collect()
+}
+
+fn entry<'m, 'a>(
+    found: &'m mut BTreeMap<&'a BundleName, BundleChange<'a>>,
+    bundle: &'a BundleName,
+) -> &'m mut BundleChange<'a> {
+    found.entry(bundle).or_insert_with(|| BundleChange {
+        name: bundle.name(),
+        gained: BTreeSet::new(),
+        lost: BTreeSet::new(),
+        held: BTreeSet::new(),
+    })
+}
+
+/// What is left as it is, for other reasons than that its removal waits.
+fn kept(desired: &Desired) -> Vec<Keeping<'_>> {
+    let mut found: BTreeMap<(&BundleName, &Kept), Vec<&ClusterName>> = BTreeMap::new();
+    for (cluster, wanted) in &desired.clusters {
+        for (bundle, kept) in wanted.target().into_iter().flat_map(|target| &target.kept) {
+            if !matches!(kept, Kept::Held { .. }) {
+                found.entry((bundle, kept)).or_default().push(cluster);
+            }
+        }
+    }
+    found
+        .into_iter()
+        .map(|((bundle, kept), clusters)| Keeping {
+            bundle: bundle.name(),
+            why: kept.to_string(),
+            clusters,
+        })
+        .collect()
+}
+
+/// Problems that only the second has, and that only the first has. Lines move when a file is
+/// edited; the same words in the same file are the same problem.
+fn problems<'a>(from: &'a [Problem], to: &'a [Problem]) -> (Vec<Finding<'a>>, Vec<Finding<'a>>) {
+    (news(from, to), news(to, from))
+}
+
+fn news<'a>(known: &[Problem], now: &'a [Problem]) -> Vec<Finding<'a>> {
+    let mut left: BTreeMap<_, usize> = BTreeMap::new();
+    for problem in known {
+        *left.entry(identity(problem)).or_default() += 1;
+    }
+    let mut news: Vec<&Problem> = Vec::new();
+    for problem in now {
+        match left.get_mut(&identity(problem)) {
+            Some(count) if *count > 0 => *count -= 1,
+            _ => news.push(problem),
+        }
+    }
+    news.sort();
+    news.into_iter().map(Finding::new).collect()
+}
+
+/// What stays of a problem when lines are moved.
+fn identity(problem: &Problem) -> impl Ord + '_ {
+    (
+        problem.at.as_ref().map(|at| &*at.path),
+        problem.code,
+        problem.severity == Severity::Error,
+        problem.cluster.as_ref(),
+        problem.bundle.as_ref(),
+        problem.message.as_str(),
+    )
+}

@@ -1,0 +1,50 @@
+//! Problems as GitHub's workflow commands, which show them beside the lines of a pull request.
+
+use std::fmt::Write as _;
+
+use crate::problem::{Problem, Severity};
+
+/// One line a problem: `::error file=..,line=..,col=..,title=E0102::message%0Ahint`. Paths count
+/// from the root of the repository, so `prefix` is the folder that was looked at.
+#[must_use]
+pub fn github(problems: &[Problem], prefix: &str) -> String {
+    let mut out = String::new();
+    for problem in problems {
+        let severity = match problem.severity {
+            Severity::Error => "error",
+            Severity::Warning => "warning",
+        };
+        let mut properties = String::new();
+        if let Some(at) = &problem.at {
+            let path = match prefix {
+                "" => at.path.to_string(),
+                prefix => format!("{prefix}/{}", at.path),
+            };
+            let (file, line, column) = (property(&path), at.line, at.column);
+            properties = format!("file={file},line={line},col={column},");
+        }
+        let mut message = problem.message.clone();
+        if let Some(cluster) = &problem.cluster {
+            message = format!("{message} (cluster {cluster})");
+        }
+        if let Some(hint) = &problem.hint {
+            message = format!("{message}\n{hint}");
+        }
+        let (title, message) = (problem.code, data(&message));
+        writeln!(out, "::{severity} {properties}title={title}::{message}")
+            .expect("writing to a string cannot fail");
+    }
+    out
+}
+
+/// What stands behind `::`.
+fn data(text: &str) -> String {
+    text.replace('%', "%25")
+        .replace('\r', "%0D")
+        .replace('\n', "%0A")
+}
+
+/// What stands behind `name=`.
+fn property(text: &str) -> String {
+    data(text).replace(':', "%3A").replace(',', "%2C")
+}

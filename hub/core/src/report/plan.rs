@@ -1,0 +1,275 @@
+//! A plan as people read it: what leaves first, then what comes and changes, then what is wrong.
+
+use std::fmt::{self, Write as _};
+
+use capstan_proto::{ClusterName, ObjectKey};
+
+use crate::diff::{
+    Action, BundleChange, Change, ClusterChange, Field, ObjectChange, Plan, Summary, Value,
+};
+use crate::interchange::{Finding, HeldAnswer};
+
+/// Clusters that are named before they are counted.
+const NAMED_MAX: usize = 3;
+
+/// Objects and problems that are listed of one group, unless everything is wanted.
+const LISTED_MAX: usize = 20;
+
+/// Longest value that is shown, in characters, unless everything is wanted.
+const VALUE_CHARS_MAX: usize = 80;
+
+const INFALLIBLE: &str = "writing to a string cannot fail";
+
+/// How much is shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Detail {
+    /// What fits on a screen or two.
+    Usual,
+    /// Everything.
+    All,
+}
+
+impl Detail {
+    const fn listed(self) -> usize {
+        match self {
+            Self::Usual => LISTED_MAX,
+            Self::All => usize::MAX,
+        }
+    }
+
+    /// `on 1 cluster: a`, `on 212 clusters: a, b, c and 209 more`.
+    pub(super) fn on<'a>(self, clusters: impl ExactSizeIterator<Item = &'a ClusterName>) -> String {
+        let all = clusters.len();
+        let most = match self {
+            Self::Usual => NAMED_MAX,
+            Self::All => usize::MAX,
+        };
+        let names: Vec<&str> = clusters.take(most).map(ClusterName::as_str).collect();
+        let more = match all - names.len() {
+            0 => String::new(),
+            more => format!(" and {more} more"),
+        };
+        format!("{}: {}{more}", counted(all, "cluster"), names.join(", "))
+    }
+}
+
+/// `1 cluster`, `2 clusters`.
+pub(super) fn counted(number: usize, what: &str) -> String {
+    match number {
+        1 => format!("1 {what}"),
+        number => format!("{number} {what}s"),
+    }
+}
+
+/// A plan as text without terminal codes. Lines begin with `+`, `~` and `-` for what comes, changes
+/// and leaves, and with `!` for what waits or is wrong.
+#[must_use]
+pub fn plan(plan: &Plan<'_>, detail: Detail) -> String {
+    let mut out = String::new();
+    for cluster in &plan.clusters {
+        line(&mut out, cluster_line(cluster));
+    }
+    for bundle in &plan.bundles {
+        bundle_lines(&mut out, bundle, detail);
+    }
+    if !out.is_empty() {
+        out.push('\n');
+    }
+    for change in &plan.changes {
+        change_lines(&mut out, change, detail);
+    }
+    for keeping in &plan.kept {
+        let on = detail.on(keeping.clusters.iter().copied());
+        let (bundle, why) = (keeping.bundle, &keeping.why);
+        line(
+            &mut out,
+            format!("! {bundle} stays as it is on {on}: {why}"),
+        );
+    }
+    for held in &plan.held {
+        held_lines(&mut out, held, detail);
+    }
+    findings(&mut out, "new problem", &plan.introduced, detail);
+    findings(&mut out, "fixed problem", &plan.fixed, detail);
+    line(&mut out, sentence(&plan.summary));
+    out
+}
+
+fn line(out: &mut String, text: impl fmt::Display) {
+    writeln!(out, "{text}").expect(INFALLIBLE);
+}
+
+/// Everything in one sentence.
+pub(super) fn sentence(summary: &Summary) -> String {
+    let Summary {
+        clusters,
+        created,
+        changed,
+        moved,
+        deleted,
+        held,
+        errors_introduced,
+        ..
+    } = *summary;
+    let mut text = match summary.is_nothing() {
+        true => "nothing changes on any cluster".to_owned(),
+        false => {
+            let moved = match moved {
+                0 => String::new(),
+                moved => format!(", {moved} handed over"),
+            };
+            format!(
+                "{}: {created} created, {changed} changed{moved}, {deleted} deleted, {held} held",
+                counted(clusters, "cluster")
+            )
+        }
+    };
+    if errors_introduced > 0 {
+        write!(text, "; {}", counted(errors_introduced, "new error")).expect(INFALLIBLE);
+    }
+    text
+}
+
+pub(super) fn cluster_line(cluster: &ClusterChange<'_>) -> String {
+    let name = cluster.name;
+    match (cluster.from, cluster.to) {
+        (None, Some("Enforce")) => format!("+ cluster {name} is declared"),
+        (None, Some(mode)) => format!("+ cluster {name} is declared, mode {mode}"),
+        (Some(_), None) => {
+            format!("~ cluster {name} is not declared any more; it keeps what it has")
+        }
+        (from, to) => {
+            let (from, to) = (from.unwrap_or("-"), to.unwrap_or("-"));
+            format!("~ cluster {name} changes its mode from {from} to {to}")
+        }
+    }
+}
+
+fn bundle_lines(out: &mut String, bundle: &BundleChange<'_>, detail: Detail) {
+    let name = bundle.name;
+    if !bundle.gained.is_empty() {
+        let on = detail.on(bundle.gained.iter().copied());
+        line(out, format!("+ {name} comes to {on}"));
+    }
+    if !bundle.lost.is_empty() {
+        let on = detail.on(bundle.lost.iter().copied());
+        line(out, format!("- {name} leaves {on}"));
+    }
+    if !bundle.held.is_empty() {
+        let on = detail.on(bundle.held.iter().copied());
+        line(out, format!("! {name} would leave {on}; held"));
+    }
+}
+
+fn change_lines(out: &mut String, change: &Change<'_>, detail: Detail) {
+    let on = detail.on(change.clusters.iter().copied());
+    let same = if change.clusters.len() > 1 {
+        "same on "
+    } else {
+        "on "
+    };
+    line(out, format!("{}, {same}{on}", change.bundle.name()));
+    if change.policy {
+        line(out, "  ~ how it is applied, removed or watched");
+    }
+    for object in change.objects.iter().take(detail.listed()) {
+        line(out, format!("  {}", object_line(object)));
+        for field in &object.fields.fields {
+            line(out, format!("      {}", field_line(field, detail)));
+        }
+        if object.fields.more_fields > 0 {
+            let more = counted(object.fields.more_fields, "field");
+            line(out, format!("      and {more} more"));
+        }
+    }
+    let more = change.objects.len().saturating_sub(detail.listed());
+    if more > 0 {
+        line(out, format!("  and {} more", counted(more, "object")));
+    }
+    out.push('\n');
+}
+
+/// The mark of what becomes of an object.
+pub(super) const fn mark(action: Action) -> char {
+    match action {
+        Action::Create => '+',
+        Action::Change => '~',
+        Action::Delete => '-',
+    }
+}
+
+pub(super) fn object_line(object: &ObjectChange<'_>) -> String {
+    let key: &ObjectKey = object.object;
+    let moved = match object.moved_from {
+        Some(bundle) => format!(" (handed over by {})", bundle.name()),
+        None => String::new(),
+    };
+    format!("{} {key}{moved}", mark(object.action))
+}
+
+pub(super) fn field_line(field: &Field, detail: Detail) -> String {
+    let Field { path, old, new } = field;
+    format!("{path}: {} -> {}", shown(old, detail), shown(new, detail))
+}
+
+fn shown(value: &Value, detail: Detail) -> String {
+    let most = match detail {
+        Detail::Usual => VALUE_CHARS_MAX,
+        Detail::All => usize::MAX,
+    };
+    match value {
+        Value::Absent => "(absent)".to_owned(),
+        Value::Redacted => "(redacted)".to_owned(),
+        Value::Shown(value) => {
+            let text = value.to_string();
+            match text.char_indices().nth(most) {
+                Some((end, _)) => format!("{}...", &text[..end]),
+                None => text,
+            }
+        }
+    }
+}
+
+fn held_lines(out: &mut String, held: &HeldAnswer, detail: Detail) {
+    line(out, format!("! held: {}", held.why));
+    for removal in held.removals.iter().take(detail.listed()) {
+        let (object, cluster, bundle) = (&removal.object, &removal.cluster, &removal.bundle);
+        line(out, format!("    {object} of {bundle} on {cluster}"));
+    }
+    let more = held.removals.len().saturating_sub(detail.listed());
+    if more > 0 {
+        line(out, format!("    and {} more", counted(more, "object")));
+    }
+    line(
+        out,
+        format!("  once the hub holds it, approve it with: {}", held.command),
+    );
+    out.push('\n');
+}
+
+fn findings(out: &mut String, what: &str, findings: &[Finding<'_>], detail: Detail) {
+    for finding in findings.iter().take(detail.listed()) {
+        line(out, format!("! {what}: {}", finding_line(finding)));
+    }
+    let more = findings.len().saturating_sub(detail.listed());
+    if more > 0 {
+        line(out, format!("! and {} more", counted(more, what)));
+    }
+    if !findings.is_empty() {
+        out.push('\n');
+    }
+}
+
+/// `path:line:column: error[E0102]: sentence (hint)`.
+pub(super) fn finding_line(finding: &Finding<'_>) -> String {
+    let at = match (finding.path, finding.line, finding.column) {
+        (Some(path), Some(line), Some(column)) => format!("{path}:{line}:{column}: "),
+        _ => String::new(),
+    };
+    let hint = match finding.hint {
+        Some(hint) => format!(" ({hint})"),
+        None => String::new(),
+    };
+    let (severity, code, message) = (finding.severity, finding.code, finding.message);
+    format!("{at}{severity}[{code}]: {message}{hint}")
+}

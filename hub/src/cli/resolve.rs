@@ -1,0 +1,82 @@
+//! `hub resolve`: what the files decide, for every placement and cluster.
+
+use anyhow::anyhow;
+use capstan_hub_core::interchange::{Only, Resolved};
+use capstan_hub_core::problem::{Severity, nearest};
+use capstan_hub_core::report::{self, Detail};
+use capstan_proto::{ClusterName, PlacementName};
+
+use super::args::{Format, Resolve};
+use super::writer::Writer;
+use super::{FAILED, Failure, Outcome, files};
+use crate::offline::{self, Decided};
+
+pub(super) fn run(args: &Resolve, writer: &mut Writer<'_>) -> Outcome {
+    let (checkout, start) = files::open(&args.files)?;
+    let at = checkout.or_present(args.rev.as_deref());
+    let decided = checkout.decide(&at, &start, None);
+    let decided = decided.map_err(|problem| Failure::Usage(problem.into()))?;
+    let only = only(args, &decided).map_err(Failure::Usage)?;
+    let resolved = Resolved {
+        revision: offline::written(&decided.revision),
+        problems: &decided.problems,
+        decisions: &decided.decisions,
+        holds: &decided.desired.holds,
+        only,
+    };
+    match args.output {
+        Format::Json | Format::Yaml => writer.value(&resolved, args.output)?,
+        Format::Table | Format::Wide => {
+            let detail = match args.output {
+                Format::Wide => Detail::All,
+                _ => Detail::Usual,
+            };
+            writer.text(&report::resolve(resolved, detail))?;
+            writer.text(&said(&decided))?;
+        }
+    }
+    let is_error = |problem: &capstan_hub_core::problem::Problem| {
+        problem.severity == Severity::Error && problem.at.is_some()
+    };
+    match decided.problems.iter().any(is_error) {
+        true => Err(Failure::Said(FAILED)),
+        false => Ok(()),
+    }
+}
+
+/// What is wrong, as `hub lint` shows it; nothing where nothing is.
+fn said(decided: &Decided) -> String {
+    match decided.problems.as_slice() {
+        [] => String::new(),
+        problems => format!("\n{}", report::lint(problems, &decided.trees)),
+    }
+}
+
+/// What is asked for, as the decisions call it.
+fn only<'a>(args: &Resolve, decided: &'a Decided) -> anyhow::Result<Only<'a>> {
+    let mut only = Only::default();
+    if let Some(name) = &args.placement {
+        let keys = || decided.decisions.placements.keys();
+        only.placement = keys().find(|key| key.name() == name);
+        if only.placement.is_none() {
+            return Err(unknown("placement", name, keys().map(PlacementName::name)));
+        }
+    }
+    if let Some(name) = &args.cluster {
+        let keys = || decided.decisions.clusters.keys();
+        only.cluster = keys().find(|key| *key == name);
+        if only.cluster.is_none() {
+            let names = keys().map(ClusterName::as_str);
+            return Err(unknown("cluster", name.as_str(), names));
+        }
+    }
+    Ok(only)
+}
+
+fn unknown<'a>(what: &str, name: &str, known: impl Iterator<Item = &'a str>) -> anyhow::Error {
+    let known: Vec<&str> = known.collect();
+    match nearest(name, &known) {
+        Some(near) => anyhow!("no {what} `{name}` is declared (did you mean `{near}`?)"),
+        None => anyhow!("no {what} `{name}` is declared"),
+    }
+}
