@@ -38,6 +38,15 @@ pub const TERMS_MAX: usize = 1_000;
 /// that, problems have no `did you mean`.
 pub const HINT_COMPARISONS_MAX: usize = 100_000;
 
+/// Longest word that is compared with known ones, in bytes: a path may have 255 a part.
+pub const HINT_WORD_BYTES_MAX: usize = 512;
+
+/// Most known words that one hint lists: the longest list of fields has 17.
+pub const HINT_WORDS_MAX: usize = 24;
+
+/// Longest sentence of a problem, in bytes: twelve lines of a terminal.
+pub const SENTENCE_BYTES_MAX: usize = 1_000;
+
 /// Most comparisons of conditions of terms in one list: 150 terms of three conditions with each
 /// other. Past that, terms that add nothing are not looked for.
 pub const COVER_COMPARISONS_MAX: usize = 100_000;

@@ -252,7 +252,7 @@ impl Problem {
             severity: Severity::Error,
             clusters: BTreeSet::new(),
             bundle: None,
-            message: message.into(),
+            message: bounded(message.into()),
             hint: None,
         }
     }
@@ -275,7 +275,7 @@ impl Problem {
             severity: Severity::Error,
             clusters: BTreeSet::from([cluster.clone()]),
             bundle: None,
-            message: message.into(),
+            message: bounded(message.into()),
             hint: None,
         }
     }
@@ -283,14 +283,14 @@ impl Problem {
     /// The same problem with a hint.
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
-        self.hint = Some(hint.into());
+        self.hint = Some(bounded(hint.into()));
         self
     }
 
     /// The same problem with a hint, where there is one.
     #[must_use]
     pub fn maybe_hint(mut self, hint: Option<String>) -> Self {
-        self.hint = hint;
+        self.hint = hint.map(bounded);
         self
     }
 
@@ -371,18 +371,47 @@ fn named(clusters: &BTreeSet<ClusterName>) -> String {
     }
 }
 
+/// A sentence that is not longer than a person reads: a file may have a megabyte where a name is
+/// meant.
+fn bounded(mut sentence: String) -> String {
+    if sentence.len() > limits::SENTENCE_BYTES_MAX {
+        let mut end = limits::SENTENCE_BYTES_MAX;
+        while !sentence.is_char_boundary(end) {
+            end -= 1;
+        }
+        sentence.truncate(end);
+        sentence.push_str("...");
+    }
+    sentence
+}
+
 /// The known word nearest to a misspelt one, as a hint; else the list of all known words.
 #[must_use]
 pub fn did_you_mean(word: &str, known: &[&str]) -> String {
     match nearest(word, known) {
         Some(candidate) => format!("did you mean `{candidate}`?"),
-        None => format!("allowed: {}", known.join(", ")),
+        None => allowed(known),
     }
 }
 
-/// The known word nearest to a misspelt one, where one is near; of equal ones the first.
+/// The known words as a hint; of many the first.
+#[must_use]
+pub fn allowed(known: &[&str]) -> String {
+    let shown = known.len().min(limits::HINT_WORDS_MAX);
+    let words = known[..shown].join(", ");
+    match known.len() - shown {
+        0 => format!("allowed: {words}"),
+        more => format!("allowed: {words} and {more} more"),
+    }
+}
+
+/// The known word nearest to a misspelt one, where one is near; of equal ones the first. Nothing is
+/// near to a word longer than any name.
 #[must_use]
 pub fn nearest<'a>(word: &str, known: &[&'a str]) -> Option<&'a str> {
+    if word.len() > limits::HINT_WORD_BYTES_MAX {
+        return None;
+    }
     let word = word.to_lowercase();
     let mut best: Option<(&str, f64)> = None;
     for candidate in known {

@@ -273,8 +273,8 @@ pub struct Spec {
     pub gaps: BTreeMap<SourceName, Vec<Gap>>,
     /// What was found in each file, so that an unchanged file is not read again.
     files: BTreeMap<SourceName, BTreeMap<String, load::FileRecord>>,
-    /// What was found wrong in pinned revisions, so that they are not read again.
-    pin_problems: BTreeMap<PinName, Arc<[Problem]>>,
+    /// What was found in pinned revisions, so that they are not read again.
+    pin_records: BTreeMap<PinName, pins::PinRecord>,
     /// Sources of which it is known that nothing was declared before.
     begun: BTreeSet<SourceName>,
 }

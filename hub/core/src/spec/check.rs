@@ -4,7 +4,7 @@
 use super::fields::Reader;
 use super::language::{self, Choice, Format, Map, Shape};
 use crate::limits;
-use crate::problem::{Code, Problem, did_you_mean};
+use crate::problem::{Code, Problem, allowed, did_you_mean};
 use crate::template::{self, Scalar};
 use crate::yaml::{Node, Value};
 
@@ -266,10 +266,6 @@ pub(super) fn shown(text: &str) -> String {
         Some((end, _)) => format!("{}...", &text[..end]),
         None => text.to_owned(),
     }
-}
-
-fn allowed(names: &[&str]) -> String {
-    format!("allowed: {}", names.join(", "))
 }
 
 fn listed(names: &[&str]) -> String {

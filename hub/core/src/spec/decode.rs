@@ -107,7 +107,10 @@ fn references<N: Ord + Clone>(
                 });
             }
             Err(message) => {
-                let hint = "a name of the same source, or source/name";
+                let hint = match field {
+                    "templates" => "name a ClusterTemplate of the same source",
+                    _ => "a name of the same source, or source/name",
+                };
                 reader.error(item, Code::BadName, message, hint);
             }
         }

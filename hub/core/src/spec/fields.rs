@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use capstan_proto::SourceName;
 
+use super::check::shown;
 use crate::limits;
 use crate::problem::{Code, Place, Problem, Severity};
 use crate::yaml::{Key, Node, Value};
@@ -100,8 +101,11 @@ impl<'a> Reader<'a> {
         let message = format!("`{path}` must be {wanted}, not {}", node.type_name());
         let hint = match &node.value {
             Value::Number(number) if wanted == "a string" => format!("write \"{number}\""),
+            Value::Number(number) if wanted.starts_with("a percentage") => {
+                format!("write {number}%")
+            }
             Value::Bool(value) if wanted == "a string" => format!("write \"{value}\""),
-            Value::Text(text) if wanted == "a list" => format!("write [{text}]"),
+            Value::Text(text) if wanted == "a list" => format!("write [{}]", shown(text)),
             _ => String::new(),
         };
         self.error(node, Code::WrongType, message, &hint);

@@ -33,6 +33,13 @@ fn pinned(spec: &Spec) -> impl Iterator<Item = (PinName, &Pin, &BundleName)> {
     })
 }
 
+/// What was read of a pin, before anything of the branch is looked at.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct PinRecord {
+    pinned: Arc<Pinned>,
+    problems: Arc<[Problem]>,
+}
+
 /// Reads what is pinned, as far as it is there.
 pub(super) fn settle(spec: &mut Spec, previous: Option<&Spec>, trees: &Trees) -> Vec<Problem> {
     for name in pins(spec) {
@@ -41,43 +48,31 @@ pub(super) fn settle(spec: &mut Spec, previous: Option<&Spec>, trees: &Trees) ->
             Some(PinState::Missing(why)) => Arc::new(Pinned::Unknown(why.clone())),
             Some(PinState::Read(tree)) => {
                 let again = previous.and_then(|spec| unchanged(spec, &name, &tree.revision));
-                let (pinned, problems) = again.unwrap_or_else(|| {
-                    let (pinned, problems) = read_tree(&name, tree);
-                    (Arc::new(pinned), problems.into())
-                });
-                spec.pin_problems.insert(name.clone(), problems);
+                let record = again.unwrap_or_else(|| read_tree(&name, tree));
+                let pinned = Arc::clone(&record.pinned);
+                spec.pin_records.insert(name.clone(), record);
                 pinned
             }
         };
         spec.pinned.insert(name, known);
     }
-    let told = spec
-        .pin_problems
-        .values()
-        .flat_map(|problems| problems.iter().cloned());
-    let mut problems: Vec<Problem> = told.collect();
+    let told = spec.pin_records.values();
+    let mut problems: Vec<Problem> = told.flat_map(|r| r.problems.iter().cloned()).collect();
     problems.extend(unknown_groups(spec));
     problems.extend(absent(spec, trees));
     problems
 }
 
 /// What an earlier load found in the same commit.
-fn unchanged(
-    spec: &Spec,
-    name: &PinName,
-    wanted: &Revision,
-) -> Option<(Arc<Pinned>, Arc<[Problem]>)> {
-    let pinned = spec.pinned.get(name)?;
-    match &**pinned {
-        Pinned::Read { revision, .. } if revision == wanted => {
-            let problems = spec.pin_problems.get(name)?;
-            Some((Arc::clone(pinned), Arc::clone(problems)))
-        }
+fn unchanged(spec: &Spec, name: &PinName, wanted: &Revision) -> Option<PinRecord> {
+    let record = spec.pin_records.get(name)?;
+    match &*record.pinned {
+        Pinned::Read { revision, .. } if revision == wanted => Some(record.clone()),
         _ => None,
     }
 }
 
-fn read_tree(name: &PinName, tree: &Tree) -> (Pinned, Vec<Problem>) {
+fn read_tree(name: &PinName, tree: &Tree) -> PinRecord {
     let mut problems = Vec::new();
     let mut bundles: BTreeMap<BundleName, Document<Bundle>> = BTreeMap::new();
     for (path, file) in tree
@@ -103,7 +98,10 @@ fn read_tree(name: &PinName, tree: &Tree) -> (Pinned, Vec<Problem>) {
         problem.message = format!("at `{}`: {}", name.text, problem.message);
     }
     let revision = tree.revision.clone();
-    (Pinned::Read { revision, bundles }, problems)
+    PinRecord {
+        pinned: Arc::new(Pinned::Read { revision, bundles }),
+        problems: problems.into(),
+    }
 }
 
 fn breaks_a_bundle(contents: &Contents) -> bool {

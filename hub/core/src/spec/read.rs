@@ -10,7 +10,7 @@ use super::doubt::{self, Doubt};
 use super::fields::Reader;
 use super::{API_VERSION, Document, File};
 use crate::limits;
-use crate::problem::{Code, Place, Problem, did_you_mean};
+use crate::problem::{Code, Place, Problem, allowed, did_you_mean};
 use crate::yaml::{Dialect, Node, Value, read_file};
 
 /// What was found in one file.
@@ -231,7 +231,7 @@ fn kind(reader: &mut Reader<'_>, node: &Node, text: &str) -> Option<Kind> {
     match node.get("kind") {
         Some(wrong) if Kind::LATER.contains(&text) => {
             let message = format!("this version does not know the kind `{text}` yet");
-            let hint = format!("allowed: {}", known.join(", "));
+            let hint = allowed(&known);
             reader.error(wrong, Code::Unsupported, message, &hint);
         }
         Some(wrong) if wrong.value != Value::Null => {
@@ -244,7 +244,7 @@ fn kind(reader: &mut Reader<'_>, node: &Node, text: &str) -> Option<Kind> {
             );
         }
         _ => {
-            let hint = format!("allowed: {}", known.join(", "));
+            let hint = allowed(&known);
             reader.error(
                 node,
                 Code::MissingField,

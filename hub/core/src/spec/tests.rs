@@ -1,5 +1,11 @@
 //! Fleet files good and bad, and last good versions.
 
+mod fields;
+mod findings;
+mod hostile;
+mod references;
+mod sources;
+
 use std::fmt::Write as _;
 
 use expect_test::{Expect, expect};
@@ -19,6 +25,9 @@ fn show(spec: &Spec, problems: &[Problem]) -> String {
     };
     for (name, d) in &spec.clusters {
         line("cluster", name.as_str(), d.kept, d.at.to_string());
+    }
+    for (name, d) in &spec.templates {
+        line("template", name.name(), d.kept, d.at.to_string());
     }
     for (name, d) in &spec.groups {
         line("group", name.name(), d.kept, d.at.to_string());
@@ -194,6 +203,7 @@ fn nothing_that_calls_itself_ours_is_ignored() {
             "apiVersion: capstan.dev/v1\nkind: Cluster\nmetadata: {name: a}\n---\napiVersion: capstan.io/v1alpha1\nkind: X\n@Clutser a\n@ClusterTemplate t\n---\napiVersion: capstan.dev/v1alpha1\n---\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: capstan.dev}\n",
         ],
         expect![[r#"
+            template t at fleet.yaml:12:1
             main: 3 unknown
             fleet.yaml:1:13: error[E0108]: `capstan.dev/v1` is no version of fleet files (write capstan.dev/v1alpha1)
             fleet.yaml:5:13: error[E0108]: `capstan.io/v1alpha1` is no version of fleet files (write capstan.dev/v1alpha1)

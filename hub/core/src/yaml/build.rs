@@ -78,10 +78,19 @@ struct MapFrame {
 #[derive(Default)]
 struct Partial {
     frames: Vec<Frame>,
-    anchors: BTreeMap<usize, (Node, usize)>,
+    anchors: BTreeMap<usize, Anchored>,
     root: Option<Node>,
     /// Values copied for later aliases.
     copied: usize,
+}
+
+/// A value that aliases may name.
+struct Anchored {
+    node: Node,
+    /// How many values it is.
+    size: usize,
+    /// How deep it goes.
+    depth: usize,
 }
 
 impl Builder<'_> {
@@ -172,10 +181,13 @@ impl Builder<'_> {
             }
             Event::SequenceEnd | Event::MappingEnd => partial.close(),
             Event::Alias(anchor) => {
-                let (node, size) = partial
+                let Anchored { node, size, depth } = partial
                     .anchors
                     .get(&anchor)
                     .ok_or("an alias cannot stand inside what it names")?;
+                if partial.frames.len() + depth > limits::YAML_DEPTH_MAX {
+                    return Err(too_deep());
+                }
                 self.alias_nodes += size;
                 if self.alias_nodes > limits::YAML_ALIAS_NODES_MAX {
                     let max = limits::YAML_ALIAS_NODES_MAX;
@@ -232,10 +244,7 @@ impl Partial {
             return Err("a key must be a plain value".to_owned());
         }
         if self.frames.len() >= limits::YAML_DEPTH_MAX {
-            return Err(format!(
-                "nesting deeper than {} is not read",
-                limits::YAML_DEPTH_MAX
-            ));
+            return Err(too_deep());
         }
         self.frames.push(frame);
         Ok(())
@@ -267,7 +276,12 @@ impl Partial {
                 let max = limits::YAML_NODES_MAX;
                 return Err(format!("anchors that name more than {max} values"));
             }
-            self.anchors.insert(anchor, (node.clone(), size));
+            let anchored = Anchored {
+                node: node.clone(),
+                size,
+                depth: depth(&node),
+            };
+            self.anchors.insert(anchor, anchored);
         }
         match self.frames.last_mut() {
             None => self.root = Some(node),
@@ -335,6 +349,21 @@ fn known_tag(tag: Option<&Tag>, known: &[&str]) -> Result<(), String> {
 
 fn place(span: &Span) -> (u32, u32) {
     (small(span.start.line()), small(span.start.col() + 1))
+}
+
+fn too_deep() -> String {
+    let max = limits::YAML_DEPTH_MAX;
+    format!("nesting deeper than {max} is not read")
+}
+
+/// How many values lie inside each other in a node.
+fn depth(node: &Node) -> usize {
+    let below = match &node.value {
+        Value::List(items) => items.iter().map(depth).max(),
+        Value::Map(members) => members.iter().map(|(_, node)| depth(node)).max(),
+        _ => None,
+    };
+    1 + below.unwrap_or_default()
 }
 
 /// How many values a node is.

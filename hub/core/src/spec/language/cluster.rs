@@ -43,7 +43,7 @@ pub(super) static CLUSTER: Map = Map {
     fields: &[
         Field::new(
             "templates",
-            Shape::List(&Shape::Text(Format::Label)),
+            Shape::List(&Shape::Text(Format::Any)),
             "ClusterTemplates of the same source, merged in order; the cluster's own fields come last.",
         ),
         Field::new(

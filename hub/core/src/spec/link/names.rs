@@ -124,14 +124,40 @@ pub(in crate::spec) fn near_hint(word: &str, known: &[&str]) -> Option<String> {
     nearest(word, known).map(|candidate| format!("did you mean `{candidate}`?"))
 }
 
-/// Groups of a source, by name.
-pub(super) fn groups_of<'s>(spec: &'s Spec, source: &SourceName) -> Vec<&'s str> {
+/// Groups of a source that another one may name.
+pub(super) fn groups_of<'s>(
+    spec: &'s Spec,
+    names: &'s Names<'_>,
+    (from, source): (&SourceName, &SourceName),
+) -> Vec<&'s str> {
+    let exported = names
+        .trees
+        .rules
+        .get(source)
+        .map(|rules| &rules.exported_groups);
+    let visible = |name: &str| from == source || exported.is_some_and(|all| all.contains(name));
     let groups = spec.groups.keys().filter(|g| g.source() == source);
-    groups.map(GroupName::name).collect()
+    groups
+        .map(GroupName::name)
+        .filter(|name| visible(name))
+        .collect()
 }
 
-/// Bundles of a source, by name.
-pub(super) fn bundles_of<'s>(spec: &'s Spec, source: &SourceName) -> Vec<&'s str> {
+/// Bundles of a source that another one may name.
+pub(super) fn bundles_of<'s>(
+    spec: &'s Spec,
+    names: &'s Names<'_>,
+    (from, source): (&SourceName, &SourceName),
+) -> Vec<&'s str> {
+    let exported = names
+        .trees
+        .rules
+        .get(source)
+        .map(|rules| &rules.exported_bundles);
+    let visible = |name: &str| from == source || exported.is_some_and(|all| all.contains(name));
     let bundles = spec.bundles.keys().filter(|b| b.source() == source);
-    bundles.map(BundleName::name).collect()
+    bundles
+        .map(BundleName::name)
+        .filter(|name| visible(name))
+        .collect()
 }

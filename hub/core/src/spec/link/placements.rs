@@ -2,6 +2,7 @@
 
 use capstan_proto::{ClusterName, PlacementName};
 
+use super::super::check::shown;
 use super::super::document::Kind;
 use super::Linker;
 use crate::problem::{Code, Problem};
@@ -61,7 +62,7 @@ impl Linker<'_> {
             }
             let clusters = &self.spec.clusters;
             let known = || clusters.keys().map(ClusterName::as_str).collect();
-            let message = format!("no declared cluster is called `{text}`");
+            let message = format!("no declared cluster is called `{}`", shown(text));
             let problem = Problem::warning(&pattern.at, Code::UnknownCluster, message);
             let hint = self.names.near(text, clusters.len(), known);
             self.problems.push(problem.maybe_hint(hint));
