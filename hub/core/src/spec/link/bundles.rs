@@ -108,7 +108,9 @@ impl Linker<'_> {
             {
                 continue;
             }
-            let (most, known) = (self.spec.bundles.len(), || bundles_of(self.spec, source));
+            let between = (&reference.at.source, source);
+            let known = || bundles_of(self.spec, &self.names, between);
+            let most = self.spec.bundles.len();
             let hint = self
                 .names
                 .did_you_mean(name, most, known, "declare a Bundle");

@@ -136,7 +136,9 @@ impl Linker<'_> {
         if self.doubts.cover(source, Kind::Group, name) {
             return;
         }
-        let (most, known) = (self.spec.groups.len(), || groups_of(self.spec, source));
+        let between = (&reference.at.source, source);
+        let known = || groups_of(self.spec, &self.names, between);
+        let most = self.spec.groups.len();
         let hint = self
             .names
             .did_you_mean(name, most, known, "declare a ClusterGroup");

@@ -110,7 +110,7 @@ fn what_another_source_does_not_export_cannot_be_named() {
             fleet.yaml:5:18: error[E0210]: the source `platform` does not export `secret` (it exports the bundles web)
             fleet.yaml:5:57: error[E0210]: the source `platform` does not export `inner` (it exports the groups europe, north)
             fleet.yaml:10:18: error[E0210]: no source is called `platfrom` (did you mean `platform`?)
-            fleet.yaml:10:54: error[E0201]: no group is called `north` (allowed: europe, inner)
+            fleet.yaml:10:54: error[E0201]: no group is called `north` (allowed: europe)
             fleet.yaml:15:29: error[E0210]: the source `platform` does not export `inner` (it exports the groups europe, north)
             fleet.yaml:20:29: error[E0210]: the source `platform` does not export `secret` (it exports the bundles web)
         "#]],
