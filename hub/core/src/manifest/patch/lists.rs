@@ -90,6 +90,14 @@ const CONTAINER: &[Field] = &[
     items("volumeMounts", "mountPath", &[]),
 ];
 
+const VOLUME: &[Field] = &[inside(
+    "ephemeral",
+    &[inside(
+        "volumeClaimTemplate",
+        &[inside("metadata", METADATA)],
+    )],
+)];
+
 const POD: &[Field] = &[
     items("containers", "name", CONTAINER),
     items("ephemeralContainers", "name", CONTAINER),
@@ -103,14 +111,19 @@ const POD: &[Field] = &[
         "topologyKey",
         ("whenUnsatisfiable", ""),
     ),
-    items("volumes", "name", &[]),
+    items("volumes", "name", VOLUME),
 ];
 
 const POD_TEMPLATE: &[Field] = &[inside("metadata", METADATA), inside("spec", POD)];
 
 const WORKLOAD: &[Field] = &[inside("spec", &[inside("template", POD_TEMPLATE)])];
 
-const CRON_JOB: &[Field] = &[inside("spec", &[inside("jobTemplate", WORKLOAD)])];
+const JOB_TEMPLATE: &[Field] = &[
+    inside("metadata", METADATA),
+    inside("spec", &[inside("template", POD_TEMPLATE)]),
+];
+
+const CRON_JOB: &[Field] = &[inside("spec", &[inside("jobTemplate", JOB_TEMPLATE)])];
 
 const WEBHOOKS: &[Field] = &[items(
     "webhooks",
@@ -235,3 +248,6 @@ impl Shape {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

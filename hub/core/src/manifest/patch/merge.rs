@@ -330,3 +330,6 @@ fn ordered(merged: Vec<Json>, wanted: &[Name], before: &[Json]) -> Vec<Json> {
     out.extend(named);
     out
 }
+
+#[cfg(test)]
+mod tests;
