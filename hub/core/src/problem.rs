@@ -1,5 +1,7 @@
 //! What is wrong with a file, where, and what to do about it.
 
+mod catalogue;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;

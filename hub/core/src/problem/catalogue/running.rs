@@ -1,0 +1,41 @@
+//! E05xx and E06xx: removals, and clusters that report.
+
+use super::{Entry, Example};
+use crate::problem::Code;
+
+pub(super) const ENTRIES: &[Entry] = &[
+    Entry {
+        code: Code::RemovalHeld,
+        about: "A change would take away more than the removal budget, empty a selection or a cluster, or remove a Namespace, CustomResourceDefinition or PersistentVolumeClaim. Nothing of it is removed until somebody approves that set; everything else of the change is applied.",
+        example: Example::Words(
+            "A commit that removes the placement of a bundle from thirty clusters at once.",
+        ),
+        mend: "Look at the set, then approve it with the command that the hint gives (`hub approve DIGEST --reason ...`), or revert the change. See [safety](../safety.md).",
+    },
+    Entry {
+        code: Code::SafetyNotAllowed,
+        about: "A placement sets a removal budget of its own in `safety`, and the hub's configuration does not allow it. The hub's own budget counts.",
+        example: Example::Words(
+            "```yaml\nspec: {bundles: [web], clusters: [{}], safety: {maxRemovedClusters: 100%}}\n```\n\nat a hub that allows at most 50%.",
+        ),
+        mend: "Stay within what the hub allows, or leave `safety` out.",
+    },
+    Entry {
+        code: Code::UnknownClaim,
+        about: "A spoke says that it runs a snapshot which this hub never gave it: the hub was restored from an older copy, or the cluster was moved here. Nothing is pruned there until the two agree.",
+        example: Example::Words("A hub whose data directory was restored from last week's backup."),
+        mend: "Look at the differences with `hub get clusters`, then confirm with the command that the hint gives (`hub recover CLUSTER --confirm`).",
+    },
+    Entry {
+        code: Code::UpgradeNeeded,
+        about: "The agent of a cluster is too old for something that is declared for it. That is not sent; the cluster keeps what it has.",
+        example: Example::Words("A bundle with a policy that the agent's version does not know."),
+        mend: "Upgrade the agent, then the rest follows by itself.",
+    },
+    Entry {
+        code: Code::SnapshotRefused,
+        about: "A spoke refused a snapshot, and says why: its own policy forbids something in it, or it is older than what the spoke has.",
+        example: Example::Words("A cluster whose administrator forbids objects in `kube-system`."),
+        mend: "The reason is the spoke's own words. Change what is declared for the cluster, or let the cluster's administrator change its policy.",
+    },
+];
