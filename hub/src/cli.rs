@@ -15,6 +15,7 @@ mod output;
 mod plan;
 mod resolve;
 mod rows;
+mod schema;
 mod serve;
 mod status;
 mod table;
@@ -142,7 +143,11 @@ fn dispatch(cli: Cli, writer: &mut Writer<'_>) -> Outcome {
         Command::Version => version(),
         Command::Status(shape) => ask(status::run(&target, shape)),
         Command::Get(args) => ask(get::run(&target, args)),
-        Command::Explain(args) => ask(explain::run(&target, args)),
+        Command::Explain(args) => match args.files.repo.clone() {
+            Some(repo) => explain::offline(&args, &repo, writer),
+            None => ask(explain::run(&target, args)),
+        },
+        Command::Schema => schema::run(writer),
         Command::Token(TokenCommand::Create(args)) => ask(admin::create_token(&target, args)),
         Command::Cluster(ClusterCommand::Ban(args)) => ask(admin::ban(&target, args)),
         Command::Cluster(ClusterCommand::Unban(args)) => ask(admin::unban(&target, args)),

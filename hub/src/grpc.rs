@@ -9,7 +9,7 @@ mod pace;
 pub(crate) mod query;
 pub(crate) mod session;
 mod status;
-mod view;
+pub(crate) mod view;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -9,7 +9,7 @@ mod disk;
 mod open;
 mod problem;
 
-pub(crate) use decide::{Decided, Start};
+pub(crate) use decide::{Before, Decided, Start};
 pub(crate) use open::{At, Checkout};
 pub(crate) use problem::Problem;
 

@@ -95,6 +95,8 @@ impl Summary {
 pub struct ClusterChange<'a> {
     /// Its name.
     pub name: &'a ClusterName,
+    /// The name it had before; null when it had this one, or none.
+    pub renamed_from: Option<&'a ClusterName>,
     /// Its mode before; null when it was not declared.
     pub from: Option<&'static str>,
     /// Its mode after; null when it is not declared any more: it keeps what it has.

@@ -5,6 +5,7 @@
 //! `docs/schemas`.
 
 mod answer;
+mod before;
 mod collect;
 mod finding;
 mod inventory;
@@ -13,6 +14,7 @@ pub use answer::{
     BundleAnswer, ClusterAnswer, Constraint, HeldAnswer, PlacementAnswer, Rejected, Removal,
     Selected, Shortfall,
 };
+pub use before::as_selected;
 pub use collect::{Only, Resolved};
 pub use finding::Finding;
 pub use inventory::{InventoryFile, Mistake};

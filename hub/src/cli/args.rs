@@ -1,7 +1,7 @@
 //! Every command, argument and example, as clap reads them.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use capstan_proto::{ClusterName, SourceName};
@@ -52,7 +52,7 @@ pub(super) enum Command {
     Get(Get),
     /// Why a bundle is, or is not, on a cluster, and how it is there
     #[command(after_help = "Examples:\n  hub explain prod-eu-1 platform.ingress\n  \
-        hub explain prod-eu-1 ingress\n\n\
+        hub explain prod-eu-1 ingress\n  hub explain prod-eu-1 ingress --repo .    # what the files say\n\n\
         Exit codes: 0 it is there, 1 it is not or there is no such cluster or bundle, 2 wrong call.")]
     Explain(Explain),
     /// Make the tokens with which clusters enrol
@@ -89,11 +89,13 @@ pub(super) enum Command {
     )]
     Recover(Recover),
     /// What the fleet files decide for every placement and cluster, without a hub
-    #[command(after_help = "Examples:\n  hub resolve\n  hub resolve --placement checkout-prod -o wide\n  \
+    #[command(
+        after_help = "Examples:\n  hub resolve\n  hub resolve --placement checkout-prod -o wide\n  \
         hub resolve --cluster prod-eu-1\n  \
         hub resolve --repo platform.git --rev v1.4.0 --path fleet --inventory inventory.json -o json\n\n\
         Without an inventory no cluster has facts, and no placement selected anything before.\n\n\
-        Exit codes: 0 no errors in files, 1 errors in files, 2 wrong call.")]
+        Exit codes: 0 no errors in files, 1 errors in files, 2 wrong call."
+    )]
     Resolve(Resolve),
     /// What a change of the fleet files would do, without a hub
     #[command(
@@ -110,6 +112,13 @@ pub(super) enum Command {
         hub lint -o github    # annotations in a pull request\n\n\
         Exit codes: 0 no errors, 1 errors, 2 nothing could be read.")]
     Lint(Lint),
+    /// Print the JSON Schema of fleet files, for editors
+    #[command(after_help = "Examples:\n  hub schema > fleet.schema.json\n\n\
+        An editor with the YAML language server then completes and checks every fleet file that begins with\n  \
+        # yaml-language-server: $schema=fleet.schema.json\n\
+        or, for a whole folder, with this in its settings\n  \
+        yaml.schemas: {\"fleet.schema.json\": \"fleet/**/*.yaml\"}")]
+    Schema,
     /// Print a completion script for a shell
     #[command(after_help = "Example:\n  source <(hub completion bash)")]
     Completion {
@@ -123,7 +132,13 @@ pub(super) enum Command {
 impl Command {
     /// Whether no hub is asked.
     pub(super) const fn is_offline(&self) -> bool {
-        matches!(self, Self::Lint(_) | Self::Plan(_) | Self::Resolve(_))
+        match self {
+            Self::Explain(args) => args.files.repo.is_some(),
+            command => matches!(
+                command,
+                Self::Lint(_) | Self::Plan(_) | Self::Resolve(_) | Self::Schema
+            ),
+        }
     }
 }
 
@@ -271,9 +286,46 @@ pub(super) struct Explain {
     pub(super) cluster: ClusterName,
     /// The bundle: <source>.<name>, or its name where one source has it
     pub(super) bundle: String,
+    #[command(flatten)]
+    pub(super) files: ExplainFiles,
     /// How to show the answer
     #[arg(short, long, value_name = "FORMAT", default_value = "table")]
     pub(super) output: Format,
+}
+
+/// Files that are looked at instead of a hub.
+#[derive(Debug, Args)]
+pub(super) struct ExplainFiles {
+    /// Ask no hub: look at this directory with fleet files, or this Git repository
+    #[arg(long, value_name = "PATH", conflicts_with = "hub")]
+    pub(super) repo: Option<PathBuf>,
+    /// Read this commit, branch or tag instead of the files on disk
+    #[arg(long, value_name = "REV", requires = "repo")]
+    pub(super) rev: Option<String>,
+    /// The folder of the fleet files, below the directory
+    #[arg(
+        long = "path",
+        value_name = "DIR",
+        requires = "repo",
+        default_value = ""
+    )]
+    pub(super) within: String,
+    /// Facts and earlier selections, as `hub inventory export` writes them
+    #[arg(long, value_name = "FILE", requires = "repo")]
+    pub(super) inventory: Option<PathBuf>,
+}
+
+impl ExplainFiles {
+    /// The same, as other commands name them.
+    pub(super) fn at(&self, repo: &Path) -> Files {
+        Files {
+            repo: repo.to_owned(),
+            within: self.within.clone(),
+            inventory: self.inventory.clone(),
+            config: None,
+            source: None,
+        }
+    }
 }
 
 #[derive(Debug, Subcommand)]

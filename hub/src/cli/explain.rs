@@ -1,18 +1,75 @@
 //! `hub explain`: the recorded reasons, and nothing else.
 
-use capstan_proto::wire;
+use std::path::Path;
+
+use anyhow::anyhow;
+use capstan_hub_core::explain::{Answer, Question, explain};
+use capstan_hub_core::problem::nearest;
+use capstan_hub_core::report;
+use capstan_proto::{BundleName, SourceName, wire};
 
 use super::args::{Explain, Format, Target};
 use super::connect::{self, refusal};
 use super::output::{print, value};
 use super::table::colour;
-use super::{Failure, Outcome};
+use super::writer::Writer;
+use super::{Failure, Outcome, files};
+use crate::grpc::view;
+use crate::offline::{Before, Checkout, Decided};
+
+/// Looks at files, and asks no hub.
+pub(super) fn offline(args: &Explain, repo: &Path, writer: &mut Writer<'_>) -> Outcome {
+    let files = args.files.at(repo);
+    let (checkout, start) = files::open(&files)?;
+    let at = checkout.or_present(args.files.rev.as_deref());
+    let decided = checkout.decide(&at, &start, Before::Inventory);
+    let decided = decided.map_err(|problem| Failure::Usage(problem.into()))?;
+    let question = Question {
+        cluster: args.cluster.clone(),
+        bundle: bundle(&args.bundle, &checkout, &decided).map_err(Failure::Usage)?,
+    };
+    let explanation = explain(&decided.decisions, &decided.desired, &question);
+    let placed = matches!(explanation.answer, Answer::Placed | Answer::Kept);
+    match args.output {
+        Format::Json | Format::Yaml => {
+            let answer = view::explained(&decided.decisions, &explanation);
+            writer.value(&answer, args.output)?;
+        }
+        Format::Table | Format::Wide => writer.text(&report::explain(&explanation))?,
+    }
+    match placed {
+        true => Ok(()),
+        false => Err(Failure::Said(super::FAILED)),
+    }
+}
+
+/// The bundle that a person means.
+fn bundle(text: &str, checkout: &Checkout, decided: &Decided) -> anyhow::Result<BundleName> {
+    let name = match text.split_once('.') {
+        Some((source, name)) => BundleName::try_new(SourceName::try_new(source)?, name)?,
+        None => BundleName::try_new(checkout.source().clone(), text)?,
+    };
+    let bundles = &decided.spec.bundles;
+    let placements = decided.spec.placements.values();
+    let mut named = placements.flat_map(|document| &document.spec.bundles);
+    if bundles.contains_key(&name) || named.any(|reference| reference.name == name) {
+        return Ok(name);
+    }
+    let known: Vec<&str> = bundles.keys().map(BundleName::name).collect();
+    match nearest(name.name(), &known) {
+        Some(near) => Err(anyhow!(
+            "no bundle `{text}` is declared (did you mean `{near}`?)"
+        )),
+        None => Err(anyhow!("no bundle `{text}` is declared")),
+    }
+}
 
 pub(super) async fn run(target: &Target, args: Explain) -> Outcome {
     let Explain {
         cluster,
         bundle,
         output,
+        files: _,
     } = args;
     let mut client = connect::query(connect::connect(target).await?);
     let request = wire::ExplainRequest {

@@ -18,7 +18,7 @@ use serde::Serialize;
 use super::args::{Format, Lint, LintFormat};
 use super::writer::Writer;
 use super::{Failure, Outcome};
-use crate::offline::{self, Checkout};
+use crate::offline::{self, Before, Checkout, Start};
 
 /// What was checked.
 struct Checked {
@@ -70,15 +70,14 @@ pub(super) fn run(args: &Lint, writer: &mut Writer<'_>) -> Outcome {
 /// Everything of a directory or a commit.
 fn all(args: &Lint) -> anyhow::Result<Checked> {
     let checkout = Checkout::open(&args.path, &args.within)?;
-    let tree = checkout.tree(&checkout.or_present(args.rev.as_deref()))?;
-    let revision = offline::written(&tree.revision).to_owned();
-    let trees = checkout.trees(tree);
-    let problems = check(&trees).1;
+    let at = checkout.or_present(args.rev.as_deref());
+    // What was before is no business of it.
+    let decided = checkout.decide(&at, &Start::default(), Before::Nothing)?;
     Ok(Checked {
-        trees,
-        revision,
+        trees: decided.trees,
+        revision: offline::written(&decided.revision).to_owned(),
         folder: checkout.folder().to_owned(),
-        problems,
+        problems: decided.problems,
         note: None,
     })
 }

@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::args::{Format, Plan, PlanFormat};
 use super::writer::Writer;
 use super::{FAILED, Failure, Outcome, files};
-use crate::offline::{self, At, Checkout, Decided};
+use crate::offline::{self, At, Before, Checkout, Decided};
 
 /// Something would be removed.
 const REMOVES: u8 = 3;
@@ -27,8 +27,8 @@ pub(super) fn run(args: &Plan, writer: &mut Writer<'_>) -> Outcome {
     let to = to(&checkout, args.to.as_deref()).map_err(Failure::Usage)?;
     let usage = |problem: offline::Problem| Failure::Usage(problem.into());
     let from = At::Rev(args.from.clone());
-    let before = checkout.decide(&from, &start, None).map_err(usage)?;
-    let after = checkout.decide(&to, &start, Some(&before)).map_err(usage)?;
+    let before = checkout.decide(&from, &start, Before::Past).map_err(usage)?;
+    let after = checkout.decide(&to, &start, Before::Decided(&before)).map_err(usage)?;
     let plan = diff::plan(side(&before), side(&after));
     let summary = plan.summary;
     match args.output {

@@ -9,12 +9,12 @@ use capstan_proto::{ClusterName, PlacementName};
 use super::args::{Format, Resolve};
 use super::writer::Writer;
 use super::{FAILED, Failure, Outcome, files};
-use crate::offline::{self, Decided};
+use crate::offline::{self, Before, Decided};
 
 pub(super) fn run(args: &Resolve, writer: &mut Writer<'_>) -> Outcome {
     let (checkout, start) = files::open(&args.files)?;
     let at = checkout.or_present(args.rev.as_deref());
-    let decided = checkout.decide(&at, &start, None);
+    let decided = checkout.decide(&at, &start, Before::Inventory);
     let decided = decided.map_err(|problem| Failure::Usage(problem.into()))?;
     let only = only(args, &decided).map_err(Failure::Usage)?;
     let resolved = Resolved {

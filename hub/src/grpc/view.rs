@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use capstan_hub_core::desired::Hold;
 use capstan_hub_core::explain::{Answer, Explanation};
-use capstan_hub_core::placement::PlacementDecision;
+use capstan_hub_core::placement::{Decisions, PlacementDecision};
 use capstan_hub_core::problem::{self, Severity};
 use capstan_hub_core::report;
 use capstan_hub_core::rollup::{BundleOnCluster, BundleSummary, ClusterSummary, Trouble};
@@ -404,10 +404,9 @@ pub(super) fn placement(
         .problems
         .iter()
         .filter(|problem| {
-            problem
-                .at
-                .as_ref()
-                .is_some_and(|at| at.source == decision.at().source && at.path == decision.at().path)
+            problem.at.as_ref().is_some_and(|at| {
+                at.source == decision.at().source && at.path == decision.at().path
+            })
         })
         .count();
     wire::Placement {
@@ -522,22 +521,37 @@ pub(super) fn explanation(
     let question = &explanation.question;
     let summary = picture.fleet.clusters.get(&question.cluster);
     let state = summary.and_then(|summary| summary.bundles.get(&question.bundle));
-    let decision = picture.decisions.clusters.get(&question.cluster);
-    let placed = decision.and_then(|decision| decision.bundles.get(&question.bundle));
-    let variables = placed
-        .into_iter()
-        .flat_map(|placed| placed.inputs.variables.iter());
     let said = picture
         .clusters
         .get(&question.cluster)
         .and_then(|view| view.states.get(&question.bundle));
     let drifts = said.into_iter().flat_map(|said| &said.drifts);
+    wire::Explanation {
+        state: state
+            .map(|state| bundle_on_cluster(picture, (&question.cluster, &question.bundle), state)),
+        text: text_of(explanation, summary, said, now),
+        drifts: drifts
+            .map(|seen| drift(&question.cluster, &question.bundle, seen))
+            .collect(),
+        ..explained(&picture.decisions, explanation)
+    }
+}
+
+/// What files alone say.
+pub(crate) fn explained(decisions: &Decisions, explanation: &Explanation) -> wire::Explanation {
+    let question = &explanation.question;
+    let decision = decisions.clusters.get(&question.cluster);
+    let placed = decision.and_then(|decision| decision.bundles.get(&question.bundle));
+    let variables = placed
+        .into_iter()
+        .flat_map(|placed| placed.inputs.variables.iter());
     let answer = match explanation.answer {
         Answer::Placed => "Placed",
         Answer::Kept => "Kept",
         Answer::NotPlaced => "NotPlaced",
         Answer::NotDeclared => "NotDeclared",
     };
+    let steps = explanation.steps.iter();
     wire::Explanation {
         cluster: question.cluster.to_string(),
         bundle: question.bundle.to_string(),
@@ -547,26 +561,21 @@ pub(super) fn explanation(
             .last()
             .map(|step| step.text.clone())
             .unwrap_or_default(),
-        reasons: explanation
-            .steps
-            .iter()
+        reasons: steps
             .map(|step| wire::Reason {
                 at: text(step.at.as_ref()),
                 message: step.text.clone(),
             })
             .collect(),
-        state: state
-            .map(|state| bundle_on_cluster(picture, (&question.cluster, &question.bundle), state)),
+        state: None,
         variables: variables
             .filter_map(|(name, value)| {
                 Some((name.clone(), value.as_ref().ok()?.to_value().to_string()))
             })
             .collect(),
         answer: answer.to_owned(),
-        text: text_of(explanation, summary, said, now),
-        drifts: drifts
-            .map(|seen| drift(&question.cluster, &question.bundle, seen))
-            .collect(),
+        text: report::explain(explanation),
+        drifts: Vec::new(),
     }
 }
 

@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use capstan_hub_core::desired::{self, Budget, Desired, Given, Running, Wanted};
-use capstan_hub_core::interchange::InventoryFile;
+use capstan_hub_core::interchange::{InventoryFile, as_selected};
 use capstan_hub_core::inventory::Inventory;
 use capstan_hub_core::manifest::{self, Rendered};
 use capstan_hub_core::placement::{self, Decisions};
 use capstan_hub_core::problem::Problem as Finding;
-use capstan_hub_core::spec::{self, Spec, Trees};
-use capstan_proto::{Moment, Revision};
+use capstan_hub_core::spec::{self, PinName, PinState, Spec, Trees};
+use capstan_proto::{ClusterName, Moment, Revision};
 
 use super::{At, Checkout, Problem};
 use crate::history;
@@ -24,6 +24,28 @@ pub(crate) struct Start {
     pub(crate) budget: Budget,
     /// The present moment.
     pub(crate) now: Moment,
+}
+
+/// What was before.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Before<'a> {
+    /// Nothing that counts: what is broken is absent, and clusters had nothing.
+    Nothing,
+    /// The commits before, where what is broken was good once; clusters had nothing.
+    Past,
+    /// As `Past`; and clusters had what placements brought that selected them, as the inventory says.
+    Inventory,
+    /// This was decided, and handed out.
+    Decided(&'a Decided),
+}
+
+impl<'a> Before<'a> {
+    const fn decided(self) -> Option<&'a Decided> {
+        match self {
+            Self::Decided(decided) => Some(decided),
+            Self::Nothing | Self::Past | Self::Inventory => None,
+        }
+    }
 }
 
 /// Everything decided upon some files.
@@ -46,17 +68,17 @@ pub(crate) struct Decided {
 }
 
 impl Checkout {
-    /// Decides upon the files at `at`. What was decided `before` is what clusters were given then.
+    /// Decides upon the files at `at`.
     pub(crate) fn decide(
         &self,
         at: &At,
         start: &Start,
-        before: Option<&Decided>,
+        before: Before<'_>,
     ) -> Result<Decided, Problem> {
         let tree = self.tree(at)?;
         let revision = tree.revision.clone();
-        let trees = self.trees(tree);
-        let (spec, found) = self.declared(at, &trees, before.map(|before| &*before.spec));
+        let mut trees = self.trees(tree);
+        let (spec, found) = self.declared(at, &mut trees, before)?;
         let step = Step {
             checkout: self,
             start,
@@ -82,18 +104,55 @@ impl Checkout {
         })
     }
 
-    /// What is declared. A commit has a past, where the last good version of what is broken is; files on disk have
-    /// none, unless something was decided before.
-    fn declared(&self, at: &At, trees: &Trees, before: Option<&Spec>) -> (Spec, Vec<Finding>) {
+    /// What is declared, with the revisions that placements pin read until nothing new is asked for.
+    fn declared(
+        &self,
+        at: &At,
+        trees: &mut Trees,
+        before: Before<'_>,
+    ) -> Result<(Spec, Vec<Finding>), Problem> {
+        loop {
+            let loaded = self.loaded(at, trees, before);
+            let asked = loaded.0.pins().into_iter();
+            let new: Vec<PinName> = asked.filter(|pin| !trees.pins.contains_key(pin)).collect();
+            if new.is_empty() {
+                return Ok(loaded);
+            }
+            for pin in new {
+                let state = self.pinned(&pin)?;
+                trees.pins.insert(pin, state);
+            }
+        }
+    }
+
+    /// A commit has a past, where the last good version of what is broken is; files on disk have none, unless
+    /// something was decided before.
+    fn loaded(&self, at: &At, trees: &Trees, before: Before<'_>) -> (Spec, Vec<Finding>) {
+        let known = before.decided().map(|before| &*before.spec);
+        let walked = !matches!(before, Before::Nothing);
         match (at, self.history()) {
-            (At::Rev(_), Some(past)) => {
+            (At::Rev(_), Some(past)) if walked => {
                 let archives = BTreeMap::from([(self.source().clone(), past)]);
-                history::declared(trees, before, &archives)
+                history::declared(trees, known, &archives)
             }
             _ => {
-                let beginning = Spec::beginning(before, self.source());
+                let beginning = Spec::beginning(known, self.source());
                 spec::load(trees, Some(&beginning))
             }
+        }
+    }
+
+    fn pinned(&self, pin: &PinName) -> Result<PinState, Problem> {
+        if pin.source != *self.source() {
+            let why = format!("source {} is not looked at here", pin.source);
+            return Ok(PinState::Missing(why));
+        }
+        match self.pin(&pin.text) {
+            Ok(revision) => {
+                let at = At::Rev(revision.as_str().to_owned());
+                Ok(PinState::Read(self.tree(&at)?))
+            }
+            Err(why) => Ok(PinState::Missing(why)),
         }
     }
 }
@@ -107,16 +166,24 @@ struct Step<'a> {
 }
 
 impl Step<'_> {
-    fn run(&self, spec: &Arc<Spec>, before: Option<&Decided>) -> (Decisions, Rendered, Desired) {
-        let previous = match before {
-            Some(before) => before.decisions.clone(),
-            None => self.remembered(),
-        };
-        let (decisions, rendered) = self.rendered(spec, &previous, before.map(|b| &b.rendered));
+    fn run(&self, spec: &Arc<Spec>, before: Before<'_>) -> (Decisions, Rendered, Desired) {
+        let remembered = self.start.inventory.previous(self.checkout.source());
         let given = match before {
-            Some(before) => given(&before.desired),
-            None => BTreeMap::new(),
+            Before::Decided(before) => renamed(given(&before.desired), spec),
+            Before::Inventory if !remembered.is_empty() => {
+                let had = Arc::new(as_selected(spec, &remembered));
+                let (decisions, rendered) = self.rendered(&had, &Decisions::default(), None);
+                let nothing = Running::default();
+                given(&desired::desired(&decisions, &rendered, &nothing))
+            }
+            Before::Nothing | Before::Past | Before::Inventory => BTreeMap::new(),
         };
+        let known = before.decided();
+        let previous = match known {
+            Some(before) => before.decisions.clone(),
+            None => Decisions::remembered(remembered),
+        };
+        let (decisions, rendered) = self.rendered(spec, &previous, known.map(|b| &b.rendered));
         let running = Running {
             clusters: given,
             budget: self.start.budget,
@@ -125,11 +192,6 @@ impl Step<'_> {
         };
         let desired = desired::desired(&decisions, &rendered, &running);
         (decisions, rendered, desired)
-    }
-
-    /// What the inventory says that placements selected last.
-    fn remembered(&self) -> Decisions {
-        Decisions::remembered(self.start.inventory.previous(self.checkout.source()))
     }
 
     fn rendered(
@@ -146,8 +208,24 @@ impl Step<'_> {
     }
 }
 
+/// The same under the names that clusters have now: their identity moves along.
+fn renamed(mut given: BTreeMap<ClusterName, Given>, spec: &Spec) -> BTreeMap<ClusterName, Given> {
+    for (name, member) in &spec.members {
+        let Some(former) = &member.renamed_from else {
+            continue;
+        };
+        if !spec.members.contains_key(former)
+            && !given.contains_key(name)
+            && let Some(had) = given.remove(former)
+        {
+            given.insert(name.clone(), had);
+        }
+    }
+    given
+}
+
 /// What clusters were given once everything was handed out.
-fn given(desired: &Desired) -> BTreeMap<capstan_proto::ClusterName, Given> {
+fn given(desired: &Desired) -> BTreeMap<ClusterName, Given> {
     let given = |wanted: &Wanted| wanted.target().map(Given::after);
     desired
         .clusters

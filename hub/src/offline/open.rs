@@ -188,6 +188,34 @@ impl Checkout {
     }
 }
 
+impl Checkout {
+    /// The commit that a pin names: a tag or a commit, and never a branch, which would move.
+    pub(super) fn pin(&self, text: &str) -> Result<Revision, String> {
+        let Some(found) = &self.repository else {
+            return Err("the files are in no Git repository, so there are no tags".to_owned());
+        };
+        let repository = &found.repository;
+        let hexadecimal = text.len() >= 7 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+        let tag = repository.revparse_single(&format!("refs/tags/{text}"));
+        let object = match tag {
+            Ok(tag) => Ok(tag),
+            Err(_) if hexadecimal => repository.revparse_single(text),
+            Err(error) => Err(error),
+        };
+        match object.and_then(|object| object.peel_to_commit()) {
+            Ok(commit) => Ok(Revision::try_new(commit.id().to_string()).expect("digits")),
+            Err(_)
+                if repository
+                    .find_branch(text, git2::BranchType::Local)
+                    .is_ok() =>
+            {
+                Err(format!("`{text}` is a branch, not a tag or commit"))
+            }
+            Err(_) => Err(format!("there is no tag or commit `{text}`")),
+        }
+    }
+}
+
 /// The commits of a local repository, below the folder that is looked at.
 pub(crate) struct History<'a> {
     repository: &'a Repository,

@@ -13,6 +13,7 @@ use super::{
 use crate::desired::{Desired, Kept, Wanted};
 use crate::interchange::{Finding, HeldAnswer};
 use crate::problem::{Problem, Severity};
+use crate::spec::Member;
 
 /// What would become of the fleet when `to` follows `from`.
 #[must_use]
@@ -41,9 +42,18 @@ pub fn plan<'a>(from: Side<'a>, to: Side<'a>) -> Plan<'a> {
     }
 }
 
-/// The snapshot that a cluster would be given.
-fn snapshot<'a>(desired: &'a Desired, cluster: &ClusterName) -> Option<&'a Snapshot> {
-    let target = desired.clusters.get(cluster)?.target()?;
+/// The name that a cluster had before, where it had another one.
+fn former<'a>(from: Side<'_>, to: Side<'a>, cluster: &ClusterName) -> Option<&'a ClusterName> {
+    let former = to.spec.members.get(cluster)?.renamed_from.as_ref()?;
+    let (before, after) = (&from.spec.members, &to.spec.members);
+    let moved = !before.contains_key(cluster) && !after.contains_key(former);
+    Some(former).filter(|former| moved && before.contains_key(*former))
+}
+
+/// The snapshot that a cluster would have been given before, under the name that it had then.
+fn before<'a>(from: Side<'a>, to: Side<'a>, cluster: &ClusterName) -> Option<&'a Snapshot> {
+    let name = former(from, to, cluster).unwrap_or(cluster);
+    let target = from.desired.clusters.get(name)?.target()?;
     Some(&target.snapshot)
 }
 
@@ -78,7 +88,7 @@ impl<'a> Comparing<'a> {
             let Wanted::Snapshot(target) = wanted else {
                 continue;
             };
-            let before = snapshot(self.from.desired, cluster);
+            let before = before(self.from, self.to, cluster);
             for (bundle, ours) in self.cluster(before, &target.snapshot) {
                 let key = (bundle, ours.policy, ours.parts);
                 let group = groups
@@ -208,10 +218,28 @@ fn summary(groups: &[Change<'_>]) -> Summary {
 fn clusters<'a>(from: Side<'a>, to: Side<'a>) -> Vec<ClusterChange<'a>> {
     let (before, after) = (&from.spec.members, &to.spec.members);
     let names: BTreeSet<&ClusterName> = before.keys().chain(after.keys()).collect();
+    let renamed: BTreeSet<&ClusterName> = after
+        .keys()
+        .filter_map(|name| former(from, to, name))
+        .collect();
+    let mode = |members: &BTreeMap<ClusterName, Arc<Member>>, name| {
+        members
+            .get(name)
+            .map(|member: &Arc<Member>| member.mode.as_str())
+    };
     let change = |name: &'a ClusterName| {
-        let from = before.get(name).map(|member| member.mode.as_str());
-        let to = after.get(name).map(|member| member.mode.as_str());
-        (from != to).then_some(ClusterChange { name, from, to })
+        let renamed_from = former(from, to, name);
+        let (was, is) = (
+            mode(before, renamed_from.unwrap_or(name)),
+            mode(after, name),
+        );
+        let changed = was != is || renamed_from.is_some();
+        (changed && !renamed.contains(name)).then_some(ClusterChange {
+            name,
+            renamed_from,
+            from: was,
+            to: is,
+        })
     };
     names.into_iter().filter_map(change).collect()
 }
@@ -222,7 +250,7 @@ fn bundles<'a>(from: Side<'a>, to: Side<'a>) -> Vec<BundleChange<'a>> {
         let Wanted::Snapshot(target) = wanted else {
             continue;
         };
-        let (before, after) = (snapshot(from.desired, cluster), &*target.snapshot);
+        let (before, after) = (before(from, to, cluster), &*target.snapshot);
         let had = |bundle: &BundleName| before.is_some_and(|b| b.bundles().contains_key(bundle));
         for bundle in after.bundles().keys().filter(|bundle| !had(bundle)) {
             entry(&mut found, bundle).gained.insert(cluster);
@@ -304,7 +332,7 @@ fn identity(problem: &Problem) -> impl Ord + '_ {
         problem.at.as_ref().map(|at| &*at.path),
         problem.code,
         problem.severity == Severity::Error,
-        problem.cluster.as_ref(),
+        &problem.clusters,
         problem.bundle.as_ref(),
         problem.message.as_str(),
     )

@@ -18,8 +18,8 @@ pub struct Finding<'a> {
     pub line: Option<u32>,
     /// The column in characters, from 1.
     pub column: Option<u32>,
-    /// The cluster it concerns, where it concerns one.
-    pub cluster: Option<&'a str>,
+    /// The clusters it concerns, where it concerns any in particular.
+    pub clusters: Vec<&'a str>,
     /// The bundle it concerns, where it concerns one.
     pub bundle: Option<&'a str>,
     /// One sentence.
@@ -42,7 +42,7 @@ impl<'a> Finding<'a> {
             path: at.map(|at| at.path.as_ref()),
             line: at.map(|at| at.line),
             column: at.map(|at| at.column),
-            cluster: problem.cluster.as_ref().map(|cluster| cluster.as_str()),
+            clusters: problem.clusters.iter().map(|c| c.as_str()).collect(),
             bundle: problem.bundle.as_ref().map(|bundle| bundle.name()),
             message: &problem.message,
             hint: problem.hint.as_deref(),

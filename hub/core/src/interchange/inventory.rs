@@ -180,8 +180,8 @@ impl Reader {
         match ClusterName::try_new(text) {
             Ok(name) => Some(name),
             Err(error) => {
-                let message = format!("`{text}` is no cluster's name: {error}");
-                self.wrong(at, message, "a name of a-z, 0-9 and -");
+                let hint = "a cluster's name, as its document declares it";
+                self.wrong(at, error.to_string(), hint);
                 None
             }
         }

@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use super::plan::Detail;
 use crate::problem::{Problem, Severity};
 
 /// One line a problem: `::error file=..,line=..,col=..,title=E0102::message%0Ahint`. Paths count
@@ -24,8 +25,9 @@ pub fn github(problems: &[Problem], prefix: &str) -> String {
             properties = format!("file={file},line={line},col={column},");
         }
         let mut message = problem.message.clone();
-        if let Some(cluster) = &problem.cluster {
-            message = format!("{message} (cluster {cluster})");
+        if !problem.clusters.is_empty() {
+            let on = Detail::Usual.on(problem.clusters.iter());
+            message = format!("{message} (on {on})");
         }
         if let Some(hint) = &problem.hint {
             message = format!("{message}\n{hint}");

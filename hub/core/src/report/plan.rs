@@ -113,6 +113,10 @@ pub(super) fn sentence(summary: &Summary) -> String {
     } = *summary;
     let mut text = match summary.is_nothing() {
         true => "nothing changes on any cluster".to_owned(),
+        false if clusters == 0 => {
+            let held = counted(held, "removed object");
+            format!("nothing changes on any cluster before it is approved; {held} held")
+        }
         false => {
             let moved = match moved {
                 0 => String::new(),
@@ -132,6 +136,9 @@ pub(super) fn sentence(summary: &Summary) -> String {
 
 pub(super) fn cluster_line(cluster: &ClusterChange<'_>) -> String {
     let name = cluster.name;
+    if let Some(before) = cluster.renamed_from {
+        return format!("~ cluster {before} is called {name} now");
+    }
     match (cluster.from, cluster.to) {
         (None, Some("Enforce")) => format!("+ cluster {name} is declared"),
         (None, Some(mode)) => format!("+ cluster {name} is declared, mode {mode}"),

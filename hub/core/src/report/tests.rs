@@ -129,17 +129,19 @@ fn a_bundle_that_is_not_there_is_explained_by_what_does_not_hold() {
               bundles.yaml:2:1   bundle web is declared
               p.yaml:5:35        this term of web does not select a: label name is `a`, not `b`
               p.yaml:5:61        this term of web does not select a: name a matches none of `c`
+                                 for web to select it: the term at p.yaml:5:35 is nearest: its one key does not hold: label name is `a`, not `b`
         "#]],
     );
     check_explain(
         &[&some("[{}], except: [{names: [a]}]")],
         expect![[r#"
-        web is not on a
-          clusters.yaml:2:1  cluster a is declared with labels name=a
-          bundles.yaml:2:1   bundle web is declared
-          p.yaml:5:35        this term of web selects a: `{}` is every declared cluster
-          p.yaml:5:49        this exception of web takes it out: name matches `a`
-    "#]],
+            web is not on a
+              clusters.yaml:2:1  cluster a is declared with labels name=a
+              bundles.yaml:2:1   bundle web is declared
+              p.yaml:5:35        this term of web selects a: `{}` is every declared cluster
+              p.yaml:5:49        this exception of web takes it out: name matches `a`
+                                 for web to select it: the exception at p.yaml:5:49 must not match it: name matches `a`
+        "#]],
     );
     let nobody = fleet().replace(
         "@Placement web\nspec: {bundles: [web], clusters: [{}]}\n",
@@ -173,14 +175,15 @@ fn what_stays_although_nobody_asks_is_explained_by_what_holds_it() {
     check_explain(
         &[&fleet(), &none],
         expect![[r#"
-        web stays on a as it is
-          clusters.yaml:2:1  cluster a is declared with labels name=a
-          bundles.yaml:2:1   bundle web is declared
-          p.yaml:5:35        this term of web does not select a: label x is not there, `y` is wanted
-                             what is there stays: its removal waits for approval of b435449755fb
-                             removing 6 objects from 3 clusters waits for approval: placement web selects no cluster any more
-                             run `hub approve b435449755fb --reason "..."`
-    "#]],
+            web stays on a as it is
+              clusters.yaml:2:1  cluster a is declared with labels name=a
+              bundles.yaml:2:1   bundle web is declared
+              p.yaml:5:35        this term of web does not select a: label x is not there, `y` is wanted
+                                 for web to select it: the term at p.yaml:5:35 is nearest: its one key does not hold: label x is not there, `y` is wanted
+                                 what is there stays: its removal waits for approval of b435449755fb
+                                 removing 6 objects from 3 clusters waits for approval: placement web selects no cluster any more
+                                 run `hub approve b435449755fb --reason "..."`
+        "#]],
     );
     let broken = fleet().replace("== w/w.yaml\n", "== w/w.yaml\na: [\n");
     check_explain(

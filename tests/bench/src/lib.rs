@@ -1,0 +1,3 @@
+//! What benchmarks have in common: fleets of any size, made up and always the same.
+
+pub mod fleet;
