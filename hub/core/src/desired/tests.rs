@@ -697,28 +697,34 @@ fn a_bundle_whose_inputs_are_not_known_stays_as_it_is() {
         "{bundles: [web], clusters: [{}]}",
         "{bundles: [web], clusters: [{}], revision: v1}",
     );
-    check(&[&fleet(), &pinned], expect![[r#"
+    check(
+        &[&fleet(), &pinned],
+        expect![[r#"
         a: db[d1] web[w1 w2]
           web kept: revision `v1` is pinned and not known: not read yet
         b: db[d1] web[w1 w2]
           web kept: revision `v1` is pinned and not known: not read yet
         c: db[d1] web[w1 w2]
           web kept: revision `v1` is pinned and not known: not read yet
-    "#]]);
+    "#]],
+    );
     let patched = fleet()
         .replace(
             "spec: {path: w}",
             "spec: {path: w, patches: [{target: {name: w3}, merge: {data: {a: b}}}]}",
         )
         .replace("== w/w.yaml", "== w/new.yaml");
-    check(&[&fleet(), &patched], expect![[r#"
+    check(
+        &[&fleet(), &patched],
+        expect![[r#"
         a: db[d1] web[w1 w2]
           web kept: it does not render: bundles.yaml:5:27: error[E0411]: the patch changes nothing: no object of the bundle has name `w3` (there is w1, w2)
         b: db[d1] web[w1 w2]
           web kept: it does not render: bundles.yaml:5:27: error[E0411]: the patch changes nothing: no object of the bundle has name `w3` (there is w1, w2)
         c: db[d1] web[w1 w2]
           web kept: it does not render: bundles.yaml:5:27: error[E0411]: the patch changes nothing: no object of the bundle has name `w3` (there is w1, w2)
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -735,7 +741,8 @@ fn a_bundle_that_loses_an_object_to_another_one_gets_it_once_that_leaves() {
         a: db[d1 w1] web[w2]
         b: db[d1 w1] web[w2]
         c: db[d1 w1] web[w2]
-    "#]].assert_eq(&show(&after));
+    "#]]
+    .assert_eq(&show(&after));
     // Back again, it stays with whom it is.
     expect![[r#"
         a: db[d1 w1] web[w2]

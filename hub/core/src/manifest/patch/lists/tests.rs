@@ -12,8 +12,10 @@ struct Published<'a> {
     /// Group, kind and type.
     kinds: Vec<(&'a str, &'a str, String)>,
     /// Name, type and patch strategy of the fields of each type.
-    types: BTreeMap<String, Vec<(&'a str, String, Option<&'a str>)>>,
+    types: BTreeMap<String, Vec<Field<'a>>>,
 }
+
+type Field<'a> = (&'a str, String, Option<&'a str>);
 
 fn published() -> Published<'static> {
     let mut published = Published::default();
