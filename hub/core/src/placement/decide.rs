@@ -19,7 +19,7 @@ use super::own::{Moved, Owners, Routes};
 use super::previous::{Renamed, recall, renamed};
 use super::{Decisions, Placements, Work, problems};
 use crate::inventory::Inventory;
-use crate::selector::{Truth, cel_errors, truth};
+use crate::selector::{Truth, truth};
 use crate::spec::{GroupName, Placement, Spec};
 
 /// Decides for every placement and cluster. The same input gives the same answer, in whatever order
@@ -76,7 +76,7 @@ pub fn resolve(spec: &Arc<Spec>, inventory: &Inventory, previous: &Decisions) ->
 
 /// Clusters that enrolled and are not declared: both sets are walked once.
 fn undeclared(spec: &Spec, inventory: &Inventory) -> BTreeSet<capstan_proto::ClusterName> {
-    let mut declared = spec.clusters.keys().peekable();
+    let mut declared = spec.members.keys().peekable();
     let undeclared = inventory.enrolled.iter().filter(|name| {
         while declared.next_if(|have| have < name).is_some() {}
         declared.peek() != Some(name)
@@ -102,7 +102,7 @@ impl Deciding<'_> {
                 && !self.changes.placements.contains(name)
                 && !self.changes.touch_groups_of(placement)
                 && !(before.hangs_on_previous && self.moved(before, &previous))
-                && !self.affected(name, placement, before)
+                && !self.affected(placement, before)
         });
         if let Some(before) = kept {
             return self.carried(before, previous, absent);
@@ -146,17 +146,19 @@ impl Deciding<'_> {
     }
 
     /// Whether a cluster that changed can change the choice.
-    fn affected(&self, name: &PlacementName, placement: &Placement, before: &Choice) -> bool {
+    fn affected(&self, placement: &Placement, before: &Choice) -> bool {
         let gone = &mut self.changes.gone.iter();
         gone.any(|number| before.eligible.contains(*number) || before.previous.contains(*number))
-            || self.changes.clusters.iter().any(|change| {
-                self.affects(change, placement, before)
-                    || self.fails_otherwise(change, placement)
-                    || self.renamed_into(name, change)
-            })
+            || self
+                .changes
+                .clusters
+                .iter()
+                .any(|change| self.affects(change, placement, before) || self.renamed_into(change))
+            || self.fails_otherwise(placement, before)
     }
 
-    fn renamed_into(&self, _name: &PlacementName, change: &Change) -> bool {
+    /// Whether a cluster that came is one under another name.
+    fn renamed_into(&self, change: &Change) -> bool {
         change.before.is_none() && self.renamed.values().any(|number| *number == change.now)
     }
 
@@ -196,19 +198,16 @@ impl Deciding<'_> {
         }) || spread.any(|s| was.labels.get(&s.by) != is.labels.get(&s.by))
     }
 
-    /// Whether a CEL expression fails otherwise than before.
-    fn fails_otherwise(&self, change: &Change, placement: &Placement) -> bool {
+    /// Whether CEL expressions can fail otherwise than before.
+    fn fails_otherwise(&self, placement: &Placement, before: &Choice) -> bool {
         let prefer = placement.prefer.iter().filter_map(|p| p.term.as_ref());
         let terms = placement
             .clusters
             .iter()
             .chain(&placement.except)
             .chain(prefer);
-        let mut with_cel = terms.filter(|term| term.cel.is_some());
-        with_cel.any(|term| {
-            let was = former(&self.before.fleet, change).and_then(|was| cel_errors(term, was));
-            was != cel_errors(term, self.fleet.index.candidate(change.now))
-        })
+        self.changes
+            .fail_otherwise(&self.fleet.index, terms, !before.failures.is_empty())
     }
 
     /// The same choice, for the time after.

@@ -1,6 +1,7 @@
 //! What one placement decided, as others see it.
 
 use std::collections::BTreeSet;
+use std::fmt;
 use std::sync::Arc;
 
 use capstan_proto::{BundleName, ClusterName, PlacementName};
@@ -16,11 +17,11 @@ use crate::selector::{Truth, any};
 use crate::spec::{Document, GroupName, Placement, Reference, Spread};
 
 /// Every declared placement with what it decided.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub struct Placements(pub(super) Arc<Core>);
 
 /// What one placement decided. It is a view: copying it costs nothing.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub struct PlacementDecision<'a> {
     pub(super) core: &'a Core,
     pub(super) name: &'a PlacementName,
@@ -110,6 +111,13 @@ impl<'a> IntoIterator for &'a Placements {
     }
 }
 
+/// The names alone: the whole would be a book.
+impl fmt::Debug for Placements {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.keys()).finish()
+    }
+}
+
 impl PartialEq for Placements {
     fn eq(&self, other: &Self) -> bool {
         let same = |one: PlacementDecision<'_>, other: PlacementDecision<'_>| {
@@ -120,6 +128,17 @@ impl PartialEq for Placements {
                 && one.emptied() == other.emptied()
         };
         self.keys().eq(other.keys()) && self.values().zip(other.values()).all(|(a, b)| same(a, b))
+    }
+}
+
+impl fmt::Debug for PlacementDecision<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let selected: Vec<_> = self.selected().collect();
+        let mut shown = f.debug_struct("PlacementDecision");
+        shown
+            .field("name", self.name)
+            .field("selected", &selected)
+            .finish_non_exhaustive()
     }
 }
 

@@ -10,7 +10,7 @@ use super::answer::{Answer, Asking, Failures, Groups, keys, member};
 use super::bits::Bits;
 use super::index::{Index, facts_of};
 use crate::inventory::Inventory;
-use crate::selector::{Candidate, Truth, any, cel_errors};
+use crate::selector::{Candidate, Term, Truth, any, cel_errors};
 use crate::spec::{Group, GroupName, Placement, Spec};
 
 /// Changed clusters that are asked one by one; with more, everything is asked at once. One cluster
@@ -101,6 +101,29 @@ impl Changes {
     }
 }
 
+impl Changes {
+    /// Whether CEL expressions of some terms can fail otherwise than before, when they `failed` on
+    /// some cluster, or on none.
+    pub(super) fn fail_otherwise<'a>(
+        &self,
+        index: &Index,
+        terms: impl Iterator<Item = &'a Term>,
+        failed: bool,
+    ) -> bool {
+        if self.clusters.is_empty() && self.gone.is_empty() {
+            return false;
+        }
+        let mut with_cel = terms.filter(|term| term.cel.is_some());
+        with_cel.any(|term| {
+            failed
+                || self
+                    .clusters
+                    .iter()
+                    .any(|c| cel_errors(term, index.candidate(c.now)).is_some())
+        })
+    }
+}
+
 impl Fleet {
     /// The fleet as `spec` and `inventory` say, and what changed from `before`.
     pub(super) fn after(
@@ -182,7 +205,7 @@ impl Fleet {
             && !group.references().any(|r| changes.groups.contains(&r.name));
         if let (Some(old), true, false) = (&old, same, changes.all) {
             let failures = before.failures.get(name);
-            if let Some(answer) = self.group_in_part(group, old, before, changes) {
+            if let Some(answer) = self.group_in_part(group, old, failures.is_some(), changes) {
                 if let Some(failures) = failures {
                     self.failures.insert(name.clone(), failures.clone());
                 }
@@ -224,21 +247,15 @@ impl Fleet {
         &self,
         group: &Group,
         old: &Arc<Answer>,
-        before: &Self,
+        failed: bool,
         changes: &Changes,
     ) -> Option<Arc<Answer>> {
+        let terms = group.clusters.iter().chain(&group.except);
+        if changes.fail_otherwise(&self.index, terms, failed) {
+            return None;
+        }
         let mut answer = Arc::clone(old);
         for change in &changes.clusters {
-            let terms = || group.clusters.iter().chain(&group.except);
-            if terms().any(|term| {
-                let was = change
-                    .before
-                    .map(|b| cel_errors(term, before.index.candidate(b)));
-                term.cel.is_some()
-                    && was != Some(cel_errors(term, self.index.candidate(change.now)))
-            }) {
-                return None;
-            }
             let inside = |name: &GroupName| member(&self.groups, name, change.now);
             let candidate = self.index.candidate(change.now);
             let truth = any(&group.clusters, candidate, &inside);

@@ -1,5 +1,9 @@
 //! Decisions with their reasons, whatever the order of files.
 
+mod incremental;
+mod random;
+mod world;
+
 use std::fmt::Write as _;
 use std::sync::Arc;
 
