@@ -47,6 +47,8 @@ pub(super) struct Shape<'a> {
     pub(super) restrictions: Vec<&'a Restriction>,
     /// What the document and the patches say.
     pub(super) key: Digest,
+    /// Where they stand: what problems name besides.
+    pub(super) places: Digest,
 }
 
 #[derive(Default)]
@@ -89,16 +91,19 @@ impl<'a> Shape<'a> {
         let mut hasher = Hasher::new();
         hasher
             .field(subject.bundle.to_string().as_bytes())
-            .field(subject.pin().unwrap_or_default().as_bytes())
             .field(&policy(bundle, None).to_bytes())
             .field(&[
                 u8::from(bundle.create_namespace),
                 u8::from(bundle.substitute),
-            ])
-            .field(document.spec.path_at.to_string().as_bytes());
+            ]);
         let restrictions = restrictions(subject, layers);
         hasher.field(format!("{restrictions:?}").as_bytes());
+        let mut places = Hasher::new();
+        places
+            .field(subject.pin().unwrap_or_default().as_bytes())
+            .field(bundle.path_at.to_string().as_bytes());
         for patch in &patches {
+            places.field(patch.at.to_string().as_bytes());
             patch::used(patch, &mut uses);
             patch::fingerprint(patch, &mut hasher);
         }
@@ -108,6 +113,7 @@ impl<'a> Shape<'a> {
             uses,
             restrictions,
             key: hasher.finish(),
+            places: places.finish(),
         }
     }
 }

@@ -114,17 +114,16 @@ pub(super) fn used(patch: &Patch, found: &mut BTreeSet<String>) {
     }
 }
 
-/// Adds what a patch says, and where: equal patches add the same.
+/// Adds what a patch says, wherever it stands: equal patches add the same.
 pub(super) fn fingerprint(patch: &Patch, hasher: &mut Hasher) {
-    let Patch { at, target, change } = patch;
-    hasher.field(format!("{at} {target:?}").as_bytes());
-    match change {
+    hasher.field(format!("{:?}", patch.target).as_bytes());
+    match &patch.change {
         Change::Merge(patch) => {
             hasher.field(b"merge").field(text(patch).as_bytes());
         }
         Change::Json(operations) => {
-            for Operation { at, verb, path } in operations {
-                hasher.field(format!("{at} {path}").as_bytes());
+            for Operation { verb, path, .. } in operations {
+                hasher.field(path.as_bytes());
                 match verb {
                     Verb::Add(value) => hasher.field(b"add").field(text(value).as_bytes()),
                     Verb::Replace(value) => hasher.field(b"replace").field(text(value).as_bytes()),

@@ -28,6 +28,7 @@ pub fn render(spec: &Spec, trees: &Trees, decisions: &Decisions, previous: &Rend
         scopes,
         previous,
         made: BTreeMap::new(),
+        failed: BTreeMap::new(),
         instantiated: 0,
     };
     let mut rendered = Rendered::default();
@@ -54,9 +55,7 @@ pub fn render(spec: &Spec, trees: &Trees, decisions: &Decisions, previous: &Rend
         instantiated: factory.instantiated,
     };
     rendered.directories = library.directories;
-    let made = factory.made.into_iter();
-    let good = made.filter_map(|(key, made)| Some((key, made.ok()?)));
-    rendered.instances = good.collect();
+    rendered.instances = factory.made;
     rendered.scopes = Arc::new(factory.scopes);
     rendered
 }
@@ -130,7 +129,9 @@ struct Factory<'a> {
     scopes: Scopes,
     scopes_key: Digest,
     previous: &'a Rendered,
-    made: BTreeMap<Digest, Result<Arc<Instance>, Failure>>,
+    made: BTreeMap<Digest, Arc<Instance>>,
+    /// By inputs and the places that problems name. Not remembered: places may move.
+    failed: BTreeMap<(Digest, Digest), Failure>,
     instantiated: usize,
 }
 
@@ -145,30 +146,39 @@ impl Factory<'_> {
             built_in: ready.built_in,
         };
         let key = self.key(ready, values);
-        if let Some(made) = self.made.get(&key) {
-            return made.clone();
+        let known = self.made.get(&key);
+        if let Some(instance) = known.or_else(|| self.previous.instances.get(&key)) {
+            let instance = Arc::clone(instance);
+            self.made.insert(key, Arc::clone(&instance));
+            return Ok(instance);
         }
-        // Failures are made anew: the places that they name may have moved.
-        let made = match self.previous.instances.get(&key) {
-            Some(instance) => Ok(Arc::clone(instance)),
-            None => {
-                self.instantiated += 1;
-                let inputs = Inputs {
-                    name: subject.bundle,
-                    bundle: &ready.shape.document.spec,
-                    path: &ready.path,
-                    namespace: ready.namespace.as_deref(),
-                    scopes: &self.scopes,
-                    values,
-                    patches: &ready.shape.patches,
-                    restrictions: &ready.shape.restrictions,
-                };
-                let made = instantiate::instantiate(&ready.directory.content, inputs);
-                made.map(Arc::new).map_err(|found| subject.told(found))
-            }
+        let failure = (key, ready.shape.places);
+        if let Some(failure) = self.failed.get(&failure) {
+            return Err(Arc::clone(failure));
+        }
+        self.instantiated += 1;
+        let inputs = Inputs {
+            name: subject.bundle,
+            bundle: &ready.shape.document.spec,
+            path: &ready.path,
+            namespace: ready.namespace.as_deref(),
+            scopes: &self.scopes,
+            values,
+            patches: &ready.shape.patches,
+            restrictions: &ready.shape.restrictions,
         };
-        self.made.insert(key, made.clone());
-        made
+        match instantiate::instantiate(&ready.directory.content, inputs) {
+            Ok(instance) => {
+                let instance = Arc::new(instance);
+                self.made.insert(key, Arc::clone(&instance));
+                Ok(instance)
+            }
+            Err(found) => {
+                let found = subject.told(found);
+                self.failed.insert(failure, Arc::clone(&found));
+                Err(found)
+            }
+        }
     }
 
     /// Equal inputs have equal keys, whatever cluster they are for.

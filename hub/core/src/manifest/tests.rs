@@ -640,6 +640,11 @@ spec: {{bundles: [web], clusters: [{{}}]}}
         .collect();
     assert_eq!(instances.len(), 12);
     assert_eq!(rendered(&trees(2, &text), &one).work(), work(0, 0));
+    // Lines that move change nothing.
+    assert_eq!(
+        rendered(&trees(2, &format!("\n\n{text}")), &one).work(),
+        work(0, 0)
+    );
     let patched = text.replace("data: {size:", "data: {sizes:");
     assert_eq!(rendered(&trees(3, &patched), &one).work(), work(0, 12));
 }
@@ -693,7 +698,7 @@ fn a_pinned_bundle_has_the_content_of_its_revision() {
     assert_eq!(two.work(), Work::default());
     // The branch and the pin have the same files: they are read once.
     let same = rendered(&pinned(1, &[("v1", Some("branch"))]), &Rendered::default());
-    assert_eq!(same.work().parsed, 1);
+    assert_eq!((same.work().parsed, same.work().instantiated), (1, 1));
     let missing = rendered(&pinned(3, &[("v1", None)]), &one);
     expect![[r#"
         a/web ConfigMap default/branch: {"apiVersion":"v1","kind":"ConfigMap","metadata":{"labels":{"capstan.dev/bundle":"main.web"},"name":"branch","namespace":"default"}}
