@@ -180,28 +180,36 @@ impl Builder<'_> {
                 })
             }
             Event::SequenceEnd | Event::MappingEnd => partial.close(),
-            Event::Alias(anchor) => {
-                let Anchored { node, size, depth } = partial
-                    .anchors
-                    .get(&anchor)
-                    .ok_or("an alias cannot stand inside what it names")?;
-                if partial.frames.len() + depth > limits::YAML_DEPTH_MAX {
-                    return Err(too_deep());
-                }
-                self.alias_nodes += size;
-                if self.alias_nodes > limits::YAML_ALIAS_NODES_MAX {
-                    let max = limits::YAML_ALIAS_NODES_MAX;
-                    return Err(format!("aliases that stand for more than {max} values"));
-                }
-                let node = Node {
-                    line,
-                    column,
-                    value: node.value.clone(),
-                };
-                partial.value(node, 0)
-            }
+            Event::Alias(anchor) => self.alias(partial, anchor, (line, column)),
             _ => Ok(()),
         }
+    }
+
+    /// What an alias stands for, as if it were written in its place.
+    fn alias(
+        &mut self,
+        partial: &mut Partial,
+        anchor: usize,
+        (line, column): (u32, u32),
+    ) -> Result<(), String> {
+        let Anchored { node, size, depth } = partial
+            .anchors
+            .get(&anchor)
+            .ok_or("an alias cannot stand inside what it names")?;
+        if partial.frames.len() + depth > limits::YAML_DEPTH_MAX {
+            return Err(too_deep());
+        }
+        self.alias_nodes += size;
+        if self.alias_nodes > limits::YAML_ALIAS_NODES_MAX {
+            let max = limits::YAML_ALIAS_NODES_MAX;
+            return Err(format!("aliases that stand for more than {max} values"));
+        }
+        let node = Node {
+            line,
+            column,
+            value: node.value.clone(),
+        };
+        partial.value(node, 0)
     }
 
     fn scalar(&self, text: &str, style: ScalarStyle, tag: Option<&Tag>) -> Result<Value, String> {

@@ -9,7 +9,7 @@ use expect_test::expect_file;
 
 use super::{Example, entries};
 use crate::desired::{Running, desired};
-use crate::fixture::{source, trees};
+use crate::fixture::trees;
 use crate::inventory::Inventory;
 use crate::manifest::{Rendered, render};
 use crate::placement::{Decisions, resolve};
@@ -62,7 +62,6 @@ fn every_example_causes_exactly_its_code() {
         }
     }
     assert_eq!(wrong, [""; 0]);
-    let _ = source();
 }
 
 #[test]

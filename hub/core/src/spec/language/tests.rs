@@ -1,7 +1,9 @@
 //! The schema and the reader accept the same documents; the reference is up to date.
 
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use expect_test::expect_file;
 use serde_json::{Value, json};
 
 use super::{Format, json_schema, reference};
@@ -305,4 +307,31 @@ fn matches(pattern: &str, text: &str) -> bool {
         .find(|format| format.pattern() == Some(pattern))
         .unwrap();
     format.refuse("x", text).is_none()
+}
+
+fn docs(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../../docs")
+        .join(name)
+}
+
+#[test]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the page is hand-written around what is generated"
+)]
+fn the_reference_for_people_is_up_to_date() {
+    let page = docs("fleet-files.md");
+    let text = std::fs::read_to_string(&page).unwrap();
+    let (begin, end) = ("<!-- reference: begin -->\n", "<!-- reference: end -->\n");
+    let (before, rest) = text.split_once(begin).unwrap();
+    let (_, after) = rest.split_once(end).unwrap();
+    let whole = format!("{before}{begin}\n{}{end}{after}", reference());
+    expect_file![page].assert_eq(&whole);
+}
+
+#[test]
+fn the_schema_for_editors_is_up_to_date() {
+    let text = serde_json::to_string_pretty(&json_schema()).unwrap();
+    expect_file![docs("schemas/fleet-files.schema.json")].assert_eq(&format!("{text}\n"));
 }

@@ -4,6 +4,7 @@ use expect_test::{Expect, expect};
 
 use super::check;
 use crate::fixture::good;
+use crate::spec::{Count, Effect, Unsatisfiable};
 
 /// A document whose `spec` is these lines; its problems.
 fn spec_of(kind: &str, lines: &str, expected: Expect) {
@@ -106,91 +107,34 @@ fn a_placement_says_how_many_which_rather_and_how_evenly() {
         "@Cluster a\n@Bundle b\nspec: {path: b}\n== b/x.yaml\n{}\n== p.yaml\n@Placement p\nspec:\n  bundles: [b]\n  clusters: [{}]\n  count: 025%\n  priority: -3\n  prefer: [{weight: 5}, {weight: -1, names: [a]}]\n  spread: [{by: region}, {by: zone, maxSkew: 3, whenUnsatisfiable: SelectAnyway}]\n  tolerations: [{key: k}, {operator: Exists}, {key: k, operator: Exists, value: ignored, effect: NoExecute}]\n  safety: {maxRemovedClusters: 5%}\n  suspend: true\n",
     );
     let placement = &spec.placements.values().next().unwrap().spec;
-    expect![[r#"
-        (
-            Some(
-                Percent(
-                    25,
-                ),
-            ),
-            [
-                (
-                    5,
-                    false,
-                ),
-                (
-                    -1,
-                    true,
-                ),
-            ],
-            [
-                (
-                    "region",
-                    1,
-                    DoNotSelect,
-                ),
-                (
-                    "zone",
-                    3,
-                    SelectAnyway,
-                ),
-            ],
-            [
-                (
-                    Some(
-                        "k",
-                    ),
-                    Some(
-                        "",
-                    ),
-                    None,
-                ),
-                (
-                    None,
-                    None,
-                    None,
-                ),
-                (
-                    Some(
-                        "k",
-                    ),
-                    None,
-                    Some(
-                        NoExecute,
-                    ),
-                ),
-            ],
-            Some(
-                5,
-            ),
-            true,
-            -3,
-        )
-    "#]]
-    .assert_debug_eq(&(
-        placement.count,
-        placement
-            .prefer
-            .iter()
-            .map(|p| (p.weight, p.term.is_some()))
-            .collect::<Vec<_>>(),
-        placement
-            .spread
-            .iter()
-            .map(|s| (&s.by, s.max_skew, s.when_unsatisfiable))
-            .collect::<Vec<_>>(),
-        placement
-            .tolerations
-            .iter()
-            .map(|t| (&t.key, &t.value, t.effect))
-            .collect::<Vec<_>>(),
-        placement
-            .safety
-            .as_ref()
-            .map(|s| s.max_removed_clusters_percent),
-        placement.suspend,
-        placement.priority,
-    ));
+    assert_eq!(placement.count, Some(Count::Percent(25)));
+    assert_eq!((placement.priority, placement.suspend), (-3, true));
+    let prefer = placement
+        .prefer
+        .iter()
+        .map(|p| (p.weight, p.term.is_some()));
+    assert_eq!(prefer.collect::<Vec<_>>(), [(5, false), (-1, true)]);
+    let spread = placement.spread.iter();
+    let spread: Vec<_> = spread
+        .map(|s| (&*s.by, s.max_skew, s.when_unsatisfiable))
+        .collect();
+    let expected = [
+        ("region", 1, Unsatisfiable::DoNotSelect),
+        ("zone", 3, Unsatisfiable::SelectAnyway),
+    ];
+    assert_eq!(spread, expected);
+    let tolerations = placement.tolerations.iter();
+    let tolerations: Vec<_> = tolerations
+        .map(|t| (t.key.as_deref(), t.value.as_deref(), t.effect))
+        .collect();
+    let expected = [
+        (Some("k"), Some(""), None),
+        (None, None, None),
+        (Some("k"), None, Some(Effect::NoExecute)),
+    ];
+    assert_eq!(tolerations, expected);
+    let safety = placement.safety.as_ref().unwrap();
+    assert_eq!(safety.max_removed_clusters_percent, 5);
 }
 
 #[test]
