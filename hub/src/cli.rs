@@ -10,6 +10,7 @@ mod explain;
 mod files;
 mod get;
 mod init;
+mod inventory;
 mod lint;
 mod output;
 mod plan;
@@ -29,7 +30,7 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory as _, Parser as _};
 
-use args::{Cli, ClusterCommand, Command, TokenCommand};
+use args::{Cli, ClusterCommand, Command, InventoryCommand, TokenCommand};
 use writer::Writer;
 
 /// It was tried and is not so.
@@ -147,6 +148,7 @@ fn dispatch(cli: Cli, writer: &mut Writer<'_>) -> Outcome {
             Some(repo) => explain::offline(&args, &repo, writer),
             None => ask(explain::run(&target, args)),
         },
+        Command::Inventory(InventoryCommand::Export(args)) => ask(inventory::export(&target, args)),
         Command::Schema => schema::run(writer),
         Command::Token(TokenCommand::Create(args)) => ask(admin::create_token(&target, args)),
         Command::Cluster(ClusterCommand::Ban(args)) => ask(admin::ban(&target, args)),

@@ -109,9 +109,15 @@ pub(super) enum Command {
     /// Check fleet files, without a hub
     #[command(after_help = "Examples:\n  hub lint .\n  hub lint fleet/ -o json\n  \
         hub lint platform.git --rev main --path fleet\n  \
-        hub lint -o github    # annotations in a pull request\n\n\
+        hub lint -o github    # annotations in a pull request\n  hub lint --explain E0102\n\n\
         Exit codes: 0 no errors, 1 errors, 2 nothing could be read.")]
     Lint(Lint),
+    /// Take what decisions use besides Git out of a hub
+    #[command(
+        subcommand,
+        after_help = "Example:\n  hub inventory export -o inventory.json"
+    )]
+    Inventory(InventoryCommand),
     /// Print the JSON Schema of fleet files, for editors
     #[command(after_help = "Examples:\n  hub schema > fleet.schema.json\n\n\
         An editor with the YAML language server then completes and checks every fleet file that begins with\n  \
@@ -409,6 +415,9 @@ pub(super) struct Recover {
 
 #[derive(Debug, Args)]
 pub(super) struct Lint {
+    /// Say what a code means, what causes it and how it is mended, and check nothing
+    #[arg(long, value_name = "CODE")]
+    pub(super) explain: Option<String>,
     /// A directory, a Git repository, or one file
     #[arg(default_value = ".")]
     pub(super) path: PathBuf,
@@ -455,6 +464,21 @@ pub(super) struct Files {
     /// What the hub calls this source; the directory's name when absent
     #[arg(long, value_name = "NAME")]
     pub(super) source: Option<SourceName>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum InventoryCommand {
+    /// Write facts of clusters and selections of placements, for resolve, plan and explain without a hub
+    #[command(after_help = "Examples:\n  hub inventory export -o inventory.json\n  \
+        hub inventory export | jq .previous")]
+    Export(Export),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Export {
+    /// The file; standard output when absent
+    #[arg(short, long, value_name = "FILE")]
+    pub(super) output: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

@@ -9,7 +9,7 @@ use capstan_hub_core::interchange::Finding;
 use capstan_hub_core::inventory::Inventory;
 use capstan_hub_core::manifest::{self, Rendered};
 use capstan_hub_core::placement::{self, Decisions};
-use capstan_hub_core::problem::{Problem, Severity};
+use capstan_hub_core::problem::{Code, Problem, Severity, nearest};
 use capstan_hub_core::report;
 use capstan_hub_core::spec::{self, SourceState, Spec, Tree, Trees};
 use capstan_proto::SourceName;
@@ -31,6 +31,10 @@ struct Checked {
 }
 
 pub(super) fn run(args: &Lint, writer: &mut Writer<'_>) -> Outcome {
+    if let Some(code) = &args.explain {
+        let page = page(code).map_err(Failure::Usage)?;
+        return writer.raw(&page);
+    }
     let checked = match args.rev.is_none() && args.path.is_file() {
         true => one(&args.path),
         false => all(args),
@@ -65,6 +69,19 @@ pub(super) fn run(args: &Lint, writer: &mut Writer<'_>) -> Outcome {
         true => Err(Failure::Said(super::FAILED)),
         false => Ok(()),
     }
+}
+
+/// What is said of a code.
+fn page(text: &str) -> anyhow::Result<String> {
+    if let Some(code) = Code::parse(text) {
+        return Ok(code.explain());
+    }
+    let known: Vec<&str> = Code::ALL.iter().map(|code| code.as_str()).collect();
+    let hint = nearest(text, &known).map_or_else(
+        || "codes look like E0102".to_owned(),
+        |near| format!("did you mean {near}?"),
+    );
+    Err(anyhow!("there is no code `{text}` ({hint})"))
 }
 
 /// Everything of a directory or a commit.

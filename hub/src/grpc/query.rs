@@ -218,6 +218,9 @@ fn problem_key(problem: &Problem) -> String {
 impl Query for Service {
     type WatchStream =
         std::pin::Pin<Box<dyn tokio_stream::Stream<Item = Result<Changed, Status>> + Send>>;
+    type ExportInventoryStream = std::pin::Pin<
+        Box<dyn tokio_stream::Stream<Item = Result<wire::InventoryPart, Status>> + Send>,
+    >;
 
     async fn get_fleet(&self, _: Request<wire::GetFleetRequest>) -> Answer<wire::Fleet> {
         let id = self.shared.enrolment.authority().fleet().to_string();
@@ -309,7 +312,10 @@ impl Query for Service {
         let name: &PlacementName = find("placement", &request.get_ref().name, all.keys())?;
         let decision = all.get(name).expect("the name was found there");
         Ok(Response::new(view::placement(
-            &picture, decision.name(), decision, true,
+            &picture,
+            decision.name(),
+            decision,
+            true,
         )))
     }
 
@@ -381,6 +387,16 @@ impl Query for Service {
             &explanation,
             now,
         )))
+    }
+
+    async fn export_inventory(
+        &self,
+        _: Request<wire::ExportInventoryRequest>,
+    ) -> Answer<Self::ExportInventoryStream> {
+        let parts = view::inventory(&self.picture());
+        Ok(Response::new(Box::pin(tokio_stream::iter(
+            parts.into_iter().map(Ok),
+        ))))
     }
 
     async fn watch(&self, _: Request<wire::WatchRequest>) -> Answer<Self::WatchStream> {

@@ -1,6 +1,6 @@
 //! From the engine's picture to the operators' messages, one function a message.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use capstan_hub_core::desired::Hold;
 use capstan_hub_core::explain::{Answer, Explanation};
@@ -535,6 +535,33 @@ pub(super) fn explanation(
             .collect(),
         ..explained(&picture.decisions, explanation)
     }
+}
+
+/// What decisions use that does not stand in Git.
+pub(super) fn inventory(picture: &Picture) -> Vec<wire::InventoryPart> {
+    use wire::inventory_part::Part;
+    let part = |part| wire::InventoryPart { part: Some(part) };
+    // Nobody enrolled without a certificate, and every agent reports the version of its cluster.
+    let enrolled = |(_, view): &(&ClusterName, &ClusterView)| view.certificate_expires_at.is_some();
+    let cluster = |(name, view): (&ClusterName, &ClusterView)| {
+        let facts = BTreeMap::clone(&view.facts);
+        part(Part::Cluster(wire::ClusterFacts {
+            name: name.to_string(),
+            facts: facts.into_iter().collect(),
+            unknown: view.facts.is_empty(),
+        }))
+    };
+    let selection = |(placement, clusters): (PlacementName, BTreeSet<ClusterName>)| {
+        part(Part::Selection(wire::Selection {
+            placement: placement.to_string(),
+            clusters: clusters.iter().map(ToString::to_string).collect(),
+        }))
+    };
+    let clusters = picture.clusters.iter().filter(enrolled).map(cluster);
+    let previous = picture.decisions.previous();
+    clusters
+        .chain(previous.into_iter().map(selection))
+        .collect()
 }
 
 /// What files alone say.

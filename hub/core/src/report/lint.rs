@@ -53,10 +53,11 @@ fn one(out: &mut String, problem: &Problem, trees: &Trees) {
             let width = number.len();
             writeln!(out, "{:width$}--> {at}", "").expect(INFALLIBLE);
             if let Some((line, column)) = source_line(trees, at) {
-                let blank = " ".repeat(column);
+                let blank = " ".repeat(width_of(line.chars().take(column)));
                 writeln!(out, "{:width$} |", "").expect(INFALLIBLE);
                 writeln!(out, "{number} | {line}").expect(INFALLIBLE);
-                let marks = "^".repeat(length(&line, column));
+                let word = line.chars().skip(column).take(length(&line, column));
+                let marks = "^".repeat(width_of(word).max(1));
                 writeln!(out, "{:width$} | {blank}{marks}", "").expect(INFALLIBLE);
             }
             width
@@ -96,6 +97,27 @@ pub fn source_line(trees: &Trees, at: &Place) -> Option<(String, usize)> {
     };
     let shown: String = line.iter().skip(from).take(SHOWN_MAX).collect();
     Some((shown.trim_end().to_owned(), column - from))
+}
+
+/// How many columns of a terminal characters take.
+fn width_of(text: impl Iterator<Item = char>) -> usize {
+    text.map(|char| match char {
+        // Marks that stand on the character before them.
+        '\u{300}'..='\u{36f}' | '\u{200b}'..='\u{200f}' | '\u{fe00}'..='\u{fe0f}' => 0,
+        // East Asian scripts, full-width forms and pictures.
+        '\u{1100}'..='\u{115f}'
+        | '\u{2e80}'..='\u{303e}'
+        | '\u{3041}'..='\u{a4cf}'
+        | '\u{ac00}'..='\u{d7a3}'
+        | '\u{f900}'..='\u{faff}'
+        | '\u{fe30}'..='\u{fe6f}'
+        | '\u{ff00}'..='\u{ff60}'
+        | '\u{ffe0}'..='\u{ffe6}'
+        | '\u{1f300}'..='\u{1faff}'
+        | '\u{20000}'..='\u{3fffd}' => 2,
+        _ => 1,
+    })
+    .sum()
 }
 
 /// How long the word at a column is: up to white space or what ends a value.
