@@ -296,3 +296,83 @@ fn terms_made_to_be_compared_are_given_up_on() {
     assert_eq!(codes(&problems), [""; 0]);
     assert_eq!(spec.groups.len(), 1);
 }
+
+/// A fleet with something of everything, to be damaged.
+const SEED: &str = "apiVersion: capstan.dev/v1alpha1
+kind: Placement
+metadata: {name: p, labels: {a: b}}
+spec:
+  bundles: [b, other/b]
+  clusters: [{matchLabels: {env: prod}, facts: [{key: n, operator: Gte, values: ['3']}], cel: 'cluster.name == \"a\"'}]
+  except: [{names: ['a*'], groups: [g]}]
+  revision: v1
+  count: 25%
+  prefer: [{weight: 5, matchExpressions: [{key: k, operator: In, values: [x]}]}]
+  spread: [{by: region, maxSkew: 2}]
+  tolerations: [{operator: Exists}]
+  safety: {maxRemovedClusters: 20%}
+  overrides:
+  - {clusters: &t [{}], variables: {x: '${y:-z}'}, helm: {values: {a: [1]}}, patches: [{json: [{op: add, path: /a~1b, value: 1}]}]}
+---
+apiVersion: capstan.dev/v1alpha1
+kind: Bundle
+metadata: {name: b}
+spec: {path: './${cluster.name}', dependsOn: [b], overrides: [{variables: {a: 1}}], helm: {chart: {oci: x/y, version: '1'}}}
+---
+apiVersion: capstan.dev/v1alpha1
+kind: Cluster
+metadata: {name: a}
+spec: {templates: [t], taints: [{key: k, effect: NoSchedule}], renamedFrom: b, mode: Paused, variables: {a: '${b}', b: '${a}'}}
+---
+{apiVersion: capstan.dev/v1alpha1, kind: ClusterGroup, metadata: {name: g}, spec: {clusters: [{groups: [g]}]}}
+";
+
+#[test]
+fn thousands_of_mutations_are_survived_and_nothing_is_refused_in_silence() {
+    let splices: [&[u8]; 16] = [
+        b"", b"\n", b"---\n", b"[", b"}", b": ", b"- ", b"*t", b"&t ", b"null", b"'", b"${", b"~",
+        b"\xff", b"  ", b"<<: ",
+    ];
+    let mut state = 1_u64;
+    let mut random = |below: usize| {
+        state = state
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        usize::try_from(state >> 33).unwrap() % below
+    };
+    let mut before: Option<Spec> = None;
+    for round in 0..4_000 {
+        let mut text = SEED.as_bytes().to_vec();
+        for _ in 0..=random(4) {
+            let at = random(text.len());
+            let end = (at + random(6)).min(text.len());
+            let splice = match random(3) {
+                0 => {
+                    let from = random(text.len());
+                    text[from..(from + random(40)).min(text.len())].to_vec()
+                }
+                _ => splices[random(splices.len())].to_vec(),
+            };
+            text.splice(at..end, splice);
+        }
+        let shown = String::from_utf8_lossy(&text).into_owned();
+        let path = if round % 7 == 0 { "x.json" } else { "x.yaml" };
+        let tree = Tree::new(crate::fixture::revision(1), [(path.to_owned(), text)]);
+        let trees = Trees {
+            sources: [(source(), SourceState::Read(tree.into()))].into(),
+            ..Trees::default()
+        };
+        let (spec, problems) = load(&trees, before.as_ref());
+        assert!(
+            spec.gaps.is_empty() || !problems.is_empty(),
+            "refused in silence:\n{shown}"
+        );
+        let again = load(&trees, before.as_ref());
+        assert_eq!(
+            (&spec, &problems),
+            (&again.0, &again.1),
+            "not the same twice:\n{shown}"
+        );
+        before = (round % 3 == 0).then_some(spec);
+    }
+}
