@@ -167,7 +167,10 @@ fn check_choice(reader: &mut Reader<'_>, node: &Node, path: &str, map: &Map) {
 fn is_nothing(value: &Node) -> bool {
     match &value.value {
         Value::Null => true,
-        Value::Map(members) => members.is_empty(),
+        // `helm: {values: {}}` says as little as `helm: {}`.
+        Value::Map(members) => members
+            .iter()
+            .all(|(_, member)| matches!(&member.value, Value::Map(inner) if inner.is_empty())),
         Value::List(items) => items.is_empty(),
         _ => false,
     }

@@ -234,6 +234,7 @@ fn overrides_must_say_something_and_only_what_they_can() {
             fleet.yaml:11:5: error[E0104]: `spec.overrides` says nothing (give it `revision`, `variables`, `helm` or `patches`)
             fleet.yaml:12:5: error[E0104]: `spec.overrides` says nothing (give it `revision`, `variables`, `helm` or `patches`)
             fleet.yaml:12:12: error[E0104]: `spec.overrides.helm.values` is missing
+            fleet.yaml:13:5: error[E0104]: `spec.overrides` says nothing (give it `revision`, `variables`, `helm` or `patches`)
             fleet.yaml:14:16: error[E0109]: `spec.overrides.clusters` is empty (leave `clusters` out, or name something)
             fleet.yaml:15:15: error[E0110]: the placement does not place `c` (name it in `spec.bundles` too)
             fleet.yaml:16:15: error[E0109]: `spec.overrides.bundles` is empty (leave `bundles` out, or name something)
