@@ -264,12 +264,34 @@ fn bundles<'a>(from: Side<'a>, to: Side<'a>) -> Vec<BundleChange<'a>> {
             }
         }
         for (bundle, kept) in &target.kept {
-            if matches!(kept, Kept::Held { .. }) {
+            if matches!(kept, Kept::Held { .. })
+                && before.is_some_and(|before| leaves(to.desired, cluster, bundle, before))
+            {
                 entry(&mut found, bundle).held.insert(cluster);
             }
         }
     }
     found.into_values().collect()
+}
+
+/// Whether everything that a cluster has of a bundle waits to leave it, and not only some objects.
+fn leaves(
+    desired: &Desired,
+    cluster: &ClusterName,
+    bundle: &BundleName,
+    before: &Snapshot,
+) -> bool {
+    let had = before
+        .objects()
+        .iter()
+        .filter(|(_, entry)| entry.bundle == *bundle);
+    let waits = |object| {
+        desired
+            .holds
+            .iter()
+            .any(|hold| hold.set.contains(cluster, object))
+    };
+    had.into_iter().all(|(object, _)| waits(object))
 }
 
 fn entry<'m, 'a>(
