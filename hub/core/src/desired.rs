@@ -88,6 +88,13 @@ pub struct Running {
     pub budget: Budget,
     /// The present moment.
     pub now: Moment,
+    /// Placements that do not know which clusters they selected last, because the record is lost,
+    /// with those that are known to have something of them. They bring nothing to others, and take
+    /// nothing away.
+    pub waiting: BTreeMap<PlacementName, BTreeSet<ClusterName>>,
+    /// Clusters that did not say yet what they run, where that is not on record. While placements
+    /// wait for them, nothing is said to them.
+    pub awaited: BTreeSet<ClusterName>,
 }
 
 /// Removals that were within the budget, so that small steps add up.
@@ -196,6 +203,11 @@ pub enum Kept {
         /// What is unknown.
         why: String,
     },
+    /// Its placement does not know which clusters it selected last.
+    Waits {
+        /// Which one.
+        placement: PlacementName,
+    },
     /// Its removal waits for approval.
     Held {
         /// Digest of the removal set.
@@ -214,6 +226,12 @@ impl fmt::Display for Kept {
             Self::Suspended { placement } => {
                 write!(f, "placement {} is suspended", placement.name())
             }
+            Self::Waits { placement } => write!(
+                f,
+                "placement {} waits until every cluster said what it runs, because the hub's record \
+                 of that is lost",
+                placement.name()
+            ),
             Self::NamesUnknown {
                 placement,
                 bundle,

@@ -23,6 +23,7 @@ mod own;
 mod previous;
 mod problems;
 mod rank;
+mod since;
 mod spread;
 mod why;
 
@@ -35,6 +36,7 @@ pub use clusters::Clusters;
 use clusters::Core;
 pub use decide::resolve;
 pub use decision::{Pick, PlacementDecision, Placements, Shortfall};
+pub use since::Selected;
 pub use why::{Nearest, Why};
 
 use crate::effective::Inputs;

@@ -190,6 +190,8 @@ codes! {
     RemovalHeld = "E0501",
     /// A placement changes its removal budget, and the hub does not let it.
     SafetyNotAllowed = "E0502",
+    /// It is not on record which clusters a placement selected, and clusters did not say it yet.
+    SelectionLost = "E0503",
     /// A spoke claims a snapshot that this hub never gave it.
     UnknownClaim = "E0601",
     /// An agent is too old for what is declared.

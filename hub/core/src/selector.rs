@@ -120,6 +120,17 @@ pub struct Term {
 }
 
 impl Term {
+    /// Whether it is `{}`, which every cluster matches.
+    #[must_use]
+    pub fn is_everything(&self) -> bool {
+        self.match_labels.is_empty()
+            && self.match_expressions.is_empty()
+            && self.names.is_empty()
+            && self.groups.is_empty()
+            && self.facts.is_empty()
+            && self.cel.is_none()
+    }
+
     /// Whether its answer can hang on facts.
     #[must_use]
     pub fn uses_facts(&self) -> bool {

@@ -31,6 +31,7 @@ mod load;
 mod merge;
 mod model;
 mod pins;
+mod reach;
 mod read;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -45,6 +46,7 @@ pub use model::{
     Spread, Taint, Target, Template, TemplateName, Text, Toleration, Unsatisfiable, ValuesFile,
     Variable, Variables, Verb,
 };
+pub(crate) use reach::out_of_reach;
 
 use crate::problem::{Place, Problem};
 use crate::selector::Term;

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use capstan_proto::{BundleName, ClusterName, Digest, ObjectKey, PlacementName};
 use capstan_proto::{Entry, Snapshot};
 
-use super::{Conflict, Kept, Last};
+use super::{Conflict, Kept, Last, Running};
 use crate::effective;
 use crate::manifest::{Instance, Rendered};
 use crate::placement::{ClusterDecision, Decisions, Placed};
@@ -147,6 +147,7 @@ impl Draft {
 pub(super) struct Drafter<'a> {
     pub(super) decisions: &'a Decisions,
     pub(super) content: &'a Rendered,
+    pub(super) running: &'a Running,
 }
 
 impl Drafter<'_> {
@@ -219,6 +220,12 @@ impl Drafter<'_> {
                 placement: placed.placement.clone(),
             });
         }
+        let waiting = self.running.waiting.get(&placed.placement);
+        if waiting.is_some_and(|had| !had.contains(cluster)) {
+            return Err(Kept::Waits {
+                placement: placed.placement.clone(),
+            });
+        }
         if let Some(what) = &placed.inputs.unknown {
             return Err(Kept::NotKnown { what: what.clone() });
         }
@@ -265,6 +272,11 @@ impl Drafter<'_> {
         let decision = self.decisions.placements.get(owner)?;
         if decision.is_suspended() {
             return Some(Kept::Suspended {
+                placement: owner.clone(),
+            });
+        }
+        if self.running.waiting.contains_key(owner) {
+            return Some(Kept::Waits {
                 placement: owner.clone(),
             });
         }

@@ -49,6 +49,7 @@ pub fn desired(decisions: &Decisions, content: &Rendered, running: &Running) -> 
     desired.problems.extend(conflicts(&drafts, content));
     let safeties = budget::not_allowed(decisions, &running.budget);
     desired.problems.extend(safeties);
+    desired.problems.extend(waiting(decisions, running));
     for (cluster, held) in held_bundles(&units, &held, &holds) {
         let Some(last) = running.clusters.get(cluster).and_then(known) else {
             continue;
@@ -75,11 +76,16 @@ fn drafts(
     memory: &mut Memory,
     desired: &mut Desired,
 ) -> BTreeMap<ClusterName, Draft> {
-    let drafter = Drafter { decisions, content };
+    let drafter = Drafter {
+        decisions,
+        content,
+        running,
+    };
     let mut drafts = BTreeMap::new();
     for (cluster, decision) in &decisions.clusters {
         let given = running.clusters.get(cluster).unwrap_or(&Given::Nothing);
-        if let Some(reason) = too_young(decisions, given) {
+        let unheard = unheard(cluster, running);
+        if let Some(reason) = too_young(decisions, given).or(unheard) {
             desired
                 .clusters
                 .insert(cluster.clone(), Wanted::NoOpinion { reason });
@@ -117,6 +123,37 @@ fn too_young(decisions: &Decisions, given: &Given) -> Option<String> {
         )),
         _ => None,
     }
+}
+
+/// What a cluster runs is not known, and a placement waits for it.
+fn unheard(cluster: &ClusterName, running: &Running) -> Option<String> {
+    let (placement, _) = running.waiting.first_key_value()?;
+    running.awaited.contains(cluster).then(|| {
+        format!(
+            "what it runs is not on record, it did not say it yet, and placement `{}` waits for that",
+            placement.name()
+        )
+    })
+}
+
+/// Placements that wait for clusters to say what they run.
+fn waiting(decisions: &Decisions, running: &Running) -> Vec<Problem> {
+    let problem = |name: &capstan_proto::PlacementName| {
+        let at = decisions.placements.get(name)?.at();
+        let (one, more) = (running.awaited.first()?, running.awaited.len() - 1);
+        let more = match more {
+            0 => String::new(),
+            more => format!(" and {more} more"),
+        };
+        let message = format!(
+            "the record of the clusters that it selected is lost, and {one}{more} did not say yet \
+             what runs there; until then it moves nothing"
+        );
+        let hint = "connect them, or say that they may be left out with `hub recover --confirm` or \
+                    `hub cluster ban`";
+        Some(Problem::warning(at, Code::SelectionLost, message).hint(hint))
+    };
+    running.waiting.keys().filter_map(problem).collect()
 }
 
 fn no_opinion(decisions: &Decisions) -> String {

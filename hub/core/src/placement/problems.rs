@@ -5,12 +5,12 @@ use std::sync::Arc;
 
 use capstan_proto::{BundleName, PlacementName};
 
-use super::answer;
+use super::answer::{self, Asking};
 use super::bits::Bits;
 use super::choose::Choice;
 use super::clusters::Core;
 use crate::problem::{Code, Problem};
-use crate::spec::{Bundle, Document, Reference};
+use crate::spec::{Bundle, Document, Reference, out_of_reach};
 
 /// Everything that was found while deciding, in order.
 pub(super) fn all(core: &Core) -> Vec<Problem> {
@@ -28,6 +28,7 @@ pub(super) fn all(core: &Core) -> Vec<Problem> {
         problems.extend(answer::problems(failures));
     }
     problems.extend(missing_dependencies(core));
+    problems.extend(reaching(core));
     problems.sort();
     problems.dedup();
     problems
@@ -61,6 +62,46 @@ fn falls_short(core: &Core, name: &PlacementName, choice: &Choice, constraint: u
     );
     Problem::warning(&spread.at, Code::Shortfall, message)
         .hint("allow a larger `maxSkew`, or `whenUnsatisfiable: SelectAnyway`")
+}
+
+/// Placements of restricted sources whose terms name clusters that the source may not use. A term
+/// that every cluster matches means those that it may use.
+fn reaching(core: &Core) -> Vec<Problem> {
+    let spec = &core.fleet.spec;
+    let restricted = |name: &&PlacementName| spec.restrictions.contains_key(name.source());
+    let mut problems = Vec::new();
+    for name in core.choices.keys().filter(restricted) {
+        let document = &spec.placements[name];
+        let outside = out_of_reach(name.source()).and_then(|name| core.fleet.groups.get(&name));
+        let Some(outside) = outside else {
+            continue;
+        };
+        let mut asking = Asking::new(&core.fleet.index, &core.fleet.groups);
+        for term in document
+            .spec
+            .clusters
+            .iter()
+            .filter(|term| !term.is_everything())
+        {
+            let mut reached = asking.any(std::slice::from_ref(term)).yes;
+            reached.and(&outside.yes);
+            let Some(first) = reached.iter().next() else {
+                continue;
+            };
+            let more = match reached.count() - 1 {
+                0 => String::new(),
+                more => format!(" and {more} more"),
+            };
+            let message = format!(
+                "source `{}` may not use cluster {}{more}, which this term matches",
+                name.source(),
+                core.fleet.index.name(first)
+            );
+            let hint = "select less; the clusters that the source may use stay selected";
+            problems.push(Problem::error(&term.at, Code::Restricted, message).hint(hint));
+        }
+    }
+    problems
 }
 
 /// A bundle that waits for one that is not placed on the same cluster would wait for ever.

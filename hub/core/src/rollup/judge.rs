@@ -38,6 +38,7 @@ fn failure(kept: &Kept) -> Option<&'static str> {
         Kept::NotKnown { .. } => Some("RevisionUnknown"),
         Kept::Suspended { .. }
         | Kept::NamesUnknown { .. }
+        | Kept::Waits { .. }
         | Kept::SourceUnknown { .. }
         | Kept::Held { .. } => None,
     }

@@ -12,7 +12,7 @@ use super::keep::Before;
 use super::read::{self, Contents, Found};
 use super::{
     Document, Gap, GroupName, Loaded, SourceState, Spec, TemplateName, Tree, Trees, keep, link,
-    merge, pins,
+    merge, pins, reach,
 };
 use crate::limits;
 use crate::problem::{Code, Place, Problem};
@@ -67,6 +67,7 @@ pub fn load(trees: &Trees, previous: Option<&Spec>) -> Loaded {
     problems.extend(pins::settle(&mut spec, previous, trees));
     problems.extend(unversioned(&spec, &problems));
     spec.members = merge::members(&spec);
+    reach::settle(&mut spec);
     problems.sort();
     problems.dedup();
     (spec, problems)

@@ -21,6 +21,14 @@ pub(super) const ENTRIES: &[Entry] = &[
         mend: "Stay within what the hub allows, or leave `safety` out.",
     },
     Entry {
+        code: Code::SelectionLost,
+        about: "The hub's record of the clusters that a placement with a `count` selected is lost, and clusters that were given something did not say yet what they run. Until they do, the placement stays where it is known to be and goes nowhere else, and nothing is said to the clusters that are awaited: a lost record moves no work.",
+        example: Example::Words(
+            "A hub whose `store` directory was removed, while one of its clusters is away.",
+        ),
+        mend: "Connect the clusters. One that will not come back is left out with `hub recover CLUSTER --confirm` or `hub cluster ban CLUSTER`.",
+    },
+    Entry {
         code: Code::UnknownClaim,
         about: "A spoke says that it runs a snapshot which this hub never gave it: the hub was restored from an older copy, or the cluster was moved here. Nothing is pruned there until the two agree.",
         example: Example::Words("A hub whose data directory was restored from last week's backup."),

@@ -1,0 +1,113 @@
+//! A restricted source stays within the clusters that it may use.
+
+use std::sync::Arc;
+
+use capstan_proto::{PlacementName, SourceName};
+
+use crate::fixture::{revision, tree};
+use crate::inventory::Inventory;
+use crate::placement::{Decisions, resolve};
+use crate::problem::Code;
+use crate::spec::{Restriction, Rules, SourceState, Spec, Trees, load, read_terms};
+use crate::yaml::{self, Dialect};
+
+const PLATFORM: &str = "@Cluster a\nspec: {}\n@Cluster b\nspec: {}\n@Cluster c\nspec: {}\n";
+
+fn team() -> SourceName {
+    SourceName::try_new("team").unwrap()
+}
+
+fn restricted(clusters: &str, team_files: &str) -> Trees {
+    let list = yaml::read(clusters.as_bytes(), Dialect::Fleet)
+        .remove(0)
+        .unwrap();
+    let (terms, problems) = read_terms(&team(), &"hub.yaml".into(), &list, "clusters");
+    assert!(problems.is_empty(), "{problems:?}");
+    let rules = Rules {
+        restrict: Some(Restriction {
+            clusters: terms,
+            ..Restriction::default()
+        }),
+        ..Rules::default()
+    };
+    let mut trees = Trees::default();
+    let read = |text: &str| SourceState::Read(Arc::new(tree(1, text)));
+    trees
+        .sources
+        .insert(SourceName::try_new("platform").unwrap(), read(PLATFORM));
+    trees.sources.insert(team(), read(team_files));
+    trees.rules.insert(team(), rules);
+    trees
+}
+
+fn placement(clusters: &str) -> String {
+    format!(
+        "@Bundle web\nspec: {{path: apps}}\n@Placement web\nspec: {{bundles: [web], clusters: {clusters}}}\n\
+         == apps/a.yaml\napiVersion: v1\nkind: ConfigMap\nmetadata: {{name: a, namespace: b}}\n"
+    )
+}
+
+fn decided(spec: &Spec) -> (Vec<String>, Vec<Code>) {
+    let decisions = resolve(
+        &Arc::new(spec.clone()),
+        &Inventory::default(),
+        &Decisions::default(),
+    );
+    let name = PlacementName::try_new(team(), "web").unwrap();
+    let selected = decisions.placements.get(&name).unwrap().selected();
+    let selected = selected.map(ToString::to_string).collect();
+    (
+        selected,
+        decisions.problems.iter().map(|p| p.code).collect(),
+    )
+}
+
+#[test]
+fn everything_means_every_cluster_that_the_source_may_use() {
+    let trees = restricted("[{names: [a, b]}]", &placement("[{}]"));
+    let (spec, problems) = load(&trees, None);
+    assert!(problems.is_empty(), "{problems:?}");
+    assert_eq!(
+        decided(&spec),
+        (vec!["a".to_owned(), "b".to_owned()], vec![])
+    );
+}
+
+#[test]
+fn who_reaches_further_gets_a_problem_and_no_foreign_cluster() {
+    let trees = restricted("[{names: [a]}]", &placement("[{names: [a, c]}]"));
+    let (spec, _) = load(&trees, None);
+    assert_eq!(
+        decided(&spec),
+        (vec!["a".to_owned()], vec![Code::Restricted])
+    );
+}
+
+#[test]
+fn a_group_of_that_name_in_the_source_widens_nothing() {
+    let mut files = placement("[{}]");
+    files.push_str(
+        "== group.yaml\n@ClusterGroup out-of-reach\nspec: {clusters: [{names: [nobody]}]}\n",
+    );
+    let trees = restricted("[{names: [a]}]", &files);
+    let (spec, _) = load(&trees, None);
+    assert_eq!(decided(&spec).0, ["a"]);
+}
+
+#[test]
+fn a_restriction_that_changes_withdraws_what_it_took_also_from_kept_documents() {
+    let wide = restricted("[{names: [a, b]}]", &placement("[{}]"));
+    let (before, _) = load(&wide, None);
+    let mut narrow = restricted("[{names: [a]}]", "== fleet.yaml\n");
+    let broken = placement("[{}]").replace("clusters: [{}]", "cluster: [{}]");
+    let mut broken = tree(2, &broken);
+    broken.revision = revision(2);
+    narrow
+        .sources
+        .insert(team(), SourceState::Read(Arc::new(broken)));
+    let (after, _) = load(&narrow, Some(&before));
+    let (selected, _) = decided(&after);
+    assert_eq!(selected, ["a"]);
+    let name = PlacementName::try_new(team(), "web").unwrap();
+    assert_eq!(after.placements[&name].spec.except.len(), 1);
+}
