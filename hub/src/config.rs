@@ -5,6 +5,7 @@
 
 mod listen;
 mod reader;
+mod rules;
 mod safety;
 mod sources;
 pub(crate) mod template;
@@ -16,6 +17,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use capstan_hub_core::desired::Budget;
+use capstan_hub_core::spec::Rules;
 use capstan_hub_core::yaml::{self, Dialect, Node};
 
 use crate::git;
@@ -66,7 +68,7 @@ pub struct Listen {
 }
 
 /// One Git source.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Source {
     /// What to follow.
     pub git: git::Source,
@@ -74,6 +76,8 @@ pub struct Source {
     pub declared_at: String,
     /// How often to ask.
     pub poll: Duration,
+    /// What it may do.
+    pub rules: Rules,
 }
 
 /// One mistake in the configuration, with its place.

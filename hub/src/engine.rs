@@ -9,11 +9,15 @@
 pub(crate) mod cluster;
 pub(crate) mod effect;
 pub(crate) mod event;
+mod hearsay;
+pub(crate) mod lost;
 mod memory;
 pub(crate) mod numbers;
 pub(crate) mod out;
 pub(crate) mod pass;
 pub(crate) mod picture;
+pub(crate) mod pins;
+pub(crate) mod previous;
 pub(crate) mod receipt;
 pub(crate) mod restore;
 pub(crate) mod run;
@@ -34,7 +38,7 @@ use capstan_hub_core::desired::{
 use capstan_hub_core::inventory::Inventory;
 use capstan_hub_core::problem::Problem;
 use capstan_hub_core::session::{Aim, Event as Happened};
-use capstan_hub_core::spec::{SourceState, Tree, Trees};
+use capstan_hub_core::spec::{Rules, SourceState, Tree, Trees};
 use capstan_proto::delta::Header;
 use capstan_proto::delta::sender::Target;
 use capstan_proto::{ClusterName, Digest, Moment, Number, SourceName, Triple};
@@ -43,6 +47,7 @@ use tokio::sync::oneshot;
 use cluster::Cluster;
 use effect::Effect;
 use event::{Event, Lacks, Polled};
+use hearsay::Hearsay;
 use memory::{Remembered, Which};
 use numbers::Numbers;
 use pass::{Input, Memory, Outcome};
@@ -62,6 +67,8 @@ const PASS_EVERY_MS: u64 = 60_000;
 pub(crate) struct Setting {
     /// How much may be removed without asking.
     pub(crate) budget: Budget,
+    /// What sources may do.
+    pub(crate) rules: BTreeMap<SourceName, Rules>,
     /// The sources' pasts.
     pub(crate) archives: Arc<BTreeMap<SourceName, Archive>>,
     /// Makes receipts.
@@ -92,11 +99,16 @@ pub(crate) struct State {
     /// What passes need since somebody looks for content that nobody needs; `None` while nobody does.
     needed: Option<BTreeSet<Digest>>,
     passing: Passing,
+    hearsay: Hearsay,
+    /// How often the tags of each source changed.
+    tags: pins::Tags,
     /// Why the last pass ended without an outcome.
     unpassed: Option<String>,
     passed_at: Moment,
     picture: u64,
     lacks: Lacks,
+    /// The clusters that were given something of each placement before the start.
+    given_before: Arc<previous::Previous>,
     broken: Option<String>,
     /// Why the store keeps nothing any more.
     unkept: Option<String>,
@@ -121,11 +133,13 @@ impl State {
         sources: Vec<SourceView>,
         restored: restore::Restored,
     ) -> Self {
+        let given_before = Arc::new(restored.given());
         let restore::Restored {
             mut clusters,
             numbers,
             log,
             approvals,
+            previous,
         } = restored;
         for cluster in clusters.values_mut() {
             cluster.observed.admitted_at = Some(setting.started_at);
@@ -134,12 +148,14 @@ impl State {
             .iter()
             .map(|source| (source.name.clone(), None))
             .collect();
+        let names = sources.iter().map(|source| source.name.clone());
+        let memory = Memory::beginning(previous, names.collect());
         Self {
             setting,
             sources,
             read: BTreeMap::new(),
             trees,
-            memory: Memory::default(),
+            memory,
             desired: None,
             problems: Arc::default(),
             clusters,
@@ -149,10 +165,13 @@ impl State {
             settling: Settling::default(),
             needed: None,
             passing: Passing::Idle,
+            hearsay: Hearsay::default(),
+            tags: pins::Tags::new(),
             unpassed: None,
             passed_at: Moment::default(),
             picture: 0,
             lacks: Lacks::News,
+            given_before,
             broken: None,
             unkept: None,
             stopping: false,
@@ -165,6 +184,7 @@ impl State {
         self.lacks = self.lacks.max(event.lacks());
         match event {
             Event::Polled { source, answer } => self.polled(&source, answer, now, &mut effects),
+            Event::Tagged(source) => self.tagged(source, now, &mut effects),
             Event::Passed(outcome) => self.passed(*outcome, now, &mut effects),
             Event::Opened(opening) => self.session_opened(*opening, now, &mut effects),
             Event::Said {
@@ -288,6 +308,16 @@ impl State {
         }
     }
 
+    /// What is pinned may lead elsewhere now.
+    fn tagged(&mut self, source: SourceName, now: Moment, effects: &mut Vec<Effect>) {
+        let pins = self.memory.spec.as_ref().map(|spec| spec.pins());
+        let is_pinned = pins.is_some_and(|pins| pins.iter().any(|pin| pin.source == source));
+        *self.tags.entry(source).or_default() += 1;
+        if is_pinned {
+            self.pass_is_due(now, effects);
+        }
+    }
+
     // === passes ===
 
     fn pass_is_due(&mut self, now: Moment, effects: &mut Vec<Effect>) {
@@ -299,6 +329,7 @@ impl State {
             Passing::Idle => {
                 self.passing = Passing::Running;
                 effects.push(Effect::Pass(Box::new(self.input(now))));
+                self.hearsay.taken();
             }
             Passing::Running | Passing::Outdated => self.passing = Passing::Outdated,
         }
@@ -325,20 +356,24 @@ impl State {
         Input {
             trees: Trees {
                 sources,
+                rules: self.setting.rules.clone(),
                 ..Trees::default()
             },
             archives: Arc::clone(&self.setting.archives),
             memory: self.memory.clone(),
             inventory: Inventory {
                 enrolled: members.map(|(name, _)| name.clone()).collect(),
-                ..Inventory::default()
+                facts: self.facts(),
             },
+            ran: self.ran(),
+            tags: self.tags.clone(),
             running: Running {
                 clusters: given.collect(),
                 log: self.log.clone(),
                 approvals: self.approvals.clone(),
                 budget: self.setting.budget,
                 now,
+                ..Running::default()
             },
         }
     }
@@ -349,6 +384,7 @@ impl State {
             memory,
             mut desired,
             problems,
+            selected,
             took,
         } = outcome;
         self.setting.metrics.resolves.inc();
@@ -357,6 +393,10 @@ impl State {
         let parsed = memory.rendered.work().parsed as u64;
         self.setting.metrics.directories_parsed.inc_by(parsed);
         self.memory = memory;
+        self.hearsay.declared(self.memory.spec.as_ref());
+        if !selected.is_empty() {
+            effects.push(Effect::RememberSelected(selected));
+        }
         self.problems = Arc::new(problems);
         let content = std::mem::take(&mut desired.content);
         if let Some(needed) = &mut self.needed {
@@ -384,6 +424,7 @@ impl State {
         if std::mem::replace(&mut self.passing, Passing::Idle) == Passing::Outdated {
             self.pass_is_due(now, effects);
         }
+        self.hear(now, effects);
     }
 
     /// The commits in force are those that the pass resolved from: a reader must not see a commit
@@ -636,6 +677,7 @@ impl State {
         if self.silence_shows(now) {
             self.lacks = Lacks::News;
         }
+        self.hear(now, effects);
         if now.since_ms(self.passed_at) >= PASS_EVERY_MS {
             self.pass_is_due(now, effects);
         }

@@ -17,6 +17,7 @@ pub mod options;
 mod problem;
 mod remote;
 mod repack;
+mod tags;
 mod tree;
 
 #[cfg(test)]
@@ -89,6 +90,8 @@ pub struct Fetched {
     pub previous: Option<Revision>,
     /// How the two are related.
     pub relation: Relation,
+    /// Whether a tag came, moved or went.
+    pub tags_moved: bool,
 }
 
 /// How a branch's new head is related to the one before.

@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use capstan_hub_core::spec::Rules;
 use capstan_proto::{Revision, SourceName};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
@@ -247,6 +248,7 @@ impl Parts {
         let stop = CancellationToken::new();
         let setting = Setting {
             budget: config.safety,
+            rules: rules(&config.sources),
             archives: Arc::new(archives(&config.sources, layout)),
             receipts: receipts.clone(),
             metrics: metrics.clone(),
@@ -413,6 +415,13 @@ fn follow(
         }));
     }
     wakers
+}
+
+fn rules(sources: &[Source]) -> BTreeMap<SourceName, Rules> {
+    sources
+        .iter()
+        .map(|source| (source.git.name.clone(), source.rules.clone()))
+        .collect()
 }
 
 fn archives(sources: &[Source], layout: &Layout) -> BTreeMap<SourceName, Archive> {

@@ -61,6 +61,12 @@ impl<'a> Reader<'a> {
         format!("{}:{}:{}", self.file.display(), at.line, at.column)
     }
 
+    /// The file's name, without directories.
+    pub(super) fn file_name(&self) -> String {
+        let name = self.file.file_name().unwrap_or_default();
+        name.to_string_lossy().into_owned()
+    }
+
     /// Records a mistake.
     pub(super) fn wrong(&mut self, at: At, message: impl Into<String>, hint: impl Into<String>) {
         self.mistakes.push(Mistake {

@@ -8,7 +8,7 @@ use capstan_proto::SourceName;
 
 use super::reader::{At, Fields, Reader, at};
 use super::values::duration;
-use super::{POLL, POLL_MIN, Source};
+use super::{POLL, POLL_MIN, Source, rules};
 use crate::git::{self, Auth};
 
 pub(super) fn read(
@@ -38,7 +38,38 @@ pub(super) fn read(
         }
         sources.push(source);
     }
+    foreign_groups(reader, &sources);
     Some(sources)
+}
+
+/// Which clusters a source may use is not for a restricted source to say.
+fn foreign_groups(reader: &mut Reader<'_>, sources: &[Source]) {
+    let restricted = |name: &SourceName| {
+        let found = sources.iter().find(|source| source.git.name == *name);
+        found.map(|source| source.rules.restrict.is_some())
+    };
+    for source in sources {
+        let terms = source.rules.restrict.iter().flat_map(|r| &r.clusters);
+        for group in terms.flat_map(|term| &term.groups) {
+            let of = group.name.source();
+            let what = match restricted(of) {
+                _ if of == &source.git.name => continue,
+                Some(false) => continue,
+                Some(true) => "which is restricted itself",
+                None => "which is no source of this hub",
+            };
+            let at = At {
+                line: group.at.line,
+                column: group.at.column,
+            };
+            let message = format!("`restrict.clusters` names a group of source `{of}`, {what}");
+            reader.wrong(
+                at,
+                message,
+                "name a group of a source that is not restricted",
+            );
+        }
+    }
 }
 
 fn one(reader: &mut Reader<'_>, node: Node, base: &Path) -> Option<(At, Source)> {
@@ -64,6 +95,7 @@ fn one(reader: &mut Reader<'_>, node: Node, base: &Path) -> Option<(At, Source)>
     let declared_at = node.as_ref().map_or(at, self::at);
     let declared_at = reader.place(declared_at);
     let git = node.and_then(|node| repository(reader, node, base));
+    let rules = rules::read(reader, &mut fields, name.as_ref());
     reader.close(fields, "sources[]");
     let (url, branch, path, auth) = git?;
     let git = git::Source {
@@ -80,6 +112,7 @@ fn one(reader: &mut Reader<'_>, node: Node, base: &Path) -> Option<(At, Source)>
             git,
             declared_at,
             poll,
+            rules,
         },
     ))
 }

@@ -74,6 +74,12 @@ safety:
   placementMayChange: false
 
 # Where desired state comes from. A commit is noticed at the next poll, or at once with `hub refresh`.
+# What a source may do is said here and nowhere else; without `restrict` it may do everything:
+#   restrict:
+#     clusters: [{{matchLabels: {{team: a}}}}]     # as in a fleet file; required
+#     namespaces: ["team-a-*"]
+#     kinds: {{allow: [apps/Deployment, v1/ConfigMap, v1/Service]}}     # or deny: [...]
+#   exports: {{groups: [europe], bundles: [ingress]}}     # what other sources may name, as SOURCE/NAME
 sources:{}
 "#,
         sources_text(sources)

@@ -109,10 +109,77 @@ fn what_init_writes_is_read_without_a_mistake() {
                             path: "fleet",
                             auth: None,
                         },
-                        declared_at: "hub.yaml:36:8",
+                        declared_at: "hub.yaml:42:8",
                         poll: 30s,
+                        rules: Rules {
+                            restrict: None,
+                            exported_groups: {},
+                            exported_bundles: {},
+                        },
                     },
                 ],
             }"#]],
     );
+}
+
+const BEFORE: &str = "dataDir: data\nadvertise: hub.example:7443\nsources:\n\
+    - {name: platform, git: {url: /srv/platform.git}}\n\
+    - name: team-a\n  git: {url: /srv/a.git}\n";
+
+fn rules(text: &str) -> String {
+    match Config::parse(Path::new("hub.yaml"), &format!("{BEFORE}{text}")) {
+        Ok(config) => format!("{:?}", config.sources[1].rules),
+        Err(mistakes) => mistakes.to_string(),
+    }
+}
+
+#[test]
+fn what_a_source_may_do_is_read() {
+    let read = rules(
+        "  restrict:\n    clusters: [{names: [a], groups: [platform/europe]}]\n    namespaces: [\"team-a-*\"]\n    \
+         kinds: {allow: [apps/Deployment, v1/Service]}\n  exports: {groups: [mine], bundles: [web]}\n",
+    );
+    for part in [
+        "platform",
+        "namespaces: [\"team-a-*\"]",
+        "Allow({\"apps/Deployment\", \"v1/Service\"})",
+        "exported_groups: {\"mine\"}",
+        "exported_bundles: {\"web\"}",
+        "service_account_required: false",
+    ] {
+        assert!(read.contains(part), "{part} in {read}");
+    }
+}
+
+#[test]
+fn mistakes_in_what_a_source_may_do_are_reported_at_once() {
+    expect![[r#"
+        hub.yaml:8:17: `restrict.clusters`: `clusters` has no field `name` (did you mean `names`?)
+        hub.yaml:8:39: `restrict.clusters` names group `mine`, which the source itself declares (name a group of a source that is not restricted, as SOURCE/GROUP, or labels)
+        hub.yaml:8:57: `restrict.clusters` names a group of source `other`, which is no source of this hub (name a group of a source that is not restricted)
+        hub.yaml:9:18: `restrict.namespaces`: `Team` cannot be one (a namespace, or a pattern with * and ?, such as team-a-*)
+        hub.yaml:10:12: `restrict.kinds` needs exactly one of `allow` and `deny` ({allow: [apps/Deployment, v1/Service]} or {deny: [v1/Secret]})
+        hub.yaml:11:21: `restrict.serviceAccount: required` cannot be met: this version's bundles cannot name a service account (leave it out, and restrict `namespaces` and `kinds`)
+        hub.yaml:12:5: `restrict` has no field `namespace` (did you mean `namespaces`?)
+        hub.yaml:13:21: `exports.groups` is empty (name something, or leave it out)
+        hub.yaml:13:25: `exports` has no field `bundle` (did you mean `bundles`?)"#]]
+        .assert_eq(&rules(
+            "  restrict:\n    clusters: [{name: [a]}, {groups: [mine]}, {groups: [other/x]}]\n    namespaces: [Team]\n    \
+             kinds: {allow: [apps/v1/Deployment], deny: []}\n    serviceAccount: required\n    namespace: x\n  \
+             exports: {groups: [], bundle: [web]}\n",
+        ));
+}
+
+#[test]
+fn a_restriction_says_which_clusters_and_not_by_what_the_source_itself_declares() {
+    expect![[r#"
+        hub.yaml:7:13: `restrict.clusters` is missing (which clusters it may use, such as [{matchLabels: {team: a}}]; [{}] for all)
+        hub.yaml:7:29: `restrict.kinds.deny`: `Secret` cannot be one (GROUP/Kind such as apps/Deployment, without a version; v1/Kind for the core group)"#]].assert_eq(&rules("  restrict: {kinds: {deny: [Secret]}}\n"));
+    expect![[r#"
+        hub.yaml:7:35: `restrict.clusters` names group `mine`, which the source itself declares (name a group of a source that is not restricted, as SOURCE/GROUP, or labels)
+        hub.yaml:7:53: `restrict.clusters` names a group of source `other`, which is no source of this hub (name a group of a source that is not restricted)
+        hub.yaml:7:74: `restrict.clusters` names a group of source `team-b`, which is restricted itself (name a group of a source that is not restricted)"#]].assert_eq(&rules(
+        "  restrict: {clusters: [{groups: [mine]}, {groups: [other/x]}, {groups: [team-b/x]}]}\n\
+         - {name: team-b, git: {url: /srv/b.git}, restrict: {clusters: [{}]}}\n",
+    ));
 }

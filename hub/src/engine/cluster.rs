@@ -88,6 +88,18 @@ pub(crate) struct Live {
     pub(crate) pending: VecDeque<session::Effect>,
 }
 
+/// Whether it is known what a cluster ran before the hub started.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Heard {
+    /// It is on record, or it never ran anything.
+    #[default]
+    OnRecord,
+    /// The record is lost, and it did not say it yet.
+    Awaited,
+    /// The record is lost, and it said it.
+    Said,
+}
+
 /// What is known of a cluster.
 #[derive(Debug, Default)]
 pub(crate) struct Cluster {
@@ -115,6 +127,10 @@ pub(crate) struct Cluster {
     pub(crate) remembered_at: Option<Moment>,
     /// What it says of itself.
     pub(crate) facts: Arc<BTreeMap<String, String>>,
+    /// Whether it said that since the hub started.
+    pub(crate) facts_said: bool,
+    /// Whether it is known what it ran before the hub started.
+    pub(crate) heard: Heard,
     /// Sessions opened with its identity, the oldest first.
     pub(crate) openings: VecDeque<Opened>,
     /// In recovery: the digest that it claimed when that began.

@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use capstan_hub_core::desired::Removal;
-use capstan_proto::{ClusterName, Digest, Moment, Number};
+use capstan_hub_core::placement::Selected;
+use capstan_proto::{ClusterName, Digest, Moment, Number, PlacementName};
 
 use super::event::SessionId;
 use super::memory::{Remembered, Which};
@@ -28,6 +29,8 @@ pub(crate) enum Effect {
     Shelve(BTreeMap<Digest, Arc<[u8]>>),
     /// Keep a snapshot over a restart.
     Remember(Which, ClusterName, Remembered),
+    /// Keep what placements selected.
+    RememberSelected(BTreeMap<PlacementName, Selected>),
     /// Keep the time at which a cluster was last heard, and its agent's version.
     RememberSeen(ClusterName, Moment, String),
     /// Keep bundle states, and forget those that are gone.

@@ -35,6 +35,8 @@ pub(crate) enum Event {
         /// What came of it.
         answer: Polled,
     },
+    /// Tags of a source came, moved or went.
+    Tagged(SourceName),
     /// A pass from files to snapshots ended.
     Passed(Box<Outcome>),
     /// A spoke said Hello.

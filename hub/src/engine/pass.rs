@@ -3,20 +3,23 @@
 //! A pass is a function of what it was given and, for documents that are broken now, of the source's history in Git. So
 //! a hub that lost everything derived decides what one that ran all the time decides.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use capstan_hub_core::desired::{self, Desired, Given, Kept, Running, Wanted};
 use capstan_hub_core::inventory::Inventory;
 use capstan_hub_core::manifest::{self, Rendered};
-use capstan_hub_core::placement::{self, Decisions};
+use capstan_hub_core::placement::{self, Decisions, Selected};
 use capstan_hub_core::problem::Problem;
 use capstan_hub_core::spec::{self, SourceState, Spec, Trees};
-use capstan_proto::SourceName;
+use capstan_proto::{PlacementName, SourceName};
 
+use super::lost::{Found, Lost, Ran};
+use super::pins::{self, Pins, Tags};
+use super::previous::Previous;
 use super::source::Archive;
-use crate::history::{PAST_MAX, Past as _, declared};
+use crate::history::{PAST_MAX, Past as _};
 use crate::telemetry;
 
 /// What a pass starts from.
@@ -30,6 +33,10 @@ pub(crate) struct Input {
     pub(crate) memory: Memory,
     /// Who is enrolled.
     pub(crate) inventory: Inventory,
+    /// What clusters ran before the hub started.
+    pub(crate) ran: Ran,
+    /// How often the tags of each source changed.
+    pub(crate) tags: Tags,
     /// What clusters were given.
     pub(crate) running: Running,
 }
@@ -43,6 +50,10 @@ pub(crate) struct Memory {
     pub(crate) decisions: Arc<Decisions>,
     /// What was rendered.
     pub(crate) rendered: Arc<Rendered>,
+    /// Pinned revisions that were read.
+    pub(crate) pins: Pins,
+    /// Placements of which it is not known what they selected before.
+    pub(crate) lost: Lost,
 }
 
 /// What a pass found, with what it was computed from.
@@ -54,11 +65,22 @@ pub(crate) struct Outcome {
     pub(crate) desired: Desired,
     /// Everything that is wrong.
     pub(crate) problems: Vec<Problem>,
+    /// What placements select otherwise than it is on record.
+    pub(crate) selected: BTreeMap<PlacementName, Selected>,
     /// How long it took.
     pub(crate) took: Duration,
 }
 
 impl Memory {
+    /// What is known after a start: what placements selected last, as far as that is on record.
+    pub(crate) fn beginning(previous: Previous, sources: BTreeSet<SourceName>) -> Self {
+        Self {
+            decisions: Arc::new(Decisions::remembered(previous)),
+            lost: Lost::of(sources),
+            ..Self::default()
+        }
+    }
+
     /// What is known before the first pass, from what clusters were given.
     fn or_given(self, running: &Running) -> Self {
         if self.spec.is_some() {
@@ -79,17 +101,29 @@ impl Memory {
 pub(crate) fn run(input: Input) -> Outcome {
     let began = Instant::now();
     let Input {
-        trees,
+        mut trees,
         archives,
         memory,
         inventory,
-        running,
+        ran,
+        tags,
+        mut running,
     } = input;
     let memory = memory.or_given(&running);
-    let (spec, found) = declared(&trees, memory.spec.as_deref(), &archives);
+    let known = (memory.spec.as_deref(), &memory.pins);
+    let (spec, mut problems, pins) = pins::load(&mut trees, known, &archives, tags);
+    let mut lost = memory.lost.clone();
+    let found = lost.find(&spec, &memory.decisions, &ran);
+    if let Some(found) = &found {
+        running.waiting.clone_from(&found.waiting);
+        running.awaited = ran.awaited;
+    }
     let fleet = Fleet {
         inventory: &inventory,
         running: &running,
+        previous: found
+            .as_ref()
+            .map_or(&memory.decisions, |found| &found.decisions),
     };
     let mut step = fleet.step(&trees, spec, &memory);
     match replay(&trees, &archives, fleet, &step) {
@@ -100,8 +134,13 @@ pub(crate) fn run(input: Input) -> Outcome {
             "what clusters were given stays unknown, because the past of a source cannot be read"
         ),
     }
-    let Step { memory, desired } = step;
-    let mut problems = found;
+    let desired = step.desired;
+    let selected = selected(&step.memory.decisions, &memory.decisions, found.as_ref());
+    let memory = Memory {
+        pins,
+        lost,
+        ..step.memory
+    };
     problems.extend(memory.decisions.problems.iter().cloned());
     problems.extend(memory.rendered.problems().cloned());
     problems.extend(desired.problems.iter().cloned());
@@ -111,8 +150,28 @@ pub(crate) fn run(input: Input) -> Outcome {
         memory,
         desired,
         problems,
+        selected,
         took: began.elapsed(),
     }
+}
+
+/// What is to be kept otherwise than before. Of a placement that does not know yet what it had, nothing is.
+fn selected(
+    now: &Decisions,
+    before: &Decisions,
+    found: Option<&Found>,
+) -> BTreeMap<PlacementName, Selected> {
+    let mut changes = now.since(before);
+    let Some(found) = found else {
+        return changes;
+    };
+    changes.retain(|name, _| !found.open.contains(name));
+    for name in &found.settled {
+        if let Some(decision) = now.placements.get(name) {
+            changes.insert(name.clone(), Some(decision.selected().cloned().collect()));
+        }
+    }
+    changes
 }
 
 /// What does not come from files.
@@ -120,6 +179,8 @@ pub(crate) fn run(input: Input) -> Outcome {
 struct Fleet<'a> {
     inventory: &'a Inventory,
     running: &'a Running,
+    /// What placements selected last.
+    previous: &'a Decisions,
 }
 
 /// From declarations to snapshots.
@@ -131,13 +192,14 @@ struct Step {
 impl Fleet<'_> {
     fn step(self, trees: &Trees, spec: Spec, memory: &Memory) -> Step {
         let spec = Arc::new(spec);
-        let decisions = placement::resolve(&spec, self.inventory, &memory.decisions);
+        let decisions = placement::resolve(&spec, self.inventory, self.previous);
         let rendered = manifest::render(&spec, trees, &decisions, &memory.rendered);
         let desired = desired::desired(&decisions, &rendered, self.running);
         let memory = Memory {
             spec: Some(spec),
             decisions: Arc::new(decisions),
             rendered: Arc::new(rendered),
+            ..Memory::default()
         };
         Step { memory, desired }
     }

@@ -7,9 +7,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use capstan_hub_core::desired::{Approval, RemovalLog, RemovalSet};
 use capstan_proto::{ClusterName, Digest, Moment, Revision, SourceName};
 
-use super::cluster::{Cluster, Member};
+use super::cluster::{Cluster, Heard, Member};
 use super::memory::{self, Recalled, Which};
 use super::numbers::{BLOCK, Numbers};
+use super::previous::{self, Previous};
 use super::receipt::Receipts;
 use crate::ca::ClusterId;
 use crate::content::{Content, ContentError};
@@ -27,9 +28,23 @@ pub(crate) struct Restored {
     pub(crate) log: RemovalLog,
     /// Approved removal sets.
     pub(crate) approvals: Vec<Approval>,
+    /// What placements selected last, as far as that is on record.
+    pub(crate) previous: Previous,
 }
 
 impl Restored {
+    /// The clusters that were given something of each placement, where that is certain.
+    pub(crate) fn given(&self) -> Previous {
+        let mut given = Previous::new();
+        for (name, cluster) in &self.clusters {
+            let certain = cluster.given.iter().filter(|given| given.certain);
+            for owner in certain.flat_map(|given| given.owners.values()) {
+                given.entry(owner.clone()).or_default().insert(name.clone());
+            }
+        }
+        given
+    }
+
     /// The commits that clusters were given.
     pub(crate) fn stamps(&self) -> BTreeMap<SourceName, BTreeSet<Revision>> {
         let mut stamps: BTreeMap<SourceName, BTreeSet<Revision>> = BTreeMap::new();
@@ -101,6 +116,7 @@ pub(crate) async fn restore(
         numbers: Numbers::new(incarnation, first, first + BLOCK),
         log: removal_log(records).await?,
         approvals: approvals(records, content).await?,
+        previous: previous::recall(store)?,
     })
 }
 
@@ -153,6 +169,11 @@ async fn clusters(
             // An enrolled cluster without a record was given something of which nobody knows what.
             Recalled::Nothing | Recalled::Broken => cluster.forgotten = true,
         }
+        let certain = cluster.given.as_ref().is_some_and(|given| given.certain);
+        cluster.heard = match certain {
+            true => Heard::OnRecord,
+            false => Heard::Awaited,
+        };
         if let Recalled::Whole(held) = memory::recall(store, Which::Held, &name)? {
             cluster.held = Some(held);
         }

@@ -16,6 +16,7 @@ use super::memory::{self, Seen};
 use super::numbers::BLOCK;
 use super::pass::{self, Input};
 use super::picture::Picture;
+use super::previous;
 use super::settling::Ticket;
 use super::shelf::{Shelving, Writing};
 use crate::clock;
@@ -151,6 +152,9 @@ impl Hands {
             Effect::GiveUp(digests) => self.give_up(&digests),
             Effect::Remember(which, cluster, remembered) => {
                 self.stored(memory::remember(&self.store, which, &cluster, &remembered));
+            }
+            Effect::RememberSelected(changes) => {
+                self.stored(previous::remember(&self.store, changes));
             }
             Effect::RememberSeen(cluster, at, agent) => {
                 let seen = Seen {

@@ -53,6 +53,8 @@ struct State {
     accepted: Option<Revision>,
     /// Files by Git's id of their content, so that an unchanged one is read once.
     blobs: BTreeMap<BlobId, File>,
+    /// Whether tags are otherwise than the engine was told.
+    tags_moved: bool,
 }
 
 /// A commit with its files.
@@ -78,6 +80,7 @@ pub(crate) async fn follow(following: Following) {
         remembered,
         accepted: None,
         blobs: BTreeMap::new(),
+        tags_moved: false,
     };
     let mut first = true;
     loop {
@@ -97,6 +100,11 @@ pub(crate) async fn follow(following: Following) {
             },
         };
         state = back;
+        if std::mem::take(&mut state.tags_moved)
+            && events.send(Event::Tagged(name.clone())).await.is_err()
+        {
+            return;
+        }
         if let Some(answer) = said(answer, first, (&metrics, &source.declared_at)) {
             let event = Event::Polled {
                 source: name.clone(),
@@ -185,6 +193,7 @@ impl State {
 
     fn poll(&mut self) -> Result<Answer, Problem> {
         let fetched = self.fetch()?;
+        self.tags_moved |= fetched.tags_moved;
         let head = &fetched.commit.revision;
         if fetched.relation == Relation::Same {
             self.accepted = None;
@@ -267,9 +276,16 @@ pub(crate) struct Archive {
     pub(crate) directory: PathBuf,
 }
 
+impl Archive {
+    /// The copy, to look for what pins name.
+    pub(crate) fn open(&self) -> Result<Follower, Problem> {
+        Follower::open(self.source.clone(), &self.directory, Limits::default())
+    }
+}
+
 impl Past for Archive {
     fn past(&self, revision: &Revision, most: usize) -> Result<Vec<Revision>, Problem> {
-        let follower = Follower::open(self.source.clone(), &self.directory, Limits::default())?;
+        let follower = self.open()?;
         let commits = follower.history(revision, most)?;
         Ok(commits.into_iter().map(|commit| commit.revision).collect())
     }

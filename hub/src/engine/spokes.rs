@@ -11,7 +11,7 @@ use capstan_proto::wire::from_hub::Message;
 use capstan_proto::{BundleName, ClusterName, Digest, Moment, Number, Snapshot, Triple, wire};
 
 use super::State;
-use super::cluster::{Cluster, Live, Member};
+use super::cluster::{Cluster, Heard, Live, Member};
 use super::effect::Effect;
 use super::event::{Opening, Said, SessionId};
 use super::memory::{Remembered, Which};
@@ -123,7 +123,6 @@ impl State {
             .accepted
             .is_some_and(|accepted| !known.recorded.contains(&accepted));
         cluster.observed.unreported = hello.states.is_none() || hello.states != known.states;
-        cluster.facts = Arc::new(facts);
         cluster
             .observed
             .agent_version
@@ -145,6 +144,9 @@ impl State {
         let agent = hello.agent_version.clone();
         tracing::info!(cluster = %name, agent, accepted = ?hello.accepted.map(|t| t.to_string()), "a spoke connected");
         self.remember_seen(name, now, effects);
+        self.facts_said(name, facts, now, effects);
+        let nothing = hello.accepted.is_none();
+        self.may_be_heard(name, nothing, now, effects);
         self.tell(name, Happened::Hello(hello), now, effects);
         self.aim(name, now, effects);
     }
@@ -192,7 +194,7 @@ impl State {
                 cluster.refresh_done = cluster.refresh_done.max(done);
                 self.tell(name, Happened::RefreshDone(done), now, effects);
             }
-            Said::Facts(facts) => cluster.facts = Arc::new(facts),
+            Said::Facts(facts) => self.facts_said(name, facts, now, effects),
             Said::Heartbeat => {}
             Said::Report {
                 full,
@@ -212,6 +214,7 @@ impl State {
                     cluster.observed.unreported = false;
                 }
                 effects.push(Effect::RememberStates(name.clone(), changes));
+                self.may_be_heard(name, false, now, effects);
             }
             Said::Nonsense(detail) => {
                 tracing::warn!(cluster = %name, detail, "a spoke broke the protocol");
@@ -551,7 +554,8 @@ impl State {
     ) -> Vec<ClusterName> {
         let concerned = |name: &ClusterName, known: &Cluster| {
             let uncertain = known.given.as_ref().is_some_and(|given| !given.certain);
-            cluster.is_none_or(|one| one == name) && (known.recovering.is_some() || uncertain)
+            let unknown = known.recovering.is_some() || known.heard == Heard::Awaited;
+            cluster.is_none_or(|one| one == name) && (unknown || uncertain)
         };
         let names: Vec<ClusterName> = self
             .clusters
@@ -564,6 +568,7 @@ impl State {
             // One that is not connected is confirmed all the same.
             self.recovering(name, None, effects);
             self.certain(name, now, effects);
+            self.may_be_heard(name, true, now, effects);
         }
         names
     }

@@ -24,15 +24,36 @@ use crate::ledger::records::{Credential, Registration};
 use crate::metrics::Metrics;
 use crate::tls::ConnectionId;
 
+mod hearsay;
+mod lost;
+mod pins;
+
 const NOW: Moment = Moment::from_unix_ms(1_000_000);
 
 fn source() -> SourceName {
     SourceName::try_new("fleet").unwrap()
 }
 
+fn one() -> ClusterName {
+    ClusterName::try_new("one").unwrap()
+}
+
 fn state() -> State {
+    state_of(nothing_restored())
+}
+
+/// A hub whose store remembers what placements selected.
+fn remembering(previous: super::previous::Previous) -> State {
+    state_of(Restored {
+        previous,
+        ..nothing_restored()
+    })
+}
+
+fn state_of(restored: Restored) -> State {
     let setting = Setting {
         budget: Budget::default(),
+        rules: BTreeMap::new(),
         archives: Arc::default(),
         receipts: Receipts::new(&[0; 32]),
         metrics: Metrics::default(),
@@ -47,7 +68,11 @@ fn state() -> State {
         failing: None,
         rewritten: None,
     };
-    let restored = Restored {
+    State::new(setting, vec![view], restored)
+}
+
+fn nothing_restored() -> Restored {
+    Restored {
         clusters: BTreeMap::new(),
         numbers: Numbers::new(
             Incarnation {
@@ -59,8 +84,8 @@ fn state() -> State {
         ),
         log: RemovalLog::default(),
         approvals: Vec::new(),
-    };
-    State::new(setting, vec![view], restored)
+        previous: BTreeMap::new(),
+    }
 }
 
 /// A commit that declares clusters with these names.
@@ -268,6 +293,14 @@ fn registration(identity: &Identity) -> Registration {
 
 /// A session of cluster one that holds what is wanted; what the hub says goes out at the other end.
 fn opened(state: &mut State, id: u64) -> super::out::Outgoing {
+    opened_with(state, id, BTreeMap::new())
+}
+
+fn opened_with(
+    state: &mut State,
+    id: u64,
+    facts: BTreeMap<String, String>,
+) -> super::out::Outgoing {
     let one = ClusterName::try_new("one").unwrap();
     let given = state.clusters[&one].given.clone();
     let (outbox, outgoing) = Outbox::new();
@@ -289,7 +322,7 @@ fn opened(state: &mut State, id: u64) -> super::out::Outgoing {
             receipt: session::Receipt::Valid,
             states: None,
         },
-        facts: BTreeMap::new(),
+        facts,
         outbox,
     };
     state.handle(Event::Opened(Box::new(opening)), NOW);

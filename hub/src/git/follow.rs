@@ -9,6 +9,7 @@ use git2::{ErrorCode, Oid, Repository};
 use super::history::{commit_of, oid_of};
 use super::problem::Problem;
 use super::remote::{self, Location, Remote};
+use super::tags::{self, Tags};
 use super::{Commit, Fetched, Limits, Relation, Source, Tree, history, options, repack};
 
 /// The head that the newest successful poll found; it keeps the commit's objects alive in the copy.
@@ -110,11 +111,12 @@ impl Follower {
     /// Asks the server for the branch's head, and fetches it when it is not here yet. `accepted` is the revision that
     /// the caller acts upon; the answer says how the head is related to it.
     pub fn poll(&mut self, accepted: Option<&Revision>) -> Result<Fetched, Problem> {
-        let oid = match self.advertised()? {
-            Some(oid) => oid,
+        let (oid, tags) = match self.advertised()? {
+            Some(found) => found,
             None => self.fetch()?,
         };
         self.keep(HEAD, oid)?;
+        let tags_moved = self.take_tags(&tags)?;
         if let Some(accepted) = accepted.and_then(oid_of)
             && self.repository.find_commit(accepted).is_ok()
         {
@@ -128,7 +130,13 @@ impl Follower {
             commit: self.commit(oid)?,
             previous: accepted.cloned(),
             relation: self.relation(accepted, oid)?,
+            tags_moved,
         })
+    }
+
+    /// The commit that a pin names, or why there is none; needs no network.
+    pub fn pinned(&self, text: &str) -> Result<Result<Revision, String>, Problem> {
+        tags::pinned(&self.repository, text).map_err(|error| self.copy("looking for a tag", error))
     }
 
     /// The files of a commit that a poll brought.
@@ -157,29 +165,47 @@ impl Follower {
     }
 
     /// A cheap look at a local repository's branch: its head, when the copy has that commit already.
-    fn advertised(&self) -> Result<Option<Oid>, Problem> {
+    fn advertised(&self) -> Result<Option<(Oid, Tags)>, Problem> {
         let Location::Local { path } = &self.location else {
             return Ok(None);
         };
         let Ok(origin) = Repository::open(path) else {
             return Ok(None);
         };
-        let found = origin.refname_to_id(&self.reference());
-        Ok(found
-            .ok()
-            .filter(|oid| self.repository.find_commit(*oid).is_ok()))
+        let found = origin.refname_to_id(&self.reference()).ok();
+        let here = found.filter(|oid| self.repository.find_commit(*oid).is_ok());
+        let tags = tags::of_repository(&origin).ok();
+        Ok(here.zip(tags))
     }
 
     /// Connects, reads the head, and downloads what is missing.
-    fn fetch(&self) -> Result<Oid, Problem> {
+    fn fetch(&self) -> Result<(Oid, Tags), Problem> {
         let last = self.head()?.map(|commit| commit.revision);
-        let remote = Remote {
+        self.remote().fetch(&self.repository, last)
+    }
+
+    /// Takes in what tags lead to; says whether that is news. Tags that cannot be had stay as they were.
+    fn take_tags(&self, tags: &Tags) -> Result<bool, Problem> {
+        let lacking = tags::lacking(&self.repository, tags);
+        if !lacking.is_empty()
+            && let Err(problem) = self.remote().fetch_tags(&self.repository, &lacking)
+        {
+            tracing::warn!(
+                source = %self.source.name,
+                error = crate::telemetry::chain(&problem),
+                "some tags could not be fetched"
+            );
+        }
+        tags::note(&self.repository, tags).map_err(|error| self.copy("noting tags", error))
+    }
+
+    fn remote(&self) -> Remote<'_> {
+        Remote {
             source: &self.source,
             location: &self.location,
             limits: &self.limits,
             reference: self.reference(),
-        };
-        remote.fetch(&self.repository, last)
+        }
     }
 
     fn keep(&self, name: &str, oid: Oid) -> Result<(), Problem> {

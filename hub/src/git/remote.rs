@@ -14,6 +14,7 @@ use git2::{
 };
 
 use super::problem::Problem;
+use super::tags::{self, Tags};
 use super::{Auth, Limits, Source, known_hosts, options};
 
 /// Branches with similar names that an error lists.
@@ -165,7 +166,11 @@ enum Stop {
 
 impl Remote<'_> {
     /// Finds the branch's head and downloads what the copy lacks. `last` is the head found before, if any.
-    pub(super) fn fetch(&self, copy: &Repository, last: Option<Revision>) -> Result<Oid, Problem> {
+    pub(super) fn fetch(
+        &self,
+        copy: &Repository,
+        last: Option<Revision>,
+    ) -> Result<(Oid, Tags), Problem> {
         let notes = Notes::default();
         let started = Instant::now();
         let failed = |error: git2::Error| self.explain(error, &notes);
@@ -176,8 +181,9 @@ impl Remote<'_> {
             .map_err(failed)?;
         let heads = heads(connection.list().map_err(failed)?);
         let oid = self.choose(&heads, last)?;
+        let tags = tags::listed(&heads);
         if copy.find_commit(oid).is_ok() {
-            return Ok(oid);
+            return Ok((oid, tags));
         }
         let mut options = FetchOptions::new();
         options
@@ -191,7 +197,30 @@ impl Remote<'_> {
             .download(&[spec], Some(&mut options))
             .map_err(failed)?;
         copy.find_commit(oid).map_err(failed)?;
-        Ok(oid)
+        Ok((oid, tags))
+    }
+
+    /// Downloads what the copy lacks of these tags. It is a conversation of its own, so that tags which are too much
+    /// for the limits never keep the branch from being followed.
+    pub(super) fn fetch_tags(&self, copy: &Repository, names: &[&str]) -> Result<(), Problem> {
+        let notes = Notes::default();
+        let started = Instant::now();
+        let failed = |error: git2::Error| self.explain(error, &notes);
+        let mut remote = copy.remote_anonymous(&self.source.url).map_err(failed)?;
+        let callbacks = self.callbacks(&notes, started);
+        let mut connection = remote
+            .connect_auth(Direction::Fetch, Some(callbacks), Some(proxy()))
+            .map_err(failed)?;
+        let mut options = FetchOptions::new();
+        options
+            .remote_callbacks(self.callbacks(&notes, started))
+            .proxy_options(proxy())
+            .download_tags(AutotagOption::None)
+            .follow_redirects(RemoteRedirect::None);
+        let spec = |name: &&str| format!("+refs/tags/{name}:refs/capstan/incoming-tags/{name}");
+        let specs: Vec<String> = names.iter().map(spec).collect();
+        let downloaded = connection.remote().download(&specs, Some(&mut options));
+        downloaded.map_err(failed)
     }
 
     /// The branch among the server's heads, or why it is not there.
