@@ -1,7 +1,7 @@
 //! What broken documents may declare: a name that is missed because of one is no problem of its
 //! own.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use capstan_proto::SourceName;
 
@@ -9,7 +9,7 @@ use super::document::Kind;
 use super::load::FileRecord;
 
 /// Something that a broken document may declare.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Doubt {
     /// Its kind; `None` where that is misspelt.
     pub(super) kind: Option<Kind>,
@@ -19,7 +19,7 @@ pub(super) struct Doubt {
 
 /// Everything that broken documents may declare, by source.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Doubts(BTreeMap<SourceName, Vec<Doubt>>);
+pub(super) struct Doubts(BTreeMap<SourceName, BTreeSet<Doubt>>);
 
 impl Doubts {
     /// What the broken documents in these files may declare.
@@ -45,7 +45,7 @@ impl Doubts {
 
     /// A document that is dropped for what it says.
     pub(super) fn add(&mut self, source: &SourceName, kind: Kind, name: &str) {
-        self.0.entry(source.clone()).or_default().push(Doubt {
+        self.0.entry(source.clone()).or_default().insert(Doubt {
             kind: Some(kind),
             name: Some(name.to_owned()),
         });
@@ -53,14 +53,14 @@ impl Doubts {
 
     /// Whether a broken document of a source may declare this.
     pub(super) fn cover(&self, source: &SourceName, kind: Kind, name: &str) -> bool {
-        let mut doubts = self.0.get(source).into_iter().flatten();
-        doubts.any(|doubt| doubt.covers(kind, name))
+        let doubts = self.0.get(source);
+        doubts.is_some_and(|doubts| covered(doubts, kind, name))
     }
 
     /// Whether a broken document of any source may declare this cluster.
     pub(super) fn cover_cluster(&self, name: &str) -> bool {
-        let mut doubts = self.0.values().flatten();
-        doubts.any(|doubt| doubt.covers(Kind::Cluster, name))
+        let mut sources = self.0.values();
+        sources.any(|doubts| covered(doubts, Kind::Cluster, name))
     }
 
     /// Whether any broken document may declare something of this kind that is not known.
@@ -84,25 +84,43 @@ impl Doubt {
     }
 }
 
-/// What a file that cannot be parsed may declare: every name in it, as every kind in it.
-pub(super) fn of_text(bytes: &[u8]) -> Vec<Doubt> {
-    let kinds: Vec<Kind> = words_after(bytes, "kind").filter_map(Kind::parse).collect();
-    let both = words_after(bytes, "name").flat_map(|name| {
-        kinds.iter().map(|kind| Doubt {
-            kind: Some(*kind),
-            name: Some(name.to_owned()),
+/// Whether any of these doubts covers a name; looked up, not searched for.
+fn covered(doubts: &BTreeSet<Doubt>, kind: Kind, name: &str) -> bool {
+    let has = |kind, name: Option<&str>| {
+        doubts.contains(&Doubt {
+            kind,
+            name: name.map(ToOwned::to_owned),
         })
-    });
-    let mut doubts = Vec::new();
-    for doubt in both {
-        if !doubts.contains(&doubt) && doubts.len() < DOUBTS_MAX {
-            doubts.push(doubt);
-        }
-    }
-    doubts
+    };
+    has(Some(kind), Some(name)) || has(None, Some(name)) || has(Some(kind), None)
 }
 
-/// Most doubts that one file may raise: they only make the list of problems shorter.
+/// What a file that cannot be parsed may declare: every name in it, as every kind in it. Of more
+/// names than [`DOUBTS_MAX`], anything of these kinds.
+pub(super) fn of_text(bytes: &[u8]) -> Vec<Doubt> {
+    let kinds: BTreeSet<Kind> = words_after(bytes, "kind").filter_map(Kind::parse).collect();
+    let mut names: BTreeSet<&str> = BTreeSet::new();
+    let many = words_after(bytes, "name").any(|name| {
+        names.insert(name);
+        names.len() > DOUBTS_MAX
+    });
+    let names: Vec<Option<&str>> = if many {
+        vec![None]
+    } else {
+        names.into_iter().map(Some).collect()
+    };
+    let of_kind = |kind: Kind| {
+        let doubt = move |name: &Option<&str>| Doubt {
+            kind: Some(kind),
+            name: name.map(ToOwned::to_owned),
+        };
+        names.iter().map(doubt)
+    };
+    kinds.into_iter().flat_map(of_kind).collect()
+}
+
+/// Most names that one broken file is searched for: each is compared with every name that is
+/// missed. They only make the list of problems shorter.
 const DOUBTS_MAX: usize = 256;
 
 /// Whether a text says that something in it is of one of our kinds.
@@ -110,27 +128,43 @@ pub(super) fn names_our_kind(bytes: &[u8]) -> bool {
     words_after(bytes, "kind").any(|word| Kind::parse(word).is_some())
 }
 
-/// The words that stand after a key and a colon, in YAML or JSON that may be broken.
+/// The words that stand after a key and a colon, in YAML or JSON that may be broken. Every byte is
+/// looked at a bounded number of times.
 fn words_after<'a>(bytes: &'a [u8], key: &'static str) -> impl Iterator<Item = &'a str> {
-    let in_word = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.');
-    let quote = |byte: &u8| matches!(byte, b'"' | b'\'');
-    let space = |byte: &u8| matches!(byte, b' ' | b'\t');
-    let hits = bytes
-        .windows(key.len())
-        .enumerate()
-        .filter(move |(at, window)| {
-            *window == key.as_bytes() && (*at == 0 || !in_word(&bytes[*at - 1]))
-        });
-    hits.filter_map(move |(at, _)| {
-        let rest = bytes[at + key.len()..].iter();
-        let mut rest = rest.skip_while(|b| quote(b)).skip_while(|b| space(b));
-        if rest.next() != Some(&b':') {
-            return None;
-        }
-        let before = rest.skip_while(|b| space(b)).skip_while(|b| quote(b));
-        let length = before.clone().take_while(|b| in_word(b)).count();
-        let start = bytes.len() - before.count();
-        std::str::from_utf8(&bytes[start..start + length]).ok()
-    })
-    .filter(|word| !word.is_empty())
+    let hits = bytes.windows(key.len()).enumerate();
+    let hits = hits.filter(move |(at, window)| {
+        *window == key.as_bytes() && (*at == 0 || !in_word(bytes[*at - 1]))
+    });
+    hits.filter_map(move |(at, _)| word(&bytes[at + key.len()..]))
 }
+
+/// The word after a colon, where a colon comes first. Words are no longer than a DNS-1123 label.
+fn word(bytes: &[u8]) -> Option<&str> {
+    let quote = |byte: u8| matches!(byte, b'"' | b'\'');
+    let space = |byte: u8| matches!(byte, b' ' | b'\t');
+    let bytes = skip(skip(bytes, quote), space).strip_prefix(b":")?;
+    let bytes = skip(skip(bytes, space), quote);
+    let near = &bytes[..bytes.len().min(WORD_MAX + 1)];
+    let length = near.iter().take_while(|byte| in_word(**byte)).count();
+    let word = std::str::from_utf8(&near[..length]).ok()?;
+    (1..=WORD_MAX).contains(&length).then_some(word)
+}
+
+/// The longest name that anything of ours can have, in bytes.
+const WORD_MAX: usize = 63;
+
+/// Most bytes that may stand between a key, its colon and its word.
+const GAP_MAX: usize = 64;
+
+fn skip(bytes: &[u8], what: impl Fn(u8) -> bool) -> &[u8] {
+    let near = &bytes[..bytes.len().min(GAP_MAX)];
+    let length = near.iter().take_while(|byte| what(**byte)).count();
+    &bytes[length..]
+}
+
+fn in_word(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.')
+}
+
+#[cfg(test)]
+mod tests;

@@ -96,11 +96,13 @@ pub(super) fn file(
                 );
                 if was_ours || contains(file.bytes(), API_VERSION.as_bytes()) {
                     contents.fault.get_or_insert(at);
-                    contents.doubts = doubt::of_text(file.bytes());
                 }
             }
             Err(_) => {}
         }
+    }
+    if contents.fault.is_some() {
+        contents.doubts = doubt::of_text(file.bytes());
     }
     contents.problems = reader.problems;
     contents
