@@ -60,6 +60,13 @@ pub const SIMILAR_MIN: f64 = 0.80;
 /// Most problems listed for one bundle's content; a broken template repeats itself in every file.
 pub const CONTENT_PROBLEMS_MAX: usize = 100;
 
-/// Highest claimed generation above which the hub's numbers are raised on somebody's word. At a
-/// thousand snapshots a second 2^62 is 146 million years away: a claim beyond it is no accident.
+/// Claimed generations from here on were given by no ledger: at a thousand snapshots a second, 2^62
+/// is 146 million years away. Numbers are raised above smaller ones alone, on a record or a receipt;
+/// as many again are left above them.
 pub const CLAIMED_GENERATION_MAX: u64 = 1 << 62;
+
+/// Claimed counters of incarnations from here on were made by no ledger. A counter is the larger of
+/// the seconds since 1970 and the one before it plus one: seconds reach 2^40 in the year 36,812, and
+/// a ledger that is restored once a second only keeps pace with them. No clock is asked, because one
+/// that was wrong once made an honest counter. 16 million times as many are left above it.
+pub const CLAIMED_COUNTER_MAX: u64 = 1 << 40;

@@ -16,6 +16,7 @@ use super::{
 };
 use crate::desired::Prune;
 use crate::fixture::bundle;
+use crate::limits;
 
 const LIFE: Incarnation = Incarnation {
     counter: 7,
@@ -329,6 +330,80 @@ fn a_claim_without_a_receipt_moves_no_number_and_prunes_nothing() {
     );
 }
 
+/// Numbers that this hub never gave: far ones that no ledger can have given, and a near one.
+fn strange() -> [(Number, bool); 5] {
+    let counted = |counter| Number {
+        incarnation: Incarnation { counter, random: 1 },
+        generation: Generation(1),
+    };
+    [
+        (number(u64::MAX), false),
+        (number(limits::CLAIMED_GENERATION_MAX), false),
+        (counted(u64::MAX), false),
+        (counted(limits::CLAIMED_COUNTER_MAX), false),
+        (number(150), true),
+    ]
+}
+
+#[test]
+fn a_strange_number_beside_the_right_digest_raises_nothing_and_gets_no_receipt() {
+    for (number, plausible) in strange() {
+        for receipt in [Receipt::Absent, Receipt::Invalid, Receipt::Valid] {
+            if plausible && receipt == Receipt::Valid {
+                continue;
+            }
+            let claim = Triple {
+                number,
+                ..triple(0, "a")
+            };
+            // Once remembered as held by mistake, it is no better.
+            let mut known = known();
+            if !plausible {
+                known.recorded.insert(claim);
+            }
+            let mut session = Session::new(known);
+            let mut effects = session.handle(hello(Some(claim), receipt));
+            for event in [
+                aim(5, "a", Prune::Permitted),
+                Event::Confirm,
+                aim(5, "a", Prune::Permitted),
+                aim(6, "b", Prune::Permitted),
+                Event::Settled,
+                aim(7, "c", Prune::Permitted),
+            ] {
+                effects.extend(session.handle(event));
+            }
+            let begins = Effect::Recovering(Some(claim.digest));
+            let expected = [begins, Effect::Recovering(None), Effect::Confirmed];
+            assert_eq!(effects, expected, "{claim}");
+            let status = session.status();
+            assert_eq!(status.unknown_claim, Some(claim));
+            assert!(status.claim_refused && status.offer_withheld.is_some());
+        }
+    }
+}
+
+#[test]
+fn a_confirmed_cluster_with_a_strange_number_goes_on_once_the_hub_is_past_it() {
+    check(
+        known(),
+        [
+            hello(Some(triple(150, "x")), Receipt::Absent),
+            aim(120, "a", Prune::Permitted),
+            Event::Confirm,
+            aim(151, "a", Prune::Permitted),
+            Event::Accept(triple(151, "a")),
+        ],
+        expect![[r#"
+            Hello: recovery begins
+            Aim: 
+            Confirm: recovery ends, Confirmed
+            Aim: offer 7/151=a (full) after 7/150=x
+            Accept: receipt 7/151=a, permit 7/151=a
+        "#]],
+    );
+}
+
 #[test]
 fn a_lost_past_is_certain_again_when_the_spoke_has_what_is_wanted() {
     check(
@@ -519,6 +594,13 @@ fn a_hub_that_cannot_write_begins_no_recovery_and_lets_nothing_be_pruned() {
         matches!(effects.as_slice(), [Effect::Offer(_)]),
         "{effects:?}"
     );
+    let effects = session.handle(Event::Accept(triple(6, "b")));
+    assert_eq!(effects, [Effect::Receipt(triple(6, "b"))]);
+    for event in [Event::Settled, aim(6, "b", Prune::Permitted)] {
+        assert_eq!(session.handle(event), []);
+    }
+    let why = session.status().prune_withheld;
+    assert_eq!(why.as_deref(), Some("the disk is full"));
 }
 
 #[test]
@@ -790,7 +872,39 @@ fn two_agents_with_one_identity_are_told_from_one_that_moved() {
     assert_eq!(quarantine(None, &opened(&[(0, 1)])), None);
 }
 
-fn events() -> impl Strategy<Value = Vec<Event>> {
+/// What an honest spoke may say first.
+fn honest() -> impl Strategy<Value = Event> {
+    let name = prop_oneof![Just("a"), Just("b"), Just("x")];
+    claims((1..200_u64, name).prop_map(|(n, name)| triple(n, name)))
+}
+
+/// What anybody may say first, whose numbers lie anywhere.
+fn hostile() -> impl Strategy<Value = Event> {
+    let name = prop_oneof![Just("a"), Just("b"), Just("x")];
+    let far = |max: u64| prop_oneof![1..200_u64, max - 2..=max, u64::MAX - 2..=u64::MAX];
+    let counter =
+        prop_oneof![4 => Just(7_u64), 1 => 5..9_u64, 1 => far(limits::CLAIMED_COUNTER_MAX)];
+    let generation = far(limits::CLAIMED_GENERATION_MAX);
+    let claim = (counter, generation, name).prop_map(|(counter, generation, name)| Triple {
+        number: Number {
+            incarnation: Incarnation { counter, random: 1 },
+            generation: Generation(generation),
+        },
+        ..triple(0, name)
+    });
+    claims(claim)
+}
+
+fn claims(claim: impl Strategy<Value = Triple>) -> impl Strategy<Value = Event> {
+    let receipt = prop_oneof![
+        Just(Receipt::Valid),
+        Just(Receipt::Absent),
+        Just(Receipt::Invalid)
+    ];
+    (proptest::option::of(claim), receipt).prop_map(|(claim, receipt)| hello(claim, receipt))
+}
+
+fn events(first: impl Strategy<Value = Event>) -> impl Strategy<Value = Vec<Event>> {
     let name = prop_oneof![Just("a"), Just("b"), Just("x")];
     let prune = prop_oneof![3 => Just(Prune::Permitted), 1 => Just(withheld())];
     let event = prop_oneof![
@@ -803,15 +917,8 @@ fn events() -> impl Strategy<Value = Vec<Event>> {
         }),
         1 => Just(Event::Aim(Aim::NoOpinion("none".to_owned()))),
         1 => (1..3_u64).prop_map(Event::RefreshWanted),
+        1 => Just(Event::Confirm),
     ];
-    let receipt = prop_oneof![
-        Just(Receipt::Valid),
-        Just(Receipt::Absent),
-        Just(Receipt::Invalid)
-    ];
-    let accepted = proptest::option::of((1..200_u64, name));
-    let first = (accepted, receipt)
-        .prop_map(|(accepted, receipt)| hello(accepted.map(|(n, name)| triple(n, name)), receipt));
     (first, proptest::collection::vec(event, 0..40)).prop_map(|(first, mut rest)| {
         rest.insert(0, first);
         rest
@@ -822,7 +929,7 @@ proptest! {
     /// A permit names what is held, is wanted, may be pruned by, and was not said just before;
     /// and none is given while the past is not certain.
     #[test]
-    fn pruning_is_never_permitted_by_accident(events in events()) {
+    fn pruning_is_never_permitted_by_accident(events in events(hostile())) {
         let mut session = Session::new(known());
         let mut wanted: Option<(Digest, bool)> = None;
         let mut recovering = false;
@@ -843,19 +950,50 @@ proptest! {
                         prop_assert_eq!(wanted, Some((triple.digest, true)));
                         prop_assert_eq!(session.status().held, Some(triple));
                     }
-                    Effect::RaiseNumbers(number) => {
-                        let held = session.status().held.map(|held| held.number);
-                        prop_assert!(number > known().reserved || Some(number) == held);
-                    }
                     _ => {}
                 }
             }
         }
     }
 
+    /// Numbers are raised only above one that this hub gave, and above one that is on record or has
+    /// a receipt where a ledger can have made it. No other number is confirmed to a spoke, either,
+    /// whoever confirms what the cluster runs.
+    #[test]
+    fn a_claim_alone_moves_no_number_and_gets_no_receipt(events in events(hostile())) {
+        let known = known();
+        let Event::Hello(said) = &events[0] else { unreachable!() };
+        let claimed = said.accepted;
+        let proven = said.receipt == Receipt::Valid
+            || claimed.is_some_and(|claimed| known.recorded.contains(&claimed));
+        let mut given = BTreeSet::new();
+        let mut session = Session::new(known.clone());
+        for event in events {
+            if let Event::Aim(Aim::Target(target, _)) = &event {
+                given.insert(target.triple);
+            }
+            for effect in session.handle(event) {
+                let (number, ours) = match effect {
+                    Effect::RaiseNumbers(number) => {
+                        (number, given.iter().any(|triple| triple.number == number))
+                    }
+                    Effect::InSync(triple) | Effect::Receipt(triple) | Effect::PrunePermit(triple) => {
+                        (triple.number, given.contains(&triple))
+                    }
+                    _ => continue,
+                };
+                let ours = ours || number <= known.issued;
+                let of_claim = claimed.is_some_and(|claimed| claimed.number == number);
+                prop_assert!(ours || of_claim && proven, "{number}");
+                prop_assert!(number.generation.0 < limits::CLAIMED_GENERATION_MAX || number <= known.issued);
+                prop_assert!(number.incarnation.counter < limits::CLAIMED_COUNTER_MAX);
+            }
+        }
+    }
+
     /// Whatever happened before, a spoke that accepts what it is offered ends with the target.
     #[test]
-    fn a_willing_spoke_always_ends_with_what_is_wanted(events in events()) {
+    fn a_willing_spoke_always_ends_with_what_is_wanted(events in events(honest())) {
         let mut session = Session::new(known());
         let mut offered = None;
         let mut feed = |session: &mut Session, event| {
