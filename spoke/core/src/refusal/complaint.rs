@@ -264,10 +264,7 @@ fn after_value(text: &str) -> Option<&str> {
             _ if quoted => {}
             '(' | '[' | '{' => depth += 1,
             ')' | ']' | '}' => depth = depth.checked_sub(1)?,
-            ':' if depth == 0 => match text[at..].strip_prefix(": ") {
-                Some(detail) => return Some(detail),
-                None => {}
-            },
+            ':' if depth == 0 && text[at..].starts_with(": ") => return text.get(at + 2..),
             _ => {}
         }
     }
