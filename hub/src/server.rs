@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use capstan_proto::{Revision, SourceName};
 use tokio::sync::{mpsc, oneshot, watch};
-use tokio::task::JoinSet;
+use tokio::task::{JoinHandle, JoinSet};
 use tokio_util::sync::CancellationToken;
 
 use crate::addresses::{Addresses, AddressesError};
@@ -19,6 +19,8 @@ use crate::clock;
 use crate::config::{Config, Source};
 use crate::engine::event::Event;
 use crate::engine::picture::{Picture, SourceView};
+use crate::engine::receipt::Receipts;
+use crate::engine::restore::Restored;
 use crate::engine::run::{EVENTS_MAX, Hands};
 use crate::engine::shelf::Shelving;
 use crate::engine::source::{self, Archive, Following};
@@ -70,7 +72,7 @@ pub struct Server {
     events: mpsc::Sender<Event>,
     failed: watch::Receiver<Option<String>>,
     tasks: tokio::sync::Mutex<JoinSet<()>>,
-    engine: tokio::sync::Mutex<Option<tokio::task::JoinHandle<()>>>,
+    engine: tokio::sync::Mutex<Option<JoinHandle<()>>>,
     store: Arc<Store>,
 }
 
@@ -230,7 +232,7 @@ impl Parts {
         layout: &Layout,
         opened: Opened,
         (connections, advertise): (&Connections, crate::config::HostPort),
-    ) -> (Self, tokio::task::JoinHandle<()>, mpsc::Sender<Event>) {
+    ) -> (Self, JoinHandle<()>, mpsc::Sender<Event>) {
         let Opened {
             enrolment,
             store,
@@ -245,14 +247,6 @@ impl Parts {
         let (shelving, shelf) = Shelving::new(Arc::clone(&content));
         let (failed, _) = watch::channel(None);
         let stop = CancellationToken::new();
-        let setting = Setting {
-            budget: config.safety,
-            archives: Arc::new(archives(&config.sources, layout)),
-            receipts: receipts.clone(),
-            metrics: metrics.clone(),
-            started_at: clock::now(),
-        };
-        let views = config.sources.iter().map(view).collect();
         let hands = Hands {
             events: events.clone(),
             pictures,
@@ -263,8 +257,7 @@ impl Parts {
             metrics: metrics.clone(),
         };
         let remembered = restored.stamps();
-        let state = engine::State::new(setting, views, restored);
-        let engine = tokio::spawn(engine::run::run(state, hands, incoming));
+        let engine = engine_of((config, layout), &receipts, restored, (hands, incoming));
         let mut tasks = JoinSet::new();
         let wakers = follow(
             (config, layout),
@@ -357,6 +350,25 @@ impl Parts {
             failed.send_replace(Some(reason));
         });
     }
+}
+
+/// Starts the engine.
+fn engine_of(
+    (config, layout): (&Config, &Layout),
+    receipts: &Receipts,
+    restored: Restored,
+    (hands, events): (Hands, mpsc::Receiver<Event>),
+) -> JoinHandle<()> {
+    let setting = Setting {
+        budget: config.safety,
+        archives: Arc::new(archives(&config.sources, layout)),
+        receipts: receipts.clone(),
+        metrics: hands.metrics.clone(),
+        started_at: clock::now(),
+    };
+    let views = config.sources.iter().map(view).collect();
+    let state = engine::State::new(setting, views, restored);
+    tokio::spawn(engine::run::run(state, hands, events))
 }
 
 /// Forgets tokens that ended and cannot be retried any more.
