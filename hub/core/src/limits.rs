@@ -57,6 +57,11 @@ pub const FLIP_WINDOW_MS: u64 = 10 * 60 * 1000;
 /// `matchLables` / `matchLabels` has 98, `foo` / `path` 0.
 pub const SIMILAR_MIN: f64 = 0.80;
 
+/// Most things that are listed as wrong of one cluster. A spoke may report 1,000 bundles with 20
+/// objects each; a hundred are more than a person reads of one cluster, a page of 1,000 has room for
+/// ten clusters that are all wrong, and 10,000 of them cost 300 MB at worst and not 60 GB.
+pub const CLUSTER_TROUBLES_MAX: usize = 100;
+
 /// Most problems listed for one bundle's content; a broken template repeats itself in every file.
 pub const CONTENT_PROBLEMS_MAX: usize = 100;
 

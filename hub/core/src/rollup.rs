@@ -14,7 +14,7 @@ use capstan_proto::{
 };
 
 pub use summarize::rollup;
-pub use trouble::{Said, Trouble, Troubles, What, Wrong, troubles};
+pub use trouble::{Said, Told, Trouble, Troubles, What, Wrong, troubles};
 
 use crate::session;
 use crate::session::{Connection, Standing};

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use capstan_hub_core::problem::{Code, Problem};
-use capstan_hub_core::rollup::{Observed, rollup, troubles};
+use capstan_hub_core::rollup::{Observed, Told, rollup, troubles};
 use capstan_hub_core::session::{Hearing, Standing, connection};
 use capstan_proto::{ClusterName, Moment};
 
@@ -35,8 +35,8 @@ impl State {
         let desired = self.desired.clone().unwrap_or_default();
         let decisions = Arc::clone(&self.memory.decisions);
         let fleet = rollup(&decisions, &desired, &observed, now);
-        let problems = self.all_problems();
-        let troubles = troubles(&fleet, &observed);
+        let Told { troubles, more } = troubles(&fleet, &observed);
+        let problems = self.all_problems(more);
         let metrics = &self.setting.metrics;
         let count = |number: usize| i64::try_from(number).unwrap_or(i64::MAX);
         metrics.clusters.set(count(fleet.clusters.len()));
@@ -117,12 +117,12 @@ impl State {
     }
 
     /// Problems of files, and of clusters.
-    fn all_problems(&self) -> Arc<Vec<Problem>> {
-        let of_clusters: Vec<Problem> = self
+    fn all_problems(&self, more: Option<Problem>) -> Arc<Vec<Problem>> {
+        let of_sessions = self
             .clusters
             .iter()
-            .flat_map(|(name, cluster)| session_problems(name, cluster))
-            .collect();
+            .flat_map(|(name, cluster)| session_problems(name, cluster));
+        let of_clusters: Vec<Problem> = of_sessions.chain(more).collect();
         if of_clusters.is_empty() {
             return Arc::clone(&self.problems);
         }
