@@ -221,7 +221,7 @@ impl State {
                 self.unkept_told(now, &mut effects);
             }
             Event::Sweep(reply) => answer(reply, self.needing()),
-            Event::Unneeded(digests) => self.give_up(digests, &mut effects),
+            Event::Unneeded { digests, age } => self.give_up((digests, age), &mut effects),
             Event::Shelved(_) => {}
             Event::Tick => self.ticked(now, &mut effects),
             Event::Stop(reply) => {

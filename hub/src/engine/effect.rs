@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 use capstan_hub_core::desired::Removal;
 use capstan_proto::{ClusterName, Digest, Moment, Number};
@@ -18,8 +19,8 @@ use crate::tls::ConnectionId;
 /// What to do.
 #[derive(Debug)]
 pub(crate) enum Effect {
-    /// Remove content files.
-    GiveUp(BTreeSet<Digest>),
+    /// Remove content files that were not put or wanted again within this time.
+    GiveUp(BTreeSet<Digest>, Duration),
     /// Run a pass beside the loop.
     Pass(Box<Input>),
     /// Show readers what is known now.

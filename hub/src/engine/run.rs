@@ -148,7 +148,7 @@ impl Hands {
                     self.shelve(writing);
                 }
             }
-            Effect::GiveUp(digests) => self.give_up(&digests),
+            Effect::GiveUp(digests, age) => self.give_up(&digests, age),
             Effect::Remember(which, cluster, remembered) => {
                 self.stored(memory::remember(&self.store, which, &cluster, &remembered));
             }
@@ -216,9 +216,9 @@ impl Hands {
         });
     }
 
-    fn give_up(&mut self, digests: &BTreeSet<Digest>) {
+    fn give_up(&mut self, digests: &BTreeSet<Digest>, age: Duration) {
         let content = self.shelving.give_up(digests);
-        tokio::task::spawn_blocking(move || match content.remove_doomed() {
+        tokio::task::spawn_blocking(move || match content.remove_doomed(age) {
             Ok(removed) => tracing::debug!(removed, "removed content that nobody needs"),
             Err(error) => tracing::warn!(error = chain(&error), "old content was not removed"),
         });

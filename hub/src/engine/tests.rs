@@ -497,8 +497,10 @@ fn content_that_a_pass_needs_while_it_is_looked_for_is_not_given_up() {
     let dead = capstan_proto::Digest::of(b"dead");
     let mut found = meanwhile;
     found.insert(dead);
-    let effects = state.handle(Event::Unneeded(found), NOW);
-    let [Effect::GiveUp(given_up)] = effects.as_slice() else {
+    let age = std::time::Duration::from_secs(3_600);
+    let digests = found;
+    let effects = state.handle(Event::Unneeded { digests, age }, NOW);
+    let [Effect::GiveUp(given_up, _)] = effects.as_slice() else {
         panic!("{effects:?}");
     };
     assert_eq!(given_up.iter().collect::<Vec<_>>(), [&dead]);
