@@ -13,7 +13,7 @@ use super::State;
 use super::effect::Effect;
 use super::event::{Event, Lacks, SessionId};
 use super::memory::{self, Seen};
-use super::numbers::BLOCK;
+use super::numbers::{BLOCK, NumberError, block_end, check_raise};
 use super::pass::{self, Input};
 use super::picture::Picture;
 use super::settling::Ticket;
@@ -227,7 +227,7 @@ impl Hands {
     /// Runs a write to the ledger beside the loop.
     fn ledger<F>(&self, write: impl FnOnce(Records) -> F)
     where
-        F: Future<Output = Result<Option<Event>, RecordError>> + Send + 'static,
+        F: Future<Output = Written> + Send + 'static,
     {
         let events = self.events.clone();
         let writing = write(self.records.clone());
@@ -236,6 +236,9 @@ impl Hands {
                 Ok(None) => {}
                 Ok(Some(event)) => tell(&events, event).await,
                 Err(error) => {
+                Err(WriteError::Numbers(error @ NumberError::Strange(_))) => {
+                    tracing::error!(error = chain(&error), "numbers stay as they are");
+                }
                     let reason = chain(&error);
                     tracing::error!(reason, "the ledger refused a write");
                     tell(&events, Event::LedgerFailed(reason)).await;
@@ -273,7 +276,18 @@ async fn tell(events: &mpsc::Sender<Event>, event: Event) {
     }
 }
 
-type Written = Result<Option<Event>, RecordError>;
+/// Why something was not written down.
+#[derive(Debug, thiserror::Error)]
+enum WriteError {
+    /// The ledger fails.
+    #[error(transparent)]
+    Record(#[from] RecordError),
+    /// Numbers cannot be reserved.
+    #[error(transparent)]
+    Numbers(#[from] NumberError),
+}
+
+type Written = Result<Option<Event>, WriteError>;
 
 async fn reserve(records: Records) -> Written {
     let first = records.reserve_generations(BLOCK).await?;
@@ -281,21 +295,23 @@ async fn reserve(records: Records) -> Written {
         .get(&keys::incarnation())
         .await?
         .map(|read| read.value.incarnation);
-    Ok(incarnation.map(|incarnation| reserved(first, incarnation)))
+    reserved(first, incarnation)
 }
 
-fn reserved(first: u64, incarnation: Incarnation) -> Event {
-    Event::Reserved {
+fn reserved(first: u64, incarnation: Option<Incarnation>) -> Written {
+    let end = block_end(first)?;
+    Ok(incarnation.map(|incarnation| Event::Reserved {
         first,
-        end: first + BLOCK,
+        end,
         incarnation,
-    }
+    }))
 }
 
 /// Reserves numbers above one that a restored ledger does not know of; where that one is of a later incarnation, another
 /// incarnation begins.
 async fn raise(records: Records, above: Number) -> Written {
     let now = clock::now();
+    check_raise(above)?;
     let random = rand::random();
     let record = records
         .update(&keys::incarnation(), |read| match read {
@@ -317,7 +333,7 @@ async fn raise(records: Records, above: Number) -> Written {
         })
         .await?;
     let first = records.reserve_generations(BLOCK).await?;
-    Ok(record.map(|record| reserved(first, record.incarnation)))
+    reserved(first, record.map(|record| record.incarnation))
 }
 
 async fn recovering(

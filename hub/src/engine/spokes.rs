@@ -368,9 +368,16 @@ impl State {
 
     /// Numbers what a cluster is given above what it claims.
     fn raise(&mut self, name: &ClusterName, above: Number, now: Moment, effects: &mut Vec<Effect>) {
-        if !self.numbers.skip(above) {
-            effects.push(Effect::Raise(above));
-            return;
+        match self.numbers.skip(above) {
+            Ok(true) => {}
+            Ok(false) => {
+                effects.push(Effect::Raise(above));
+                return;
+            }
+            Err(error) => {
+                tracing::error!(cluster = %name, %error, "numbers stay as they are");
+                return;
+            }
         }
         let low = |cluster: &Cluster| {
             let given = cluster.given.as_ref();
