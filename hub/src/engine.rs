@@ -108,6 +108,13 @@ pub(crate) struct State {
 enum Passing {
     /// No, and none is due.
     Idle,
+/// What of the hub's can fail.
+#[derive(Clone, Copy, Debug)]
+enum Disk {
+    Ledger,
+    Store,
+}
+
     /// Yes, and nothing happened since that it should have seen.
     Running,
     /// Yes, and another one is due.
@@ -212,14 +219,8 @@ impl State {
             }
             Event::Settled(ticket) => self.settled(ticket, now, &mut effects),
             Event::PassFailed(reason) => self.pass_failed(reason, now, &mut effects),
-            Event::LedgerFailed(reason) => {
-                self.broken = Some(reason);
-                self.unkept_told(now, &mut effects);
-            }
-            Event::StoreFailed(reason) => {
-                self.unkept = Some(reason);
-                self.unkept_told(now, &mut effects);
-            }
+            Event::LedgerFailed(why) => self.failed(Disk::Ledger, why, now, &mut effects),
+            Event::StoreFailed(why) => self.failed(Disk::Store, why, now, &mut effects),
             Event::Sweep(reply) => answer(reply, self.needing()),
             Event::Unneeded { digests, age } => self.give_up((digests, age), &mut effects),
             Event::Shelved(_) => {}
@@ -497,6 +498,15 @@ impl State {
             self.tell(&name, Happened::Unkept(why.clone()), now, effects);
         }
     }
+    /// What the hub knows is not kept any more, wholly or in part.
+    fn failed(&mut self, disk: Disk, why: String, now: Moment, effects: &mut Vec<Effect>) {
+        match disk {
+            Disk::Ledger => self.broken = Some(why),
+            Disk::Store => self.unkept = Some(why),
+        }
+        self.unkept_told(now, effects);
+    }
+
 
     /// Why nothing may be removed anywhere: what the hub cannot write down, it does not know after a restart. A failed
     /// disk says nothing of what clusters run, and so is no reason for a recovery.
