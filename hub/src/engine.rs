@@ -33,7 +33,7 @@ use capstan_hub_core::desired::{
 };
 use capstan_hub_core::inventory::Inventory;
 use capstan_hub_core::problem::Problem;
-use capstan_hub_core::session::{Aim, Event as Happened};
+use capstan_hub_core::session::{self, Aim, Event as Happened};
 use capstan_hub_core::spec::{SourceState, Tree, Trees};
 use capstan_proto::delta::Header;
 use capstan_proto::delta::sender::Target;
@@ -56,6 +56,9 @@ use crate::metrics::Metrics;
 
 /// A pass runs at least this often, whatever happens or does not: approvals end, and removals leave the window.
 const PASS_EVERY_MS: u64 = 60_000;
+
+/// How often it is written down that the hub lives: often enough that who was heard to the end is told from who was not.
+const LIFE_EVERY_MS: u64 = 30_000;
 
 /// What the engine was made with.
 #[derive(Debug)]
@@ -95,6 +98,8 @@ pub(crate) struct State {
     /// Why the last pass ended without an outcome.
     unpassed: Option<String>,
     passed_at: Moment,
+    /// When it was last written down that the hub lives.
+    lived_at: Option<Moment>,
     picture: u64,
     lacks: Lacks,
     broken: Option<String>,
@@ -103,11 +108,6 @@ pub(crate) struct State {
     stopping: bool,
 }
 
-/// Whether a pass runs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Passing {
-    /// No, and none is due.
-    Idle,
 /// What of the hub's can fail.
 #[derive(Clone, Copy, Debug)]
 enum Disk {
@@ -115,6 +115,11 @@ enum Disk {
     Store,
 }
 
+/// Whether a pass runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Passing {
+    /// No, and none is due.
+    Idle,
     /// Yes, and nothing happened since that it should have seen.
     Running,
     /// Yes, and another one is due.
@@ -130,12 +135,16 @@ impl State {
     ) -> Self {
         let restore::Restored {
             mut clusters,
+            lived_at,
             numbers,
             log,
             approvals,
         } = restored;
         for cluster in clusters.values_mut() {
-            cluster.observed.admitted_at = Some(setting.started_at);
+            let observed = &mut cluster.observed;
+            let heard_at = observed.heard_at.or(observed.admitted_at);
+            let awaited = session::awaited(heard_at, lived_at);
+            observed.admitted_at = awaited.then_some(setting.started_at);
         }
         let trees = sources
             .iter()
@@ -158,6 +167,7 @@ impl State {
             passing: Passing::Idle,
             unpassed: None,
             passed_at: Moment::default(),
+            lived_at: None,
             picture: 0,
             lacks: Lacks::News,
             broken: None,
@@ -488,6 +498,15 @@ impl State {
         self.tell(name, Happened::Aim(aim), now, effects);
     }
 
+    /// What the hub knows is not kept any more, wholly or in part.
+    fn failed(&mut self, disk: Disk, why: String, now: Moment, effects: &mut Vec<Effect>) {
+        match disk {
+            Disk::Ledger => self.broken = Some(why),
+            Disk::Store => self.unkept = Some(why),
+        }
+        self.unkept_told(now, effects);
+    }
+
     /// Tells every session that nothing may be removed any more.
     fn unkept_told(&mut self, now: Moment, effects: &mut Vec<Effect>) {
         let Some(why) = self.withheld() else {
@@ -498,15 +517,6 @@ impl State {
             self.tell(&name, Happened::Unkept(why.clone()), now, effects);
         }
     }
-    /// What the hub knows is not kept any more, wholly or in part.
-    fn failed(&mut self, disk: Disk, why: String, now: Moment, effects: &mut Vec<Effect>) {
-        match disk {
-            Disk::Ledger => self.broken = Some(why),
-            Disk::Store => self.unkept = Some(why),
-        }
-        self.unkept_told(now, effects);
-    }
-
 
     /// Why nothing may be removed anywhere: what the hub cannot write down, it does not know after a restart. A failed
     /// disk says nothing of what clusters run, and so is no reason for a recovery.
@@ -639,6 +649,11 @@ impl State {
 
     fn ticked(&mut self, now: Moment, effects: &mut Vec<Effect>) {
         self.expire(now, effects);
+        let written = self.lived_at;
+        if written.is_none_or(|at| now.since_ms(at) >= LIFE_EVERY_MS) {
+            self.lived_at = Some(now);
+            effects.push(Effect::RememberLife(now));
+        }
         if self.silence_shows(now) {
             self.lacks = Lacks::News;
         }

@@ -40,7 +40,7 @@ pub struct Observed {
     pub troubles: Troubles,
     /// Whether the states are from before this session: nothing says that they still hold.
     pub unreported: bool,
-    /// Since when it may connect: it enrolled, a ban was taken back, or the hub started.
+    /// Since when it may connect, as in [`session::Hearing`].
     pub admitted_at: Option<Moment>,
 }
 

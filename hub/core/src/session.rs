@@ -15,7 +15,7 @@ use capstan_proto::delta::{Piece, receiver};
 use capstan_proto::{Digest, Incarnation, Number, Revision, SourceName, Triple};
 
 pub use claim::is_plausible;
-pub use connection::{Connection, Hearing, Standing, connection};
+pub use connection::{Connection, Hearing, Standing, awaited, connection};
 pub use flip::{Opened, Quarantine, quarantine};
 pub use machine::Session;
 

@@ -31,6 +31,8 @@ pub(crate) enum Effect {
     Remember(Which, ClusterName, Remembered),
     /// Keep the time at which a cluster was last heard, and its agent's version.
     RememberSeen(ClusterName, Moment, String),
+    /// Keep that the hub lived at this moment.
+    RememberLife(Moment),
     /// Keep bundle states, and forget those that are gone.
     RememberStates(ClusterName, Changes),
     /// Reserve the next block of generations.

@@ -159,6 +159,7 @@ impl Hands {
                 };
                 self.stored(memory::remember_seen(&self.store, &cluster, &seen));
             }
+            Effect::RememberLife(at) => self.stored(memory::remember_life(&self.store, at)),
             Effect::RememberStates(cluster, changes) => {
                 for (bundle, state) in changes {
                     let state = state.as_ref();
@@ -235,10 +236,10 @@ impl Hands {
             match writing.await {
                 Ok(None) => {}
                 Ok(Some(event)) => tell(&events, event).await,
-                Err(error) => {
                 Err(WriteError::Numbers(error @ NumberError::Strange(_))) => {
                     tracing::error!(error = chain(&error), "numbers stay as they are");
                 }
+                Err(error) => {
                     let reason = chain(&error);
                     tracing::error!(reason, "the ledger refused a write");
                     tell(&events, Event::LedgerFailed(reason)).await;
@@ -310,8 +311,8 @@ fn reserved(first: u64, incarnation: Option<Incarnation>) -> Written {
 /// Reserves numbers above one that a restored ledger does not know of; where that one is of a later incarnation, another
 /// incarnation begins.
 async fn raise(records: Records, above: Number) -> Written {
-    let now = clock::now();
     check_raise(above)?;
+    let now = clock::now();
     let random = rand::random();
     let record = records
         .update(&keys::incarnation(), |read| match read {
