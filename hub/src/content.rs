@@ -104,7 +104,10 @@ impl Content {
             let mut file = tempfile::NamedTempFile::new_in(folder)?;
             file.write_all(bytes)?;
             file.as_file().sync_all()?;
-            file.persist(&path)?;
+            {
+                let _nothing_is_removed = self.doomed();
+                file.persist(&path)?;
+            }
             File::open(folder)?.sync_all()
         };
         write().map_err(|source| io_error("write", &path, source))?;
@@ -136,6 +139,7 @@ impl Content {
 
     /// Says that a file is wanted from now on. It fails where there is none.
     fn renew(&self, digest: Digest) -> io::Result<()> {
+        let _nothing_is_removed = self.doomed();
         let file = File::options().append(true).open(self.path_of(digest))?;
         file.set_modified(SystemTime::now())
     }
@@ -155,10 +159,7 @@ impl Content {
                 let Some(digest) = digest.filter(|digest| !live.contains(digest)) else {
                     continue;
                 };
-                let modified = fs::metadata(&path).and_then(|metadata| metadata.modified());
-                let modified = modified.map_err(|source| io_error("look at", &path, source))?;
-                // A clock that was set back makes files young, and young files stay.
-                if modified.elapsed().is_ok_and(|since| since >= age) {
+                if is_old(&path, age).map_err(|source| io_error("look at", &path, source))? {
                     old.insert(digest);
                 }
                 if old.len() == most {
@@ -174,8 +175,9 @@ impl Content {
         self.doomed().extend(digests);
     }
 
-    /// Removes the files that are doomed still; says how many there were.
-    pub fn remove_doomed(&self) -> Result<usize, ContentError> {
+    /// Removes the files that are doomed still and were not put or wanted again for `age`, whatever they were when
+    /// somebody looked; says how many there were.
+    pub fn remove_doomed(&self, age: Duration) -> Result<usize, ContentError> {
         let mut removed = 0;
         loop {
             // One file at a time is removed under the lock, so that who puts waits for one removal at most.
@@ -184,6 +186,12 @@ impl Content {
                 return Ok(removed);
             };
             let path = self.path_of(digest);
+            match is_old(&path, age) {
+                Ok(true) => {}
+                Ok(false) => continue,
+                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+                Err(source) => return Err(io_error("look at", &path, source)),
+            }
             self.recent().forget(digest);
             match fs::remove_file(&path) {
                 Ok(()) => removed += 1,
@@ -274,6 +282,13 @@ impl Recent {
             self.uses.remove(&used);
         }
     }
+}
+
+/// Whether a file was neither put nor wanted again for `age`.
+fn is_old(path: &Path, age: Duration) -> io::Result<bool> {
+    let modified = fs::metadata(path)?.modified()?;
+    // A clock that was set back makes files young, and young files stay.
+    Ok(modified.elapsed().is_ok_and(|since| since >= age))
 }
 
 fn read_bounded(path: &Path) -> io::Result<Vec<u8>> {

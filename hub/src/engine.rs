@@ -37,7 +37,7 @@ use capstan_hub_core::desired::{
 };
 use capstan_hub_core::inventory::Inventory;
 use capstan_hub_core::problem::Problem;
-use capstan_hub_core::session::{Aim, Event as Happened};
+use capstan_hub_core::session::{self, Aim, Event as Happened};
 use capstan_hub_core::spec::{Rules, SourceState, Tree, Trees};
 use capstan_proto::delta::Header;
 use capstan_proto::delta::sender::Target;
@@ -61,6 +61,9 @@ use crate::metrics::Metrics;
 
 /// A pass runs at least this often, whatever happens or does not: approvals end, and removals leave the window.
 const PASS_EVERY_MS: u64 = 60_000;
+
+/// How often it is written down that the hub lives: often enough that who was heard to the end is told from who was not.
+const LIFE_EVERY_MS: u64 = 30_000;
 
 /// What the engine was made with.
 #[derive(Debug)]
@@ -105,6 +108,8 @@ pub(crate) struct State {
     /// Why the last pass ended without an outcome.
     unpassed: Option<String>,
     passed_at: Moment,
+    /// When it was last written down that the hub lives.
+    lived_at: Option<Moment>,
     picture: u64,
     lacks: Lacks,
     /// The clusters that were given something of each placement before the start.
@@ -113,6 +118,13 @@ pub(crate) struct State {
     /// Why the store keeps nothing any more.
     unkept: Option<String>,
     stopping: bool,
+}
+
+/// What of the hub's can fail.
+#[derive(Clone, Copy, Debug)]
+enum Disk {
+    Ledger,
+    Store,
 }
 
 /// Whether a pass runs.
@@ -136,13 +148,17 @@ impl State {
         let given_before = Arc::new(restored.given());
         let restore::Restored {
             mut clusters,
+            lived_at,
             numbers,
             log,
             approvals,
             previous,
         } = restored;
         for cluster in clusters.values_mut() {
-            cluster.observed.admitted_at = Some(setting.started_at);
+            let observed = &mut cluster.observed;
+            let heard_at = observed.heard_at.or(observed.admitted_at);
+            let awaited = session::awaited(heard_at, lived_at);
+            observed.admitted_at = awaited.then_some(setting.started_at);
         }
         let trees = sources
             .iter()
@@ -169,6 +185,7 @@ impl State {
             tags: pins::Tags::new(),
             unpassed: None,
             passed_at: Moment::default(),
+            lived_at: None,
             picture: 0,
             lacks: Lacks::News,
             given_before,
@@ -232,16 +249,10 @@ impl State {
             }
             Event::Settled(ticket) => self.settled(ticket, now, &mut effects),
             Event::PassFailed(reason) => self.pass_failed(reason, now, &mut effects),
-            Event::LedgerFailed(reason) => {
-                self.broken = Some(reason);
-                self.unkept_told(now, &mut effects);
-            }
-            Event::StoreFailed(reason) => {
-                self.unkept = Some(reason);
-                self.unkept_told(now, &mut effects);
-            }
+            Event::LedgerFailed(why) => self.failed(Disk::Ledger, why, now, &mut effects),
+            Event::StoreFailed(why) => self.failed(Disk::Store, why, now, &mut effects),
             Event::Sweep(reply) => answer(reply, self.needing()),
-            Event::Unneeded(digests) => self.give_up(digests, &mut effects),
+            Event::Unneeded { digests, age } => self.give_up((digests, age), &mut effects),
             Event::Shelved(_) => {}
             Event::Tick => self.ticked(now, &mut effects),
             Event::Stop(reply) => {
@@ -532,6 +543,15 @@ impl State {
         self.tell(name, Happened::Aim(aim), now, effects);
     }
 
+    /// What the hub knows is not kept any more, wholly or in part.
+    fn failed(&mut self, disk: Disk, why: String, now: Moment, effects: &mut Vec<Effect>) {
+        match disk {
+            Disk::Ledger => self.broken = Some(why),
+            Disk::Store => self.unkept = Some(why),
+        }
+        self.unkept_told(now, effects);
+    }
+
     /// Tells every session that nothing may be removed any more.
     fn unkept_told(&mut self, now: Moment, effects: &mut Vec<Effect>) {
         let Some(why) = self.withheld() else {
@@ -674,6 +694,11 @@ impl State {
 
     fn ticked(&mut self, now: Moment, effects: &mut Vec<Effect>) {
         self.expire(now, effects);
+        let written = self.lived_at;
+        if written.is_none_or(|at| now.since_ms(at) >= LIFE_EVERY_MS) {
+            self.lived_at = Some(now);
+            effects.push(Effect::RememberLife(now));
+        }
         if self.silence_shows(now) {
             self.lacks = Lacks::News;
         }

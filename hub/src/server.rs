@@ -11,7 +11,7 @@ use std::time::Duration;
 use capstan_hub_core::spec::Rules;
 use capstan_proto::{Revision, SourceName};
 use tokio::sync::{mpsc, oneshot, watch};
-use tokio::task::JoinSet;
+use tokio::task::{JoinHandle, JoinSet};
 use tokio_util::sync::CancellationToken;
 
 use crate::addresses::{Addresses, AddressesError};
@@ -20,6 +20,8 @@ use crate::clock;
 use crate::config::{Config, Source};
 use crate::engine::event::Event;
 use crate::engine::picture::{Picture, SourceView};
+use crate::engine::receipt::Receipts;
+use crate::engine::restore::Restored;
 use crate::engine::run::{EVENTS_MAX, Hands};
 use crate::engine::shelf::Shelving;
 use crate::engine::source::{self, Archive, Following};
@@ -71,7 +73,7 @@ pub struct Server {
     events: mpsc::Sender<Event>,
     failed: watch::Receiver<Option<String>>,
     tasks: tokio::sync::Mutex<JoinSet<()>>,
-    engine: tokio::sync::Mutex<Option<tokio::task::JoinHandle<()>>>,
+    engine: tokio::sync::Mutex<Option<JoinHandle<()>>>,
     store: Arc<Store>,
 }
 
@@ -231,7 +233,7 @@ impl Parts {
         layout: &Layout,
         opened: Opened,
         (connections, advertise): (&Connections, crate::config::HostPort),
-    ) -> (Self, tokio::task::JoinHandle<()>, mpsc::Sender<Event>) {
+    ) -> (Self, JoinHandle<()>, mpsc::Sender<Event>) {
         let Opened {
             enrolment,
             store,
@@ -246,15 +248,6 @@ impl Parts {
         let (shelving, shelf) = Shelving::new(Arc::clone(&content));
         let (failed, _) = watch::channel(None);
         let stop = CancellationToken::new();
-        let setting = Setting {
-            budget: config.safety,
-            rules: rules(&config.sources),
-            archives: Arc::new(archives(&config.sources, layout)),
-            receipts: receipts.clone(),
-            metrics: metrics.clone(),
-            started_at: clock::now(),
-        };
-        let views = config.sources.iter().map(view).collect();
         let hands = Hands {
             events: events.clone(),
             pictures,
@@ -265,8 +258,7 @@ impl Parts {
             metrics: metrics.clone(),
         };
         let remembered = restored.stamps();
-        let state = engine::State::new(setting, views, restored);
-        let engine = tokio::spawn(engine::run::run(state, hands, incoming));
+        let engine = engine_of((config, layout), &receipts, restored, (hands, incoming));
         let mut tasks = JoinSet::new();
         let wakers = follow(
             (config, layout),
@@ -359,6 +351,26 @@ impl Parts {
             failed.send_replace(Some(reason));
         });
     }
+}
+
+/// Starts the engine.
+fn engine_of(
+    (config, layout): (&Config, &Layout),
+    receipts: &Receipts,
+    restored: Restored,
+    (hands, events): (Hands, mpsc::Receiver<Event>),
+) -> JoinHandle<()> {
+    let setting = Setting {
+        budget: config.safety,
+        rules: rules(&config.sources),
+        archives: Arc::new(archives(&config.sources, layout)),
+        receipts: receipts.clone(),
+        metrics: hands.metrics.clone(),
+        started_at: clock::now(),
+    };
+    let views = config.sources.iter().map(view).collect();
+    let state = engine::State::new(setting, views, restored);
+    tokio::spawn(engine::run::run(state, hands, events))
 }
 
 /// Forgets tokens that ended and cannot be retried any more.

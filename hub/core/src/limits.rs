@@ -97,11 +97,17 @@ pub const FLIP_WINDOW_MS: u64 = 10 * 60 * 1000;
 /// `matchLables` / `matchLabels` has 98, `foo` / `path` 0.
 pub const SIMILAR_MIN: f64 = 0.80;
 
+/// Most things that are listed as wrong of one cluster. A spoke may report 1,000 bundles with 20
+/// objects each; a hundred are more than a person reads of one cluster, a page of 1,000 has room for
+/// ten clusters that are all wrong, and 10,000 of them cost 300 MB at worst and not 60 GB.
+pub const CLUSTER_TROUBLES_MAX: usize = 100;
+
 /// Most problems listed for one bundle's content; a broken template repeats itself in every file.
 pub const CONTENT_PROBLEMS_MAX: usize = 100;
 
-/// Highest claimed generation above which the hub's numbers are raised on somebody's word. At a
-/// thousand snapshots a second 2^62 is 146 million years away: a claim beyond it is no accident.
+/// Claimed generations from here on were given by no ledger: at a thousand snapshots a second, 2^62
+/// is 146 million years away. Numbers are raised above smaller ones alone, on a record or a receipt;
+/// as many again are left above them.
 pub const CLAIMED_GENERATION_MAX: u64 = 1 << 62;
 
 /// Longest CEL expression, in bytes: 40 lines of 100. A longer one belongs into labels and groups.
@@ -127,3 +133,9 @@ pub const CEL_STEPS_MAX: usize = 5_000;
 /// Bytes of a string that count as one step: what is compared or copied in the time of one node.
 /// With the steps above an evaluation writes at most 80 KB.
 pub const CEL_STEP_BYTES: usize = 16;
+
+/// Claimed counters of incarnations from here on were made by no ledger. A counter is the larger of
+/// the seconds since 1970 and the one before it plus one: seconds reach 2^40 in the year 36,812, and
+/// a ledger that is restored once a second only keeps pace with them. No clock is asked, because one
+/// that was wrong once made an honest counter. 16 million times as many are left above it.
+pub const CLAIMED_COUNTER_MAX: u64 = 1 << 40;

@@ -198,6 +198,8 @@ codes! {
     UpgradeNeeded = "E0602",
     /// A spoke refused a snapshot.
     SnapshotRefused = "E0603",
+    /// A spoke says that more is wrong than is listed.
+    MoreTroubles = "E0604",
 }
 
 impl Code {

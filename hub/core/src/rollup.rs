@@ -14,7 +14,7 @@ use capstan_proto::{
 };
 
 pub use summarize::rollup;
-pub use trouble::{Said, Trouble, Troubles, What, Wrong, troubles};
+pub use trouble::{Said, Told, Trouble, Troubles, What, Wrong, troubles};
 
 use crate::session;
 use crate::session::{Connection, Standing};
@@ -40,7 +40,7 @@ pub struct Observed {
     pub troubles: Troubles,
     /// Whether the states are from before this session: nothing says that they still hold.
     pub unreported: bool,
-    /// Since when it may connect: it enrolled, a ban was taken back, or the hub started.
+    /// Since when it may connect, as in [`session::Hearing`].
     pub admitted_at: Option<Moment>,
 }
 

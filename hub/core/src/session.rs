@@ -3,6 +3,7 @@
 //! Events in, effects out; the shell owns the stream, the clock, the ledger and the receipts' key.
 //! What a spoke may read, and whether it may prune, is decided here and nowhere else.
 
+mod claim;
 mod connection;
 mod flip;
 mod machine;
@@ -13,7 +14,8 @@ use capstan_proto::delta::sender::Target;
 use capstan_proto::delta::{Piece, receiver};
 use capstan_proto::{Digest, Incarnation, Number, Revision, SourceName, Triple};
 
-pub use connection::{Connection, Hearing, Standing, connection};
+pub use claim::is_plausible;
+pub use connection::{Connection, Hearing, Standing, awaited, connection};
 pub use flip::{Opened, Quarantine, quarantine};
 pub use machine::Session;
 
@@ -201,6 +203,9 @@ pub struct Status {
     pub recovering: bool,
     /// A claim that this hub never made and that has no receipt.
     pub unknown_claim: Option<Triple>,
+    /// Whether it holds that claim still and its number moves none of the hub's: it is told nothing
+    /// of what it claims, and keeps what it has until a higher number comes.
+    pub claim_refused: bool,
     /// Why the target is not offered, where it is not.
     pub offer_withheld: Option<String>,
     /// Why nothing is pruned, where it is not.

@@ -142,7 +142,7 @@ fn what_nobody_needs_goes_unless_it_is_put_again_before() {
     assert_eq!(content.unneeded(&live, Duration::ZERO, 1).unwrap().len(), 1);
     content.doom(&old);
     content.put(b"again").unwrap();
-    assert_eq!(content.remove_doomed().unwrap(), 1);
+    assert_eq!(content.remove_doomed(Duration::ZERO).unwrap(), 1);
     for (digest, there) in [
         (live.first().unwrap(), true),
         (&again, true),
@@ -168,6 +168,15 @@ fn content_that_is_put_again_is_as_young_as_new() {
     let hour = Duration::from_secs(3_600);
     let old = || content.unneeded(&BTreeSet::new(), hour, 9).unwrap();
     assert_eq!(old(), BTreeSet::from([digest]));
+    // Somebody looked, then it was put again, and only then it is given up.
+    let found = old();
     content.put(b"one").unwrap();
+    content.doom(&found);
+    assert_eq!(content.remove_doomed(hour).unwrap(), 0);
+    assert!(file.exists());
     assert_eq!(old(), BTreeSet::new());
+    opened.set_modified(yesterday).unwrap();
+    content.doom(&found);
+    assert_eq!(content.remove_doomed(hour).unwrap(), 1);
+    assert!(!file.exists());
 }

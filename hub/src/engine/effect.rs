@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 use capstan_hub_core::desired::Removal;
 use capstan_hub_core::placement::Selected;
@@ -19,8 +20,8 @@ use crate::tls::ConnectionId;
 /// What to do.
 #[derive(Debug)]
 pub(crate) enum Effect {
-    /// Remove content files.
-    GiveUp(BTreeSet<Digest>),
+    /// Remove content files that were not put or wanted again within this time.
+    GiveUp(BTreeSet<Digest>, Duration),
     /// Run a pass beside the loop.
     Pass(Box<Input>),
     /// Show readers what is known now.
@@ -33,6 +34,8 @@ pub(crate) enum Effect {
     RememberSelected(BTreeMap<PlacementName, Selected>),
     /// Keep the time at which a cluster was last heard, and its agent's version.
     RememberSeen(ClusterName, Moment, String),
+    /// Keep that the hub lived at this moment.
+    RememberLife(Moment),
     /// Keep bundle states, and forget those that are gone.
     RememberStates(ClusterName, Changes),
     /// Reserve the next block of generations.

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 use capstan_hub_core::desired::Approval;
 use capstan_hub_core::session::Hello;
@@ -114,7 +115,12 @@ pub(crate) enum Event {
     /// Somebody looks for content that nobody needs: which snapshots need some? `None`: that is not known.
     Sweep(oneshot::Sender<Option<Vec<Arc<Snapshot>>>>),
     /// None of these needs such content, nor does an approval.
-    Unneeded(BTreeSet<Digest>),
+    Unneeded {
+        /// Which content.
+        digests: BTreeSet<Digest>,
+        /// It goes unless it was put or wanted again within this time.
+        age: Duration,
+    },
     /// Content reached the disk.
     Shelved(BTreeSet<Digest>),
     /// A second went by.
@@ -142,7 +148,7 @@ impl Event {
             | Self::Readable { .. }
             | Self::Reserved { .. }
             | Self::Sweep(_)
-            | Self::Unneeded(_)
+            | Self::Unneeded { .. }
             | Self::Shelved(_) => Lacks::Nothing,
             Self::Said {
                 said: Said::Heartbeat,

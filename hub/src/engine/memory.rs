@@ -6,7 +6,7 @@ use std::sync::Arc;
 use capstan_proto::convert::state::{from_wire, to_wire};
 use capstan_proto::state::BundleState;
 use capstan_proto::{
-    BundleName, ClusterName, Digest, Entry, ObjectKey, PlacementName, Revision, Snapshot,
+    BundleName, ClusterName, Digest, Entry, Moment, ObjectKey, PlacementName, Revision, Snapshot,
     SourceName, Triple,
 };
 use prost::Message as _;
@@ -207,6 +207,26 @@ pub(crate) fn remember_seen(
     seen: &Seen,
 ) -> Result<(), StoreError> {
     store.set_row(SEEN, cluster.as_str(), Some(json(seen)))
+}
+
+/// Kind of the one row that says when the hub itself last lived; it has the form of the clusters' rows.
+const LIFE: &str = "life";
+
+/// Remembers that the hub lives.
+pub(crate) fn remember_life(store: &Store, at: Moment) -> Result<(), StoreError> {
+    let seen = Seen {
+        at_unix_ms: at.unix_ms(),
+        agent: env!("CARGO_PKG_VERSION").to_owned(),
+    };
+    store.set_row(LIFE, "hub", Some(json(&seen)))
+}
+
+/// When the hub last lived, as far as anything says: it wrote that down, or heard a cluster.
+pub(crate) fn recall_life(store: &Store, heard: &Heard) -> Result<Option<Moment>, StoreError> {
+    let rows = store.rows(LIFE)?.rows.into_values();
+    let lived = rows.filter_map(|value| serde_json::from_slice::<Seen>(&value).ok());
+    let all = lived.chain(heard.seen.values().cloned());
+    Ok(all.map(|seen| Moment::from_unix_ms(seen.at_unix_ms)).max())
 }
 
 /// Remembers a bundle's state, or that it is gone. One too large for a row is left out; the spoke reports it again.

@@ -1,10 +1,43 @@
 //! Generations, taken from blocks that the ledger reserved: a restart leaves a gap and gives no number twice.
 
+use capstan_hub_core::session;
 use capstan_proto::{Generation, Incarnation, Number};
 
 /// Generations in one block. A pass that changes anything takes one, so a block lasts for a thousand commits, and one
 /// ledger write is shared by as many.
 pub(crate) const BLOCK: u64 = 1_024;
+
+/// Why numbers cannot be reserved.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum NumberError {
+    /// No ledger can have given it: it would leave too few above it.
+    #[error("numbers are not raised above {0}, which no ledger can have given")]
+    Strange(Number),
+    /// There is no whole block left.
+    #[error(
+        "the ledger has no generations left from {first} on (restore an older copy of the ledger: clusters with later \
+         receipts raise its numbers again, as far as is needed)"
+    )]
+    UsedUp {
+        /// The first one that nobody reserved.
+        first: u64,
+    },
+}
+
+/// Whether numbers may be raised above one; sessions ask first, and who writes it down asks again.
+pub(crate) const fn check_raise(above: Number) -> Result<(), NumberError> {
+    match session::is_plausible(above) {
+        true => Ok(()),
+        false => Err(NumberError::Strange(above)),
+    }
+}
+
+/// The end of the block that begins there.
+pub(crate) fn block_end(first: u64) -> Result<u64, NumberError> {
+    first
+        .checked_add(BLOCK)
+        .ok_or(NumberError::UsedUp { first })
+}
 
 /// The numbers that may be given.
 #[derive(Clone, Debug)]
@@ -42,14 +75,16 @@ impl Numbers {
     }
 
     /// Gives no number up to this one any more; says whether numbers above it are reserved already.
-    pub(crate) fn skip(&mut self, number: Number) -> bool {
+    pub(crate) fn skip(&mut self, number: Number) -> Result<bool, NumberError> {
         if number > self.reserved() {
-            return false;
+            check_raise(number)?;
+            return Ok(false);
         }
         if number.incarnation == self.incarnation {
+            // It is below the block's end, so there is one after it.
             self.next = self.next.max(number.generation.0 + 1);
         }
-        self.next < self.end
+        Ok(self.next < self.end)
     }
 
     /// The next number; `None` when the block is used up and the next one is not there yet.
@@ -86,3 +121,6 @@ impl Numbers {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

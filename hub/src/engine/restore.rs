@@ -9,7 +9,7 @@ use capstan_proto::{ClusterName, Digest, Moment, Revision, SourceName};
 
 use super::cluster::{Cluster, Heard, Member};
 use super::memory::{self, Recalled, Which};
-use super::numbers::{BLOCK, Numbers};
+use super::numbers::{BLOCK, NumberError, Numbers, block_end};
 use super::previous::{self, Previous};
 use super::receipt::Receipts;
 use crate::ca::ClusterId;
@@ -22,6 +22,8 @@ use crate::store::{Store, StoreError};
 pub(crate) struct Restored {
     /// Every enrolled cluster.
     pub(crate) clusters: BTreeMap<ClusterName, Cluster>,
+    /// When the hub last lived.
+    pub(crate) lived_at: Option<Moment>,
     /// A new block of numbers.
     pub(crate) numbers: Numbers,
     /// Removals that nobody had to approve.
@@ -91,6 +93,9 @@ pub(crate) enum RestoreError {
     /// The store cannot be read.
     #[error("cannot read what the store remembers")]
     Store(#[from] StoreError),
+    /// There are no numbers left.
+    #[error("cannot number what clusters are given")]
+    Numbers(#[from] NumberError),
     /// The list of an approved removal set cannot be read.
     #[error("cannot read the list of an approved removal set")]
     Content(#[from] ContentError),
@@ -111,9 +116,11 @@ pub(crate) async fn restore(
         .value
         .incarnation;
     let first = records.reserve_generations(BLOCK).await?;
+    let heard = memory::recall_heard(store)?;
     Ok(Restored {
-        clusters: clusters(records, store).await?,
-        numbers: Numbers::new(incarnation, first, first + BLOCK),
+        lived_at: memory::recall_life(store, &heard)?,
+        clusters: clusters(records, store, &heard).await?,
+        numbers: Numbers::new(incarnation, first, block_end(first)?),
         log: removal_log(records).await?,
         approvals: approvals(records, content).await?,
         previous: previous::recall(store)?,
@@ -135,6 +142,7 @@ pub(crate) async fn receipts(records: &Records) -> Result<Receipts, RestoreError
 async fn clusters(
     records: &Records,
     store: &Store,
+    heard: &memory::Heard,
 ) -> Result<BTreeMap<ClusterName, Cluster>, RestoreError> {
     let bans = bans(records).await?;
     let (marks, _) = records.list(&keys::all_recovering()).await?;
@@ -142,7 +150,6 @@ async fn clusters(
         .into_iter()
         .map(|mark| (mark.name, mark.value.claimed))
         .collect();
-    let heard = memory::recall_heard(store)?;
     let (registrations, _) = records.list(&keys::registrations()).await?;
     let mut clusters = BTreeMap::new();
     for Listed {
@@ -181,6 +188,9 @@ async fn clusters(
             cluster.observed.heard_at = Some(Moment::from_unix_ms(seen.at_unix_ms));
             cluster.observed.agent_version.clone_from(&seen.agent);
         }
+        // It may connect since then; whether it is awaited still is decided when the hub begins.
+        let enrolled_at = Moment::from_unix_ms(registration.enrolled_unix_ms);
+        cluster.observed.admitted_at = Some(enrolled_at);
         cluster.observed.unreported = true;
         let states = heard.states.get(&name).into_iter().flatten();
         let states = states.map(|(_, state)| state.clone()).collect();

@@ -13,7 +13,7 @@ use super::State;
 use super::effect::Effect;
 use super::event::{Event, Lacks, SessionId};
 use super::memory::{self, Seen};
-use super::numbers::BLOCK;
+use super::numbers::{BLOCK, NumberError, block_end, check_raise};
 use super::pass::{self, Input};
 use super::picture::Picture;
 use super::previous;
@@ -149,7 +149,7 @@ impl Hands {
                     self.shelve(writing);
                 }
             }
-            Effect::GiveUp(digests) => self.give_up(&digests),
+            Effect::GiveUp(digests, age) => self.give_up(&digests, age),
             Effect::Remember(which, cluster, remembered) => {
                 self.stored(memory::remember(&self.store, which, &cluster, &remembered));
             }
@@ -163,6 +163,7 @@ impl Hands {
                 };
                 self.stored(memory::remember_seen(&self.store, &cluster, &seen));
             }
+            Effect::RememberLife(at) => self.stored(memory::remember_life(&self.store, at)),
             Effect::RememberStates(cluster, changes) => {
                 for (bundle, state) in changes {
                     let state = state.as_ref();
@@ -220,9 +221,9 @@ impl Hands {
         });
     }
 
-    fn give_up(&mut self, digests: &BTreeSet<Digest>) {
+    fn give_up(&mut self, digests: &BTreeSet<Digest>, age: Duration) {
         let content = self.shelving.give_up(digests);
-        tokio::task::spawn_blocking(move || match content.remove_doomed() {
+        tokio::task::spawn_blocking(move || match content.remove_doomed(age) {
             Ok(removed) => tracing::debug!(removed, "removed content that nobody needs"),
             Err(error) => tracing::warn!(error = chain(&error), "old content was not removed"),
         });
@@ -231,7 +232,7 @@ impl Hands {
     /// Runs a write to the ledger beside the loop.
     fn ledger<F>(&self, write: impl FnOnce(Records) -> F)
     where
-        F: Future<Output = Result<Option<Event>, RecordError>> + Send + 'static,
+        F: Future<Output = Written> + Send + 'static,
     {
         let events = self.events.clone();
         let writing = write(self.records.clone());
@@ -239,6 +240,9 @@ impl Hands {
             match writing.await {
                 Ok(None) => {}
                 Ok(Some(event)) => tell(&events, event).await,
+                Err(WriteError::Numbers(error @ NumberError::Strange(_))) => {
+                    tracing::error!(error = chain(&error), "numbers stay as they are");
+                }
                 Err(error) => {
                     let reason = chain(&error);
                     tracing::error!(reason, "the ledger refused a write");
@@ -277,7 +281,18 @@ async fn tell(events: &mpsc::Sender<Event>, event: Event) {
     }
 }
 
-type Written = Result<Option<Event>, RecordError>;
+/// Why something was not written down.
+#[derive(Debug, thiserror::Error)]
+enum WriteError {
+    /// The ledger fails.
+    #[error(transparent)]
+    Record(#[from] RecordError),
+    /// Numbers cannot be reserved.
+    #[error(transparent)]
+    Numbers(#[from] NumberError),
+}
+
+type Written = Result<Option<Event>, WriteError>;
 
 async fn reserve(records: Records) -> Written {
     let first = records.reserve_generations(BLOCK).await?;
@@ -285,20 +300,22 @@ async fn reserve(records: Records) -> Written {
         .get(&keys::incarnation())
         .await?
         .map(|read| read.value.incarnation);
-    Ok(incarnation.map(|incarnation| reserved(first, incarnation)))
+    reserved(first, incarnation)
 }
 
-fn reserved(first: u64, incarnation: Incarnation) -> Event {
-    Event::Reserved {
+fn reserved(first: u64, incarnation: Option<Incarnation>) -> Written {
+    let end = block_end(first)?;
+    Ok(incarnation.map(|incarnation| Event::Reserved {
         first,
-        end: first + BLOCK,
+        end,
         incarnation,
-    }
+    }))
 }
 
 /// Reserves numbers above one that a restored ledger does not know of; where that one is of a later incarnation, another
 /// incarnation begins.
 async fn raise(records: Records, above: Number) -> Written {
+    check_raise(above)?;
     let now = clock::now();
     let random = rand::random();
     let record = records
@@ -321,7 +338,7 @@ async fn raise(records: Records, above: Number) -> Written {
         })
         .await?;
     let first = records.reserve_generations(BLOCK).await?;
-    Ok(record.map(|record| reserved(first, record.incarnation)))
+    reserved(first, record.map(|record| record.incarnation))
 }
 
 async fn recovering(

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use capstan_hub_core::problem::{Code, Problem};
-use capstan_hub_core::rollup::{Observed, rollup, troubles};
+use capstan_hub_core::rollup::{Observed, Told, rollup, troubles};
 use capstan_hub_core::session::{Hearing, Standing, connection};
-use capstan_proto::{ClusterName, Moment};
+use capstan_proto::{ClusterName, Moment, Triple};
 
 use super::State;
 use super::cluster::Cluster;
@@ -35,8 +35,8 @@ impl State {
         let desired = self.desired.clone().unwrap_or_default();
         let decisions = Arc::clone(&self.memory.decisions);
         let fleet = rollup(&decisions, &desired, &observed, now);
-        let problems = self.all_problems();
-        let troubles = troubles(&fleet, &observed);
+        let Told { troubles, more } = troubles(&fleet, &observed);
+        let problems = self.all_problems(more);
         let metrics = &self.setting.metrics;
         let count = |number: usize| i64::try_from(number).unwrap_or(i64::MAX);
         metrics.clusters.set(count(fleet.clusters.len()));
@@ -117,12 +117,12 @@ impl State {
     }
 
     /// Problems of files, and of clusters.
-    fn all_problems(&self) -> Arc<Vec<Problem>> {
-        let of_clusters: Vec<Problem> = self
+    fn all_problems(&self, more: Option<Problem>) -> Arc<Vec<Problem>> {
+        let of_sessions = self
             .clusters
             .iter()
-            .flat_map(|(name, cluster)| session_problems(name, cluster))
-            .collect();
+            .flat_map(|(name, cluster)| session_problems(name, cluster));
+        let of_clusters: Vec<Problem> = of_sessions.chain(more).collect();
         if of_clusters.is_empty() {
             return Arc::clone(&self.problems);
         }
@@ -173,12 +173,7 @@ fn session_problems(name: &ClusterName, cluster: &Cluster) -> Vec<Problem> {
     let status = &cluster.observed.session;
     let mut problems = Vec::new();
     if let Some(claim) = &status.unknown_claim {
-        let message =
-            format!("it says that it holds snapshot {claim}, which this hub never gave it");
-        problems.push(Problem::of_cluster(name, Code::UnknownClaim, message).hint(
-            "its certificate or its cache may have been copied or altered; it gets the whole \
-                 list, and nothing is pruned",
-        ));
+        problems.push(unknown_claim(name, *claim, status.claim_refused));
     }
     if let Some((snapshot, detail)) = &status.refused {
         let message = format!("it refused snapshot {snapshot}: {detail}");
@@ -193,4 +188,29 @@ fn session_problems(name: &ClusterName, cluster: &Cluster) -> Vec<Problem> {
         );
     }
     problems
+}
+
+/// A claim that this hub never made. One whose number is refused is never offered anything until the hub's own numbers
+/// pass it, so somebody has to look.
+fn unknown_claim(name: &ClusterName, claim: Triple, refused: bool) -> Problem {
+    let said = format!("it says that it holds snapshot {claim}, which this hub never gave it");
+    let copied = "its certificate or its cache may have been copied or altered";
+    let (message, hint) = match refused {
+        true => (
+            format!("{said}; numbers are not raised above it, and it keeps everything that it has"),
+            format!(
+                "{copied}: look who uses it, give it a new identity with `hub token create {name} --re-enrol`, let its \
+                 agent forget that number with `kubectl -n capstan-system delete secret capstan-spoke-head` and a \
+                 restart, and end its recovery with `hub recover {name} --confirm`"
+            ),
+        ),
+        false => (
+            said,
+            format!(
+                "{copied}; it gets the whole list, and nothing is pruned until `hub recover {name} --confirm` says that \
+                 Git is right"
+            ),
+        ),
+    };
+    Problem::of_cluster(name, Code::UnknownClaim, message).hint(hint)
 }

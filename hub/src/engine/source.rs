@@ -6,10 +6,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use capstan_hub_core::spec::{File, Tree};
 use capstan_proto::Revision;
 use tokio::sync::mpsc;
+use tokio::task::JoinError;
 use tokio_util::sync::CancellationToken;
 
 use super::event::{Event, Polled};
@@ -60,67 +62,109 @@ struct State {
 /// A commit with its files.
 type Head = (Commit, Arc<Tree>);
 
+/// What is done on a thread of its own: the copy on disk is read first, then the source is polled.
+type Look = Arc<dyn Fn(&mut State, bool) -> Result<Answer, Problem> + Send + Sync>;
+
+/// After how many seconds a follower that panicked begins anew: the first time soon, later ever more rarely.
+const RESTART_SECONDS: [u64; 4] = [1, 5, 20, 60];
+
+/// When a follower that panicked so often, one time after the other, begins anew.
+fn restart_after(panics: usize) -> Duration {
+    let at = panics.clamp(1, RESTART_SECONDS.len()) - 1;
+    Duration::from_secs(RESTART_SECONDS[at])
+}
+
 /// Follows until it is stopped.
 pub(crate) async fn follow(following: Following) {
-    let Following {
-        source,
-        directory,
-        waker,
-        remembered,
-        events,
-        metrics,
-        stop,
-    } = following;
-    let name = source.git.name.clone();
-    let mut state = State {
-        source: source.git,
-        directory,
-        follower: None,
-        read: None,
-        remembered,
-        accepted: None,
-        blobs: BTreeMap::new(),
-        tags_moved: false,
+    let look = |state: &mut State, first: bool| match first {
+        true => state.on_disk(),
+        false => state.poll(),
     };
-    let mut first = true;
+    supervise(following, Arc::new(look)).await;
+}
+
+/// Looks again and again. What panicked is thrown away and begins anew with the copy on disk, which says what is in
+/// force; meanwhile the source is shown to fail.
+async fn supervise(following: Following, look: Look) {
+    let mut state = State::new(&following);
+    let mut accepted = None;
+    let (mut first, mut panics) = (true, 0);
     loop {
-        state.accepted = waker.accepted().or(state.accepted);
-        let working = tokio::task::spawn_blocking(move || {
-            let answer = if first { state.on_disk() } else { state.poll() };
-            (state, answer)
-        });
-        let (back, answer) = tokio::select! {
-            () = stop.cancelled() => return,
-            worked = working => match worked {
-                Ok(worked) => worked,
-                Err(error) => {
-                    tracing::error!(source = %name, %error, "a poll panicked; the source is not followed any more");
+        accepted = following.waker.accepted().or(accepted);
+        state.accepted.clone_from(&accepted);
+        let looking = {
+            let look = Arc::clone(&look);
+            tokio::task::spawn_blocking(move || {
+                let answer = look(&mut state, first);
+                (state, answer)
+            })
+        };
+        let worked = tokio::select! {
+            () = following.stop.cancelled() => return,
+            worked = looking => worked,
+        };
+        let (told, wait, anew) = match worked {
+            Ok((back, answer)) => {
+                state = back;
+                if std::mem::take(&mut state.tags_moved) && !following.tell_of_tags().await {
                     return;
                 }
-            },
+                accepted.clone_from(&state.accepted);
+                if !first {
+                    panics = 0;
+                }
+                (following.said(answer, first), following.source.poll, false)
+            }
+            Err(error) => {
+                panics += 1;
+                state = State::new(&following);
+                let wait = restart_after(panics);
+                (Some(following.panicked(&error, wait)), wait, true)
+            }
         };
-        state = back;
-        if std::mem::take(&mut state.tags_moved)
-            && events.send(Event::Tagged(name.clone())).await.is_err()
+        if let Some(answer) = told
+            && !following.tell(answer).await
         {
             return;
         }
-        if let Some(answer) = said(answer, first, (&metrics, &source.declared_at)) {
-            let event = Event::Polled {
-                source: name.clone(),
-                answer,
-            };
-            if events.send(event).await.is_err() {
-                return;
-            }
-        }
-        if std::mem::take(&mut first) {
+        // The copy on disk is read once after every beginning, and asking follows at once.
+        if std::mem::replace(&mut first, anew) && !anew {
             continue;
         }
         tokio::select! {
-            () = stop.cancelled() => return,
-            () = waker.woken() => {}
-            () = tokio::time::sleep(source.poll) => {}
+            () = following.stop.cancelled() => return,
+            () = following.waker.woken() => {}
+            () = tokio::time::sleep(wait) => {}
+        }
+    }
+}
+
+impl Following {
+    async fn tell(&self, answer: Polled) -> bool {
+        let source = self.source.git.name.clone();
+        let event = Event::Polled { source, answer };
+        self.events.send(event).await.is_ok()
+    }
+
+    async fn tell_of_tags(&self) -> bool {
+        let event = Event::Tagged(self.source.git.name.clone());
+        self.events.send(event).await.is_ok()
+    }
+
+    fn said(&self, answer: Result<Answer, Problem>, first: bool) -> Option<Polled> {
+        said(answer, first, (&self.metrics, &self.source.declared_at))
+    }
+
+    fn panicked(&self, error: &JoinError, wait: Duration) -> Polled {
+        tracing::error!(source = %self.source.git.name, %error, "following a source panicked; it begins anew");
+        self.metrics.polled(Ended::Error);
+        Polled::Failed {
+            at: clock::now(),
+            message: format!(
+                "following it failed inside the hub: {error} (it is tried again in {} s; `hub refresh {}` tries now)",
+                wait.as_secs(),
+                self.source.git.name
+            ),
         }
     }
 }
@@ -183,6 +227,20 @@ enum Answer {
 }
 
 impl State {
+    /// What is known before anything was read.
+    fn new(following: &Following) -> Self {
+        Self {
+            source: following.source.git.clone(),
+            directory: following.directory.clone(),
+            follower: None,
+            read: None,
+            remembered: following.remembered.clone(),
+            accepted: None,
+            blobs: BTreeMap::new(),
+            tags_moved: false,
+        }
+    }
+
     /// What an earlier process acted upon; needs no network.
     fn on_disk(&mut self) -> Result<Answer, Problem> {
         let Some(commit) = self.follower()?.accepted()? else {
@@ -302,3 +360,6 @@ impl Past for Archive {
         Ok(Arc::new(tree))
     }
 }
+
+#[cfg(test)]
+mod tests;

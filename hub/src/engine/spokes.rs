@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use capstan_hub_core::session::{
-    self, Close, CloseReason, Effect as Answer, Event as Happened, Known, Opened, Session,
+    self, Close, CloseReason, Effect as Answer, Event as Happened, Hello, Known, Opened, Session,
 };
 use capstan_proto::state::{BundleState, states_digest};
 use capstan_proto::wire::from_hub::Message;
@@ -78,7 +78,7 @@ impl State {
         now: Moment,
         effects: &mut Vec<Effect>,
     ) {
-        let unkept = self.withheld();
+        let known = self.known(name, &opening.hello);
         let cluster = self.clusters.entry(name.clone()).or_default();
         let Opening {
             hello,
@@ -102,23 +102,6 @@ impl State {
             effects.push(Effect::CloseConnection(connection));
             return;
         }
-        let known = Known {
-            incarnation: self.numbers.incarnation(),
-            reserved: self.numbers.reserved(),
-            issued: self.numbers.issued(),
-            recorded: cluster.records().map(|known| known.triple).collect(),
-            given_before: cluster.given_before(),
-            unsettled: !self.settling.is_settled(cluster.removal),
-            unkept,
-            snapshot: hello
-                .accepted
-                .and_then(|triple| cluster.entries(triple))
-                .map(|known| Arc::clone(&known.snapshot)),
-            states: cluster.states(),
-            recovering: cluster.recovering,
-            refresh_wanted: cluster.refresh_wanted,
-            refresh_done: cluster.refresh_done,
-        };
         let off_record = hello
             .accepted
             .is_some_and(|accepted| !known.recorded.contains(&accepted));
@@ -149,6 +132,27 @@ impl State {
         self.may_be_heard(name, nothing, now, effects);
         self.tell(name, Happened::Hello(hello), now, effects);
         self.aim(name, now, effects);
+    }
+
+    /// What a session that begins has to know.
+    fn known(&mut self, name: &ClusterName, hello: &Hello) -> Known {
+        let unkept = self.withheld();
+        let cluster = self.clusters.entry(name.clone()).or_default();
+        let held = hello.accepted.and_then(|triple| cluster.entries(triple));
+        Known {
+            incarnation: self.numbers.incarnation(),
+            reserved: self.numbers.reserved(),
+            issued: self.numbers.issued(),
+            recorded: cluster.records().map(|known| known.triple).collect(),
+            given_before: cluster.given_before(),
+            unsettled: !self.settling.is_settled(cluster.removal),
+            unkept,
+            snapshot: held.map(|known| Arc::clone(&known.snapshot)),
+            states: cluster.states(),
+            recovering: cluster.recovering,
+            refresh_wanted: cluster.refresh_wanted,
+            refresh_done: cluster.refresh_done,
+        }
     }
 
     /// A spoke said something; what an older session says is not heard.
@@ -371,9 +375,16 @@ impl State {
 
     /// Numbers what a cluster is given above what it claims.
     fn raise(&mut self, name: &ClusterName, above: Number, now: Moment, effects: &mut Vec<Effect>) {
-        if !self.numbers.skip(above) {
-            effects.push(Effect::Raise(above));
-            return;
+        match self.numbers.skip(above) {
+            Ok(true) => {}
+            Ok(false) => {
+                effects.push(Effect::Raise(above));
+                return;
+            }
+            Err(error) => {
+                tracing::error!(cluster = %name, %error, "numbers stay as they are");
+                return;
+            }
         }
         let low = |cluster: &Cluster| {
             let given = cluster.given.as_ref();

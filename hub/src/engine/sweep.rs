@@ -5,6 +5,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use capstan_hub_core::desired::Wanted;
 use capstan_proto::{Digest, Snapshot};
@@ -33,11 +34,15 @@ impl State {
     }
 
     /// Gives content up, apart from what a pass needed meanwhile.
-    pub(super) fn give_up(&mut self, mut digests: BTreeSet<Digest>, effects: &mut Vec<Effect>) {
+    pub(super) fn give_up(
+        &mut self,
+        (mut digests, age): (BTreeSet<Digest>, Duration),
+        effects: &mut Vec<Effect>,
+    ) {
         let needed = self.needed.take().unwrap_or_default();
         digests.retain(|digest| !needed.contains(digest));
         if !digests.is_empty() {
-            effects.push(Effect::GiveUp(digests));
+            effects.push(Effect::GiveUp(digests, age));
         }
     }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use capstan_hub_core::desired::{Budget, RemovalLog};
 use capstan_hub_core::session;
 use capstan_hub_core::spec::Tree;
-use capstan_proto::{ClusterName, Incarnation, Moment, Revision, SourceName};
+use capstan_proto::{ClusterName, Incarnation, Moment, Revision, SourceName, Triple};
 
 use super::effect::Effect;
 use super::event::{Event, Lacks, Opening, Polled, Said, SessionId};
@@ -38,27 +38,45 @@ fn one() -> ClusterName {
     ClusterName::try_new("one").unwrap()
 }
 
-fn state() -> State {
-    state_of(nothing_restored())
-}
-
 /// A hub whose store remembers what placements selected.
 fn remembering(previous: super::previous::Previous) -> State {
     state_of(Restored {
         previous,
-        ..nothing_restored()
+        ..restored()
     })
 }
 
-fn state_of(restored: Restored) -> State {
-    let setting = Setting {
+fn setting() -> Setting {
+    Setting {
         budget: Budget::default(),
         rules: BTreeMap::new(),
         archives: Arc::default(),
         receipts: Receipts::new(&[0; 32]),
         metrics: Metrics::default(),
         started_at: NOW,
+    }
+}
+
+fn restored() -> Restored {
+    let incarnation = Incarnation {
+        counter: 1,
+        random: 1,
     };
+    Restored {
+        clusters: BTreeMap::new(),
+        lived_at: None,
+        numbers: Numbers::new(incarnation, 1, 1 + BLOCK),
+        log: RemovalLog::default(),
+        approvals: Vec::new(),
+        previous: BTreeMap::new(),
+    }
+}
+
+fn state() -> State {
+    state_of(restored())
+}
+
+fn state_of(restored: Restored) -> State {
     let view = SourceView {
         name: source(),
         url: String::new(),
@@ -68,24 +86,7 @@ fn state_of(restored: Restored) -> State {
         failing: None,
         rewritten: None,
     };
-    State::new(setting, vec![view], restored)
-}
-
-fn nothing_restored() -> Restored {
-    Restored {
-        clusters: BTreeMap::new(),
-        numbers: Numbers::new(
-            Incarnation {
-                counter: 1,
-                random: 1,
-            },
-            1,
-            1 + BLOCK,
-        ),
-        log: RemovalLog::default(),
-        approvals: Vec::new(),
-        previous: BTreeMap::new(),
-    }
+    State::new(setting(), vec![view], restored)
 }
 
 /// A commit that declares clusters with these names.
@@ -175,7 +176,8 @@ fn nothing_is_resolved_before_git_was_read() {
         answer: failed,
     };
     assert!(state.handle(event, NOW).is_empty());
-    assert!(state.handle(Event::Tick, NOW.plus_ms(600_000)).is_empty());
+    let later = NOW.plus_ms(600_000);
+    assert!(passes(state.handle(Event::Tick, later)).is_empty());
 }
 
 #[test]
@@ -256,12 +258,13 @@ fn no_number_up_to_a_claimed_one_is_given() {
         generation: capstan_proto::Generation(generation),
     };
     let mut numbers = Numbers::new(incarnation, 10, 10 + BLOCK);
-    assert!(numbers.skip(number(500)));
+    assert_eq!(numbers.skip(number(500)), Ok(true));
     assert_eq!(numbers.take(), Some(number(501)));
-    assert!(numbers.skip(number(20)));
+    assert_eq!(numbers.skip(number(20)), Ok(true));
     assert_eq!(numbers.take(), Some(number(502)));
-    assert!(!numbers.skip(number(9 + BLOCK)));
-    assert!(!numbers.skip(number(10 + BLOCK)));
+    for last in [9 + BLOCK, 10 + BLOCK] {
+        assert_eq!(numbers.skip(number(last)), Ok(false));
+    }
 }
 
 fn identity() -> Identity {
@@ -302,7 +305,28 @@ fn opened_with(
     facts: BTreeMap<String, String>,
 ) -> super::out::Outgoing {
     let one = ClusterName::try_new("one").unwrap();
-    let given = state.clusters[&one].given.clone();
+    let given = state.clusters[&one].given.as_ref();
+    let accepted = given.map(|given| given.triple);
+    let receipt = session::Receipt::Valid;
+    claimed_with(state, id, (accepted, receipt), facts).0
+}
+
+/// A session of cluster one that claims something; what follows, too.
+fn claimed(
+    state: &mut State,
+    id: u64,
+    claim: (Option<Triple>, session::Receipt),
+) -> (super::out::Outgoing, Vec<Effect>) {
+    claimed_with(state, id, claim, BTreeMap::new())
+}
+
+fn claimed_with(
+    state: &mut State,
+    id: u64,
+    (accepted, receipt): (Option<Triple>, session::Receipt),
+    facts: BTreeMap<String, String>,
+) -> (super::out::Outgoing, Vec<Effect>) {
+    let one = ClusterName::try_new("one").unwrap();
     let (outbox, outgoing) = Outbox::new();
     let identity = identity();
     let opening = Opening {
@@ -318,15 +342,87 @@ fn opened_with(
             protocol_min: 1,
             protocol_max: 1,
             features: super::required_features(),
-            accepted: given.map(|given| given.triple),
-            receipt: session::Receipt::Valid,
+            accepted,
+            receipt,
             states: None,
         },
         facts,
         outbox,
     };
-    state.handle(Event::Opened(Box::new(opening)), NOW);
-    outgoing
+    let effects = state.handle(Event::Opened(Box::new(opening)), NOW);
+    (outgoing, effects)
+}
+
+#[test]
+fn a_cluster_that_claims_the_last_number_moves_none_and_is_a_problem_with_a_next_command() {
+    for receipt in [session::Receipt::Absent, session::Receipt::Valid] {
+        let mut state = state();
+        let one = ClusterName::try_new("one").unwrap();
+        let input = passes(state.handle(content('a', &["a"]), NOW)).remove(0);
+        state.handle(Event::Passed(Box::new(pass::run(input))), NOW);
+        let given = state.clusters[&one].given.clone().unwrap().triple;
+        let mut claim = given;
+        claim.number.generation = capstan_proto::Generation(u64::MAX);
+        let (mut outgoing, mut effects) = claimed(&mut state, 1, (Some(claim), receipt));
+        let recorded = || Event::Recorded {
+            cluster: one.clone(),
+            session: SessionId(1),
+        };
+        effects.extend(state.handle(recorded(), NOW));
+        let (reply, _answer) = tokio::sync::oneshot::channel();
+        let cluster = Some(one.clone());
+        effects.extend(state.handle(Event::Confirmed { cluster, reply }, NOW));
+        effects.extend(state.handle(recorded(), NOW));
+        let input = passes(state.handle(content('b', &["a", "b"]), NOW)).remove(0);
+        effects.extend(state.handle(Event::Passed(Box::new(pass::run(input))), NOW));
+        let raises = |effect: &Effect| matches!(effect, Effect::Raise(_));
+        assert!(!effects.iter().any(raises), "{effects:?}");
+        assert!(outgoing.try_recv().is_err(), "it is told nothing");
+        assert_eq!(state.clusters[&one].held, None);
+        let wanted = state.clusters[&one].given.clone().unwrap().triple;
+        assert_eq!(wanted.number.generation.0, given.number.generation.0 + 1);
+        let Some(Effect::Show(picture)) = state.picture(NOW) else {
+            panic!("readers have an old picture");
+        };
+        let shown = picture
+            .problems
+            .iter()
+            .find(|problem| problem.cluster() == Some(&one));
+        let hint = shown.and_then(|problem| problem.hint.clone()).unwrap();
+        assert!(hint.contains("`hub token create one --re-enrol`"), "{hint}");
+    }
+}
+
+#[test]
+fn a_hub_that_starts_again_and_again_awaits_only_whom_it_heard_to_the_end() {
+    let heard = |name: &str, ago_ms: u64| {
+        let mut cluster = super::Cluster::default();
+        cluster.observed.heard_at = Some(NOW.minus_ms(ago_ms));
+        (ClusterName::try_new(name).unwrap(), cluster)
+    };
+    let restored = Restored {
+        clusters: BTreeMap::from([heard("lately", 20_000), heard("long-ago", 1_209_600_000)]),
+        lived_at: Some(NOW.minus_ms(10_000)),
+        ..restored()
+    };
+    let mut state = State::new(setting(), Vec::new(), restored);
+    let admitted: Vec<_> = state
+        .clusters
+        .values()
+        .map(|it| it.observed.admitted_at)
+        .collect();
+    assert_eq!(admitted, [Some(NOW), None]);
+    // It writes down that it lives, now and then.
+    let lives = |state: &mut State, second: u64| {
+        let effects = state.handle(Event::Tick, NOW.plus_ms(second * 1000));
+        effects
+            .iter()
+            .any(|effect| matches!(effect, Effect::RememberLife(_)))
+    };
+    assert_eq!(
+        [0, 29, 30, 31].map(|second| lives(&mut state, second)),
+        [true, false, true, false]
+    );
 }
 
 #[test]
@@ -530,8 +626,10 @@ fn content_that_a_pass_needs_while_it_is_looked_for_is_not_given_up() {
     let dead = capstan_proto::Digest::of(b"dead");
     let mut found = meanwhile;
     found.insert(dead);
-    let effects = state.handle(Event::Unneeded(found), NOW);
-    let [Effect::GiveUp(given_up)] = effects.as_slice() else {
+    let age = std::time::Duration::from_secs(3_600);
+    let digests = found;
+    let effects = state.handle(Event::Unneeded { digests, age }, NOW);
+    let [Effect::GiveUp(given_up, _)] = effects.as_slice() else {
         panic!("{effects:?}");
     };
     assert_eq!(given_up.iter().collect::<Vec<_>>(), [&dead]);

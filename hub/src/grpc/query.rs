@@ -1,7 +1,7 @@
 //! `Query`: what operators ask, answered from the engine's latest picture.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use capstan_hub_core::explain::{Question, explain};
@@ -9,7 +9,7 @@ use capstan_hub_core::problem::{Problem, Severity, nearest};
 use capstan_hub_core::rollup::{ClusterSummary, Trouble, What};
 use capstan_proto::wire::query_server::Query;
 use capstan_proto::wire::{self, Changed};
-use capstan_proto::{BundleName, ClusterName, PlacementName, SourceName};
+use capstan_proto::{BundleName, ClusterName, Digest, PlacementName, SourceName};
 use tokio_stream::StreamExt as _;
 use tokio_stream::wrappers::WatchStream;
 use tonic::{Request, Response, Status};
@@ -200,18 +200,30 @@ fn trouble_key(trouble: &Trouble) -> String {
     )
 }
 
-/// Errors first, then by place; unique for every problem.
+/// Errors first, then by place; unique for every problem, and short whatever the number of clusters: it is a page token.
 fn problem_key(problem: &Problem) -> String {
     let at = problem.at.as_ref();
+    let bundle = problem.bundle.as_ref().map(ToString::to_string);
     format!(
-        "{}|{}|{}|{:08}|{:08}|{problem}|{:?}",
+        "{}|{}|{}|{:08}|{:08}|{problem}|{}|{}",
         u8::from(problem.severity == Severity::Warning),
         at.map(|at| at.source.to_string()).unwrap_or_default(),
         at.map(|at| at.path.to_string()).unwrap_or_default(),
         at.map_or(0, |at| at.line),
         at.map_or(0, |at| at.column),
-        (&problem.clusters, &problem.bundle),
+        bundle.unwrap_or_default(),
+        clusters_key(&problem.clusters),
     )
+}
+
+/// The first cluster, how many there are, and what tells these from as many others.
+fn clusters_key(clusters: &BTreeSet<ClusterName>) -> String {
+    let Some(first) = clusters.first() else {
+        return String::new();
+    };
+    let names: Vec<&str> = clusters.iter().map(ClusterName::as_str).collect();
+    let all = Digest::of(names.join("\n").as_bytes());
+    format!("{first}|{:08}|{all}", clusters.len())
 }
 
 #[tonic::async_trait]

@@ -62,8 +62,8 @@ async fn once(shared: &Shared, age: Duration) -> Result<(), SweepError> {
     };
     let looked = unneeded(shared, needing, age).await;
     // Whatever came of it, the engine need not note any more what passes need.
-    let found = looked.as_ref().map(Clone::clone).unwrap_or_default();
-    send(shared, Event::Unneeded(found)).await?;
+    let digests = looked.as_ref().map(Clone::clone).unwrap_or_default();
+    send(shared, Event::Unneeded { digests, age }).await?;
     looked.map(|_| ())
 }
 

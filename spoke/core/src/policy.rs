@@ -26,6 +26,9 @@ pub type Leaving = BTreeMap<BundleName, BTreeMap<ObjectKey, Fate>>;
 /// those that are not approved alone are compared, and the refusal says what was not.
 const COMBINED_MAX: usize = 8;
 
+/// So many of the bundles whose combinations were not compared are named.
+const NAMED_MAX: usize = 3;
+
 /// Whether all of `leaving` may be removed from an inventory of `owned`.
 ///
 /// # Errors
@@ -51,10 +54,10 @@ pub fn within_budget(
         !valid.is_empty() && valid.contains(&removal::cluster_digest(set.iter().copied()))
     };
     let mut rest: BTreeMap<_, _> = leaving.values().flatten().collect();
-    let mut bundles_compared_alone = 0;
+    let mut compared_alone = Vec::new();
     if going(&rest) > allowed && !valid.is_empty() {
         let (sets, alone) = candidates(leaving, &is_approved);
-        bundles_compared_alone = alone;
+        compared_alone = alone;
         for set in sets.into_iter().filter(is_approved) {
             rest.retain(|key, _| !set.contains(key));
         }
@@ -69,15 +72,25 @@ pub fn within_budget(
         "{going} objects would be removed, {allowed} may be on this cluster without an approval of set {}",
         set.short()
     );
-    if bundles_compared_alone > 0 {
+    if !compared_alone.is_empty() {
         let more = format!(
-            "; approvals of some of these {bundles_compared_alone} bundles together are not looked \
-             for, because they are more than {COMBINED_MAX}: approve one bundle at a time, or all \
-             at once"
+            "; of more than {COMBINED_MAX} bundles approvals of several together are not looked for: \
+             approve one bundle at a time, or all at once; they are {}",
+            named(&compared_alone)
         );
         words.push_str(&more);
     }
     Err(words)
+}
+
+/// The first few, and how many more.
+fn named(bundles: &[&BundleName]) -> String {
+    let names = bundles.iter().take(NAMED_MAX).map(ToString::to_string);
+    let names = names.collect::<Vec<_>>().join(", ");
+    match bundles.len().saturating_sub(NAMED_MAX) {
+        0 => names,
+        more => format!("{names} and {more} more"),
+    }
 }
 
 fn going(rest: &BTreeMap<&ObjectKey, &Fate>) -> usize {
@@ -85,24 +98,27 @@ fn going(rest: &BTreeMap<&ObjectKey, &Fate>) -> usize {
 }
 
 /// What may have been approved together: everything, what each bundle loses, and where the bundles
-/// are few whatever some of them lose; and how many bundles there are whose combinations were left
-/// out.
+/// are few whatever some of them lose; and the bundles whose combinations were left out.
 fn candidates<'a>(
     leaving: &'a Leaving,
     is_approved: &dyn Fn(&BTreeSet<&ObjectKey>) -> bool,
-) -> (Vec<BTreeSet<&'a ObjectKey>>, usize) {
-    let bundles: Vec<BTreeSet<_>> = leaving.values().map(|o| o.keys().collect()).collect();
-    if bundles.len() <= COMBINED_MAX {
-        return (combinations(&bundles), 0);
+) -> (Vec<BTreeSet<&'a ObjectKey>>, Vec<&'a BundleName>) {
+    let bundles = leaving
+        .iter()
+        .map(|(name, objects)| (name, objects.keys().collect::<BTreeSet<_>>()));
+    if leaving.len() <= COMBINED_MAX {
+        let bundles: Vec<_> = bundles.map(|(_, objects)| objects).collect();
+        return (combinations(&bundles), Vec::new());
     }
-    let all = bundles.iter().flatten().copied().collect();
-    let (mut sets, open): (Vec<_>, Vec<_>) = bundles.into_iter().partition(is_approved);
-    sets.push(all);
+    let (alone, open): (Vec<_>, Vec<_>) = bundles.partition(|(_, objects)| is_approved(objects));
+    let mut sets: Vec<_> = alone.into_iter().map(|(_, objects)| objects).collect();
+    sets.push(leaving.values().flat_map(BTreeMap::keys).collect());
+    let (names, open): (Vec<_>, Vec<_>) = open.into_iter().unzip();
     if open.len() <= COMBINED_MAX {
         sets.extend(combinations(&open));
-        return (sets, 0);
+        return (sets, Vec::new());
     }
-    (sets, open.len())
+    (sets, names)
 }
 
 fn combinations<'a>(bundles: &[BTreeSet<&'a ObjectKey>]) -> Vec<BTreeSet<&'a ObjectKey>> {

@@ -43,7 +43,7 @@ pub enum AccessError {
     Malformed {
         /// Which one.
         path: PathBuf,
-        /// Its first fault, in one line without its content.
+        /// The place and the kind of its first fault, without its content, which may be a credential.
         detail: String,
     },
     /// It lacks the context.
@@ -193,7 +193,7 @@ impl Access {
             },
             KubeconfigError::Parse(error) => AccessError::Malformed {
                 path,
-                detail: crate::link::first_line(error.to_string().trim_start_matches("error: ")),
+                detail: fault(&error),
             },
             source => AccessError::Kubeconfig {
                 file: format!("the kubeconfig {}", path.display()),
@@ -249,6 +249,32 @@ impl Access {
                 InClusterError::ReadEnvironmentVariable(_) => AccessError::NotInCluster,
                 error => AccessError::Pod(error),
             })
+    }
+}
+
+/// The place and the kind of a fault. The library's own words may quote what stands there.
+fn fault(error: &serde_saphyr::Error) -> String {
+    let kind = kind_of_fault(error);
+    match error.location() {
+        Some(at) => format!("line {} column {}: {kind}", at.line(), at.column()),
+        None => kind,
+    }
+}
+
+fn kind_of_fault(error: &serde_saphyr::Error) -> String {
+    use serde_saphyr::Error;
+    match error {
+        Error::WithSnippet { error, .. } | Error::AliasError { error, .. } => kind_of_fault(error),
+        Error::ExternalMessage { .. } => "it is not YAML".to_owned(),
+        Error::Eof { .. } => "it ends too early".to_owned(),
+        Error::InvalidUtf8Input => "it is not UTF-8".to_owned(),
+        Error::Unexpected { expected, .. } => format!("expected {expected}"),
+        Error::SerdeMissingField { field, .. } => format!("the field {field} is missing"),
+        Error::DuplicateMappingKey { .. } => "a key is there twice".to_owned(),
+        Error::SerdeInvalidType { .. } | Error::InvalidScalar { .. } => {
+            "a value of another type is expected".to_owned()
+        }
+        _ => "what stands there is not expected".to_owned(),
     }
 }
 

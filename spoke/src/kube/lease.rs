@@ -61,6 +61,10 @@ pub enum Attempt {
 }
 
 /// What was seen last of somebody else's Lease: it counts by our clock, not by the time that stands in it.
+#[derive(Debug, Default)]
+struct Watched(Option<Seen>);
+
+/// One renewal that was seen.
 #[derive(Clone, Debug)]
 struct Seen {
     holder: String,
@@ -77,7 +81,9 @@ pub struct Lease {
     namespace: String,
     instance: String,
     process: Option<Process>,
-    seen: Option<Seen>,
+    watched: Watched,
+    /// Whether it may be ours: it was seen so, or a write that makes it so was begun and is not known to have failed.
+    may_be_ours: bool,
     /// The version that we wrote last: as long as nobody else writes, one request extends the Lease.
     version: Option<String>,
 }
@@ -91,7 +97,8 @@ impl Lease {
             namespace: namespace.to_owned(),
             instance: instance.to_owned(),
             process: None,
-            seen: None,
+            watched: Watched::default(),
+            may_be_ours: false,
             version: None,
         }
     }
@@ -130,6 +137,7 @@ impl Lease {
         }
         let answer = self.call(Call::get(self.path(NAME))).await?;
         if answer.failure().says_gone("leases", NAME) {
+            self.may_be_ours = false;
             let call = Call::post(self.path(""), &self.body(now, None));
             return self.settle(call).await;
         }
@@ -145,13 +153,11 @@ impl Lease {
             "/metadata/annotations/{}",
             PROCESS.replace('/', "~1")
         ));
-        let theirs = Process::parse(trace);
-        let ended = match (&self.process, &theirs) {
-            (Some(ours), Some(theirs)) => ours.knows_ended(theirs),
-            _ => false,
-        };
-        let others = !holder.is_empty() && holder != self.instance;
-        if others && !self.is_over(holder, renewed, ended) {
+        let ended = knows_ended(self.process.as_ref(), trace);
+        self.may_be_ours = holder == self.instance;
+        let others = !holder.is_empty() && !self.may_be_ours;
+        let now_here = Instant::now();
+        if others && !self.watched.is_over((holder, renewed), ended, now_here) {
             return Ok(Attempt::HeldBy(holder.to_owned()));
         }
         let version = text("/metadata/resourceVersion");
@@ -159,12 +165,19 @@ impl Lease {
         self.settle(call).await
     }
 
-    /// Gives the Lease up, so that a successor need not wait.
+    /// Gives the Lease up where it is ours, so that a successor need not wait. Nothing is asked where it cannot be.
     ///
     /// # Errors
     /// When the API server does not say; the Lease then ends by itself.
     pub async fn release(&mut self, now: time::OffsetDateTime) -> Result<(), LeaseError> {
-        let body = self.call(Call::get(self.path(NAME))).await?.success()?;
+        if !self.may_be_ours {
+            return Ok(());
+        }
+        let answer = self.call(Call::get(self.path(NAME))).await?;
+        if answer.failure().says_gone("leases", NAME) {
+            return Ok(());
+        }
+        let body = answer.success()?;
         if body.pointer("/spec/holderIdentity").and_then(Value::as_str) != Some(&self.instance) {
             return Ok(());
         }
@@ -181,33 +194,13 @@ impl Lease {
         Ok(())
     }
 
-    /// Whether somebody's Lease has run out by our own clock, or its holder has ended long enough ago.
-    fn is_over(&mut self, holder: &str, renewed: &str, ended: bool) -> bool {
-        let now = Instant::now();
-        let same = |seen: &Seen| seen.holder == holder && seen.renewed == renewed;
-        let mut seen = match self.seen.take().filter(same) {
-            Some(seen) => seen,
-            None => Seen {
-                holder: holder.to_owned(),
-                renewed: renewed.to_owned(),
-                since: now,
-                ended: None,
-            },
-        };
-        // What was known once is not known any more where it does not show again.
-        seen.ended = ended.then_some(seen.ended.unwrap_or(now));
-        let known = seen
-            .ended
-            .is_some_and(|at| now.duration_since(at) >= SETTLE);
-        let over = known || now.duration_since(seen.since) >= DURATION;
-        self.seen = Some(seen);
-        over
-    }
-
     async fn settle(&mut self, call: Call) -> Result<Attempt, LeaseError> {
+        // Before it is sent: whoever gives this attempt up does not know how it ended.
+        self.may_be_ours = true;
         let answer = self.call(call).await?;
         // 404: somebody deleted it; it is made anew with the next attempt.
         if matches!(answer.status, 404 | 409) {
+            self.may_be_ours = false;
             return Ok(Attempt::HeldBy("another process".to_owned()));
         }
         let body = answer.success()?;
@@ -245,6 +238,40 @@ impl Lease {
     }
 }
 
+impl Watched {
+    /// Whether somebody's Lease, as it is `seen` at `now` (its holder and last renewal), has run out by our own clock,
+    /// or its holder has ended long enough ago.
+    fn is_over(&mut self, seen: (&str, &str), ended: bool, now: Instant) -> bool {
+        let (holder, renewed) = seen;
+        let same = |seen: &Seen| seen.holder == holder && seen.renewed == renewed;
+        let mut seen = match self.0.take().filter(same) {
+            Some(seen) => seen,
+            None => Seen {
+                holder: holder.to_owned(),
+                renewed: renewed.to_owned(),
+                since: now,
+                ended: None,
+            },
+        };
+        // What was known once is not known any more where it does not show again.
+        seen.ended = ended.then_some(seen.ended.unwrap_or(now));
+        let known = seen
+            .ended
+            .is_some_and(|at| now.duration_since(at) >= SETTLE);
+        let over = known || now.duration_since(seen.since) >= DURATION;
+        self.0 = Some(seen);
+        over
+    }
+}
+
+/// Whether `ours` knows from the holder's trace that the holder runs no more.
+fn knows_ended(ours: Option<&Process>, trace: &str) -> bool {
+    match (ours, Process::parse(trace)) {
+        (Some(ours), Some(theirs)) => ours.knows_ended(&theirs),
+        _ => false,
+    }
+}
+
 /// `MicroTime` as Kubernetes writes it.
 #[must_use]
 pub fn micro_time(now: time::OffsetDateTime) -> String {
@@ -260,3 +287,6 @@ pub fn micro_time(now: time::OffsetDateTime) -> String {
         now.microsecond()
     )
 }
+
+#[cfg(test)]
+mod tests;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use capstan_spoke::kube::Call;
-use capstan_spoke::kube::lease::{Attempt, DURATION, Lease, Process, SETTLE};
+use capstan_spoke::kube::lease::{Attempt, DURATION, Lease, NAME, Process, SETTLE};
 use serde_json::{Value, json};
 use time::OffsetDateTime;
 use tokio::time::Instant;
@@ -24,6 +24,11 @@ async fn home(test: &str) -> Cluster {
 
 fn lease(cluster: &Cluster, instance: &str, process: Option<Process>) -> Lease {
     Lease::new(cluster.kube.clone(), &cluster.namespace, instance).traced(process)
+}
+
+fn path(cluster: &Cluster) -> String {
+    let namespace = &cluster.namespace;
+    format!("/apis/coordination.k8s.io/v1/namespaces/{namespace}/leases/{NAME}")
 }
 
 async fn attempt(lease: &mut Lease) -> Attempt {
@@ -63,25 +68,28 @@ async fn the_lease_of_a_process_that_is_known_to_be_dead_is_taken_over_soon() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_lease_of_a_process_that_runs_or_is_unknown_is_waited_for() {
-    let cluster = home("alive").await;
-    for (holder, process) in [("alive", Process::this(None)), ("unknown", None)] {
-        let mut first = lease(&cluster, holder, process);
-        assert_eq!(attempt(&mut first).await, Attempt::Held);
-        let mut second = lease(&cluster, "second", Process::this(None));
-        assert_eq!(wait(&mut second, SETTLE * 2).await, None);
-        first.release(OffsetDateTime::now_utc()).await.unwrap();
-    }
+async fn only_a_lease_that_is_ours_and_there_is_given_up() {
+    let cluster = home("ours").await;
+    let now = OffsetDateTime::now_utc();
+    let mut first = lease(&cluster, "first", Process::this(None));
+    assert_eq!(attempt(&mut first).await, Attempt::Held);
+    let mut second = lease(&cluster, "second", Process::this(None));
+    let theirs = Attempt::HeldBy("first".to_owned());
+    assert_eq!(attempt(&mut second).await, theirs);
+    second.release(now).await.unwrap();
+    assert_eq!(attempt(&mut second).await, theirs);
+    first.release(now).await.unwrap();
+    assert_eq!(attempt(&mut second).await, Attempt::Held);
+    let deleted = cluster.call(Call::delete(path(&cluster), &json!({}))).await;
+    assert!(deleted.ok(), "{deleted:?}");
+    second.release(now).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_agent_that_stops_gives_the_lease_up() {
     let (cluster, hub, agent) = member("release").await;
     hub.until("a session", |state| state.open == 1).await;
-    let path = format!(
-        "/apis/coordination.k8s.io/v1/namespaces/{}/leases/capstan-spoke",
-        cluster.namespace
-    );
+    let path = path(&cluster);
     let held = cluster.get(&path).await.unwrap();
     assert_ne!(held["spec"]["holderIdentity"], "");
     agent.stop().await;

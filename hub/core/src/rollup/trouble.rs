@@ -10,7 +10,8 @@ use capstan_proto::state::BundleState;
 use capstan_proto::{BundleName, ClusterName, Health, Moment, ObjectKey, Sync};
 
 use super::{Fleet, Observed};
-use crate::problem::Severity;
+use crate::limits;
+use crate::problem::{Code, Problem, Severity, by_place};
 use crate::session::Connection;
 
 /// What is wrong with a bundle or one of its objects, in one word. Ordered by how bad it is.
@@ -203,10 +204,21 @@ fn found(state: &BundleState) -> Vec<(What, String)> {
     found
 }
 
-/// What is wrong in a fleet, the worst first.
+/// What is wrong in a fleet, as far as it is listed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Told {
+    /// The worst first.
+    pub troubles: Vec<Trouble>,
+    /// How much of which clusters is left out, in one line; `None` where nothing is.
+    pub more: Option<Problem>,
+}
+
+/// What is wrong in a fleet. Of each cluster the worst is listed, up to
+/// [`limits::CLUSTER_TROUBLES_MAX`]: one that lies must not hide what the others say.
 #[must_use]
-pub fn troubles(fleet: &Fleet, observed: &BTreeMap<ClusterName, Observed>) -> Vec<Trouble> {
+pub fn troubles(fleet: &Fleet, observed: &BTreeMap<ClusterName, Observed>) -> Told {
     let mut all: BTreeMap<&What, BTreeMap<ClusterName, Said>> = BTreeMap::new();
+    let mut left_out: BTreeMap<&ClusterName, usize> = BTreeMap::new();
     for (name, seen) in observed {
         if seen.unreported || seen.troubles.0.is_empty() {
             continue;
@@ -222,17 +234,38 @@ pub fn troubles(fleet: &Fleet, observed: &BTreeMap<ClusterName, Observed>) -> Ve
         }
         let shown = |bundle: &BundleName| summary.bundles.contains_key(bundle);
         let theirs = seen.troubles.0.iter().filter(|(bundle, _)| shown(bundle));
-        for (what, said) in theirs.flat_map(|(_, troubles)| troubles) {
+        let mut theirs: Vec<(&What, &Said)> = theirs.flat_map(|(_, said)| said).collect();
+        if theirs.len() > limits::CLUSTER_TROUBLES_MAX {
+            left_out.insert(name, theirs.len() - limits::CLUSTER_TROUBLES_MAX);
+            theirs.select_nth_unstable_by_key(limits::CLUSTER_TROUBLES_MAX, |(what, _)| *what);
+            theirs.truncate(limits::CLUSTER_TROUBLES_MAX);
+        }
+        for (what, said) in theirs {
             let on = all.entry(what).or_default();
             on.insert(name.clone(), said.clone());
         }
     }
-    all.into_iter()
-        .map(|(what, on)| Trouble {
-            what: what.clone(),
-            on,
-        })
-        .collect()
+    let trouble = |(what, on): (&What, _)| Trouble {
+        what: what.clone(),
+        on,
+    };
+    Told {
+        troubles: all.into_iter().map(trouble).collect(),
+        more: more(&left_out),
+    }
+}
+
+fn more(left_out: &BTreeMap<&ClusterName, usize>) -> Option<Problem> {
+    let count: usize = left_out.values().sum();
+    let message = format!(
+        "{count} more things are wrong than the {} that are listed of a cluster",
+        limits::CLUSTER_TROUBLES_MAX
+    );
+    let of_cluster = |name: &&ClusterName| {
+        Problem::of_cluster(name, Code::MoreTroubles, message.clone())
+            .hint("`hub get cluster NAME` shows all that one says")
+    };
+    by_place(left_out.keys().map(of_cluster)).pop_first()
 }
 
 #[cfg(test)]

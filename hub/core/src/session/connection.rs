@@ -85,8 +85,19 @@ pub struct Hearing {
     pub open: bool,
     /// When anything was last heard of it.
     pub heard_at: Option<Moment>,
-    /// Since when it may connect: it enrolled, a ban was taken back, or the hub started.
+    /// Since when it may connect: it enrolled, a ban was taken back, or the hub started and it is
+    /// [`awaited`].
     pub admitted_at: Option<Moment>,
+}
+
+/// Whether a member is awaited after a start of the hub: whether it was in touch when the hub last
+/// lived. One that had been silent for longer then is no less silent because the hub starts again,
+/// however often it does. Where nothing says when the hub last lived, everybody is awaited.
+#[must_use]
+pub fn awaited(heard_at: Option<Moment>, hub_lived_at: Option<Moment>) -> bool {
+    hub_lived_at.is_none_or(|lived| {
+        heard_at.is_some_and(|heard| lived.since_ms(heard) < limits::OFFLINE_MS)
+    })
 }
 
 /// How a cluster stands at `now`. A session that ended counts as silence from then on; before the
@@ -124,3 +135,6 @@ pub fn connection(standing: Standing, hearing: Hearing, now: Moment) -> Connecti
         Connection::Connected
     }
 }
+
+#[cfg(test)]
+mod tests;

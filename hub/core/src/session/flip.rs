@@ -50,3 +50,6 @@ pub fn quarantine(known_uid: Option<&str>, opened: &[Opened]) -> Option<Quaranti
         _ => None,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -6,9 +6,9 @@ use std::sync::Arc;
 use capstan_proto::delta::sender::{Say, Sender, Target};
 use capstan_proto::{Number, Snapshot, Triple, feature};
 
-use super::{Aim, Close, CloseReason, Effect, Event, Hello, Known, Receipt, Status};
+use super::claim::{Claim, is_plausible};
+use super::{Aim, Close, CloseReason, Effect, Event, Hello, Known, Status};
 use crate::desired::Prune;
-use crate::limits;
 
 /// One session of one spoke.
 #[derive(Clone, Debug)]
@@ -46,30 +46,47 @@ struct Open {
     said_no_opinion: Option<String>,
     /// Above which number the next one was asked to be.
     raised_above: Option<Number>,
+    /// Whether what the Hello claims is on record or has a receipt.
+    proven: bool,
+    /// Whether somebody confirmed what the cluster runs.
+    vouched: bool,
 }
 
 impl Open {
-    /// Asks for numbers above one that the spoke holds, once.
-    fn raise_above(&mut self, held: Number, effects: &mut Vec<Effect>) {
-        if self.raised_above.is_none_or(|asked| asked < held) {
-            self.raised_above = Some(held);
-            effects.push(Effect::RaiseNumbers(held));
+    /// Asks for numbers above what the spoke holds, once. Nobody's word alone raises them: it must
+    /// be a number that was given, or one on record or with a receipt that a ledger can have made.
+    fn raise_above_held(&mut self, issued: Number, effects: &mut Vec<Effect>) {
+        let Some(held) = self
+            .sender
+            .held()
+            .filter(|held| self.may_pass(*held, issued))
+        else {
+            return;
+        };
+        if self.raised_above.is_none_or(|asked| asked < held.number) {
+            self.raised_above = Some(held.number);
+            effects.push(Effect::RaiseNumbers(held.number));
         }
     }
-}
 
-/// Whether a claimed triple can have come from this ledger.
-enum Claim {
-    Nothing,
-    /// It is on record.
-    Ours,
-    /// The number was given in this life, and there is no record of to whom or what: the record lost
-    /// its end, or is an older copy.
-    Lost(Triple),
-    /// Ours once, says a receipt; this ledger does not know of it.
-    Forgotten(Triple),
-    /// Nothing says that it was ever ours.
-    Unknown(Triple),
+    /// Whether numbers may go above this one: it moves none where it was given already.
+    fn may_pass(&self, held: Triple, issued: Number) -> bool {
+        let proven = self.proven || self.hello.accepted != Some(held);
+        held.number <= issued || proven && is_plausible(held.number)
+    }
+
+    /// Whether the spoke holds what nobody may conclude anything from: it is told nothing of it.
+    fn holds_unproven(&self, issued: Number) -> bool {
+        let held = self.sender.held();
+        held.is_some_and(|held| !self.may_pass(held, issued))
+    }
+
+    /// Forgets an unknown claim for which somebody vouched, once its number is no reason to doubt.
+    fn settle_claim(&mut self, issued: Number) {
+        if self.vouched && !self.holds_unproven(issued) {
+            self.unknown_claim = None;
+        }
+    }
 }
 
 impl Session {
@@ -153,6 +170,8 @@ impl Session {
             status.upgrade_needed = open.upgrade_needed.clone();
             status.refused = open.refused.clone();
             status.unknown_claim = open.unknown_claim;
+            status.claim_refused =
+                open.unknown_claim.is_some() && open.holds_unproven(self.known.issued);
         }
         status
     }
@@ -189,7 +208,7 @@ impl Session {
         let held = open.sender.held()?;
         is_behind(&open.sender, target).then(|| {
             let what = match open.unknown_claim {
-                Some(_) => "which this hub never gave it; `hub recover --confirm` decides",
+                Some(_) => "which this hub never gave it and does not number above",
                 None => "so the hub asks for a higher one",
             };
             format!(
@@ -222,16 +241,15 @@ impl Session {
             return;
         }
         let (mut unknown_claim, mut doubted) = (None, None);
-        let mut raised_above = None;
-        match claim(&hello, &self.known) {
+        let claim = Claim::of(&hello, &self.known);
+        let proven = claim.is_proven();
+        let mut raises = false;
+        match claim {
             Claim::Nothing | Claim::Ours => {}
             Claim::Lost(triple) => doubted = Some(triple),
             Claim::Forgotten(triple) => {
                 self.recover_from(triple, effects);
-                if triple.number > self.known.issued {
-                    raised_above = Some(triple.number);
-                    effects.push(Effect::RaiseNumbers(triple.number));
-                }
+                raises = triple.number > self.known.issued;
             }
             Claim::Unknown(triple) => {
                 self.recover_from(triple, effects);
@@ -245,7 +263,7 @@ impl Session {
             effects.push(Effect::RefreshWanted(self.known.refresh_wanted));
         }
         let sender = Sender::new(hello.accepted, self.known.snapshot.take());
-        self.talk = Talk::Open(Box::new(Open {
+        let mut open = Open {
             hello,
             sender,
             unknown_claim,
@@ -256,8 +274,14 @@ impl Session {
             said_in_sync: None,
             said_permit: None,
             said_no_opinion: None,
-            raised_above,
-        }));
+            raised_above: None,
+            proven,
+            vouched: false,
+        };
+        if raises {
+            open.raise_above_held(self.known.issued, effects);
+        }
+        self.talk = Talk::Open(Box::new(open));
         self.drive(effects);
     }
 
@@ -309,11 +333,8 @@ impl Session {
             return;
         };
         if is_behind(&open.sender, &target) {
-            // Nobody but a person may let a number be raised that this hub never gave.
-            if open.unknown_claim.is_none()
-                && let Some(held) = open.sender.held()
-            {
-                open.raise_above(held.number, effects);
+            if open.unknown_claim.is_none() {
+                open.raise_above_held(self.known.issued, effects);
             }
             return;
         }
@@ -337,7 +358,9 @@ impl Session {
         // It never had anything: there is nothing to be unsure of.
         let new = claimed.is_none() && !self.known.given_before;
         if let Some(digest) = self.known.recovering {
-            if new || digest == target.triple.digest {
+            // Who claims a number that was never given says nothing with the digest beside it.
+            let equal = digest == target.triple.digest && !open.holds_unproven(self.known.issued);
+            if new || equal {
                 open.unknown_claim = None;
                 self.known.recovering = None;
                 effects.push(Effect::Recovering(None));
@@ -365,7 +388,7 @@ impl Session {
         if claimed.number >= target.triple.number
             && let Talk::Open(open) = &mut self.talk
         {
-            open.raise_above(claimed.number, effects);
+            open.raise_above_held(self.known.issued, effects);
         }
     }
 
@@ -378,6 +401,7 @@ impl Session {
         let say = open.sender.accepted(triple);
         if open.sender.held() != before {
             open.refused = None;
+            open.settle_claim(self.known.issued);
             // The receipt says as much.
             open.said_in_sync = Some(triple);
             effects.push(Effect::Receipt(triple));
@@ -397,6 +421,10 @@ impl Session {
                 effects.push(Effect::Offer(pieces));
             }
             Say::InSync(triple) => {
+                // With it goes a receipt, which would make any number ours.
+                if open.holds_unproven(self.known.issued) {
+                    return;
+                }
                 if open.said_in_sync != Some(triple) {
                     open.said_in_sync = Some(triple);
                     effects.push(Effect::InSync(triple));
@@ -431,13 +459,9 @@ impl Session {
         }
         effects.push(Effect::Confirmed);
         if let Talk::Open(open) = &mut self.talk {
-            // An absurd number would leave none above it: such an agent has to enrol anew.
-            if let Some(claim) = open.unknown_claim.take()
-                && claim.number > self.known.issued
-                && claim.number.generation.0 < limits::CLAIMED_GENERATION_MAX
-            {
-                effects.push(Effect::RaiseNumbers(claim.number));
-            }
+            // A person's word is for what the cluster runs; it raises no number.
+            open.vouched = true;
+            open.settle_claim(self.known.issued);
             self.permit(effects);
         }
     }
@@ -457,23 +481,6 @@ impl Session {
     fn end(&mut self, close: Close, effects: &mut Vec<Effect>) {
         self.talk = Talk::Ended;
         effects.push(Effect::Close(close));
-    }
-}
-
-fn claim(hello: &Hello, known: &Known) -> Claim {
-    let Some(triple) = hello.accepted else {
-        return Claim::Nothing;
-    };
-    if known.recorded.contains(&triple) {
-        return Claim::Ours;
-    }
-    let of_this_life = triple.number.incarnation == known.incarnation;
-    if of_this_life && triple.number <= known.issued {
-        return Claim::Lost(triple);
-    }
-    match hello.receipt {
-        Receipt::Valid => Claim::Forgotten(triple),
-        Receipt::Absent | Receipt::Invalid => Claim::Unknown(triple),
     }
 }
 

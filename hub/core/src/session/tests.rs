@@ -6,16 +6,15 @@ use std::sync::Arc;
 
 use capstan_proto::delta::sender::Target;
 use capstan_proto::delta::{Header, receiver};
-use capstan_proto::{Digest, Generation, Incarnation, Moment, Number, Snapshot, Triple};
+use capstan_proto::{Digest, Generation, Incarnation, Number, Snapshot, Triple};
 use expect_test::{Expect, expect};
-use proptest::prelude::*;
 
-use super::{
-    Aim, Close, CloseReason, Connection, Effect, Event, Hearing, Hello, Known, Opened, Quarantine,
-    Receipt, Session, Standing, connection, quarantine,
-};
+use super::{Aim, Close, CloseReason, Effect, Event, Hello, Known, Receipt, Session};
 use crate::desired::Prune;
 use crate::fixture::bundle;
+
+mod claims;
+mod properties;
 
 const LIFE: Incarnation = Incarnation {
     counter: 7,
@@ -519,6 +518,13 @@ fn a_hub_that_cannot_write_begins_no_recovery_and_lets_nothing_be_pruned() {
         matches!(effects.as_slice(), [Effect::Offer(_)]),
         "{effects:?}"
     );
+    let effects = session.handle(Event::Accept(triple(6, "b")));
+    assert_eq!(effects, [Effect::Receipt(triple(6, "b"))]);
+    for event in [Event::Settled, aim(6, "b", Prune::Permitted)] {
+        assert_eq!(session.handle(event), []);
+    }
+    let why = session.status().prune_withheld;
+    assert_eq!(why.as_deref(), Some("the disk is full"));
 }
 
 #[test]
@@ -708,173 +714,4 @@ fn bundle_states_are_asked_for_only_where_they_differ() {
     assert_eq!(with(states(1), states(2)), [Effect::ReportWanted]);
     assert_eq!(with(states(1), None), [Effect::ReportWanted]);
     assert_eq!(with(None, None), []);
-}
-
-#[test]
-fn silence_makes_a_cluster_stale_and_then_offline() {
-    let heard = Moment::from_unix_ms(1_000_000);
-    let at = |seconds: u64, open| {
-        let hearing = Hearing {
-            open,
-            heard_at: Some(heard),
-            admitted_at: None,
-        };
-        connection(Standing::Enrolled, hearing, heard.plus_ms(seconds * 1000))
-    };
-    let open = [0, 29, 30, 89, 90].map(|seconds| at(seconds, true));
-    use Connection::{Connected, Offline, Stale};
-    assert_eq!(open, [Connected, Connected, Stale, Stale, Offline]);
-    assert_eq!(
-        [0, 89, 90].map(|seconds| at(seconds, false)),
-        [Stale, Stale, Offline]
-    );
-    assert_eq!(
-        connection(Standing::NotEnrolled, Hearing::default(), heard),
-        Connection::NeverSeen
-    );
-    assert_eq!(
-        connection(Standing::Enrolled, Hearing::default(), heard),
-        Connection::Offline
-    );
-}
-
-#[test]
-fn a_cluster_that_was_just_admitted_is_awaited_and_not_called_stale() {
-    let admitted = Moment::from_unix_ms(1_000_000);
-    let at = |seconds: u64, heard_at: Option<Moment>, open| {
-        let hearing = Hearing {
-            open,
-            heard_at,
-            admitted_at: Some(admitted),
-        };
-        connection(
-            Standing::Enrolled,
-            hearing,
-            admitted.plus_ms(seconds * 1000),
-        )
-    };
-    use Connection::{Connected, Connecting, Offline, Stale};
-    for before in [None, Some(admitted.minus_ms(10_000)), Some(admitted)] {
-        assert_eq!(
-            [0, 89, 90].map(|seconds| at(seconds, before, false)),
-            [Connecting, Connecting, Offline]
-        );
-    }
-    // Once it was there, it may be missed.
-    let heard = Some(admitted.plus_ms(2_000));
-    assert_eq!(at(3, heard, true), Connected);
-    assert_eq!(at(4, heard, false), Stale);
-}
-
-#[test]
-fn two_agents_with_one_identity_are_told_from_one_that_moved() {
-    let opened = |turns: &[(u64, u8)]| -> Vec<Opened> {
-        let one = |(minute, instance): &(u64, u8)| Opened {
-            at: Moment::from_unix_ms(0).plus_ms(minute * 60_000),
-            instance: [*instance; 16],
-            cluster_uid: "uid".to_owned(),
-        };
-        turns.iter().map(one).collect()
-    };
-    let judge = |turns: &[(u64, u8)]| quarantine(Some("uid"), &opened(turns));
-    assert_eq!(
-        judge(&[(0, 1), (1, 2), (2, 1), (3, 2)]),
-        Some(Quarantine::TwoInstances)
-    );
-    assert_eq!(judge(&[(0, 1), (1, 2), (2, 1)]), None);
-    assert_eq!(judge(&[(0, 1), (1, 1), (2, 2), (3, 2), (4, 1)]), None);
-    assert_eq!(judge(&[(0, 1), (1, 2), (2, 1), (12, 2)]), None);
-    assert_eq!(judge(&[(0, 1), (1, 2), (2, 3), (3, 4)]), None);
-    let other = quarantine(Some("other"), &opened(&[(0, 1)]));
-    assert!(matches!(other, Some(Quarantine::TwoClusters { .. })));
-    assert_eq!(quarantine(None, &opened(&[(0, 1)])), None);
-}
-
-fn events() -> impl Strategy<Value = Vec<Event>> {
-    let name = prop_oneof![Just("a"), Just("b"), Just("x")];
-    let prune = prop_oneof![3 => Just(Prune::Permitted), 1 => Just(withheld())];
-    let event = prop_oneof![
-        4 => (1..200_u64, name.clone(), prune).prop_map(|(n, name, prune)| aim(n, name, prune)),
-        4 => (1..200_u64, name.clone()).prop_map(|(n, name)| Event::Accept(triple(n, name))),
-        1 => (1..200_u64, name.clone()).prop_map(|(n, name)| Event::Refuse {
-            snapshot: triple(n, name),
-            reason: receiver::Reason::Gap,
-            detail: String::new(),
-        }),
-        1 => Just(Event::Aim(Aim::NoOpinion("none".to_owned()))),
-        1 => (1..3_u64).prop_map(Event::RefreshWanted),
-    ];
-    let receipt = prop_oneof![
-        Just(Receipt::Valid),
-        Just(Receipt::Absent),
-        Just(Receipt::Invalid)
-    ];
-    let accepted = proptest::option::of((1..200_u64, name));
-    let first = (accepted, receipt)
-        .prop_map(|(accepted, receipt)| hello(accepted.map(|(n, name)| triple(n, name)), receipt));
-    (first, proptest::collection::vec(event, 0..40)).prop_map(|(first, mut rest)| {
-        rest.insert(0, first);
-        rest
-    })
-}
-
-proptest! {
-    /// A permit names what is held, is wanted, may be pruned by, and was not said just before;
-    /// and none is given while the past is not certain.
-    #[test]
-    fn pruning_is_never_permitted_by_accident(events in events()) {
-        let mut session = Session::new(known());
-        let mut wanted: Option<(Digest, bool)> = None;
-        let mut recovering = false;
-        for event in events {
-            if let Event::Aim(aim) = &event {
-                wanted = match aim {
-                    Aim::Target(target, prune) => {
-                        Some((target.triple.digest, *prune == Prune::Permitted))
-                    }
-                    Aim::NoOpinion(_) => None,
-                };
-            }
-            for effect in session.handle(event) {
-                match effect {
-                    Effect::Recovering(claimed) => recovering = claimed.is_some(),
-                    Effect::PrunePermit(triple) => {
-                        prop_assert!(!recovering);
-                        prop_assert_eq!(wanted, Some((triple.digest, true)));
-                        prop_assert_eq!(session.status().held, Some(triple));
-                    }
-                    Effect::RaiseNumbers(number) => {
-                        let held = session.status().held.map(|held| held.number);
-                        prop_assert!(number > known().reserved || Some(number) == held);
-                    }
-                    _ => {}
-                }
-            }
-        }
-    }
-
-    /// Whatever happened before, a spoke that accepts what it is offered ends with the target.
-    #[test]
-    fn a_willing_spoke_always_ends_with_what_is_wanted(events in events()) {
-        let mut session = Session::new(known());
-        let mut offered = None;
-        let mut feed = |session: &mut Session, event| {
-            for effect in session.handle(event) {
-                if let Effect::Offer(pieces) = effect {
-                    offered = Some(pieces[0].snapshot);
-                }
-            }
-            offered
-        };
-        for event in events {
-            feed(&mut session, event);
-        }
-        feed(&mut session, aim(1_000, "c", Prune::Permitted));
-        for _ in 0..3 {
-            if let Some(offer) = feed(&mut session, Event::RefreshDone(0)) {
-                feed(&mut session, Event::Accept(offer));
-            }
-        }
-        prop_assert_eq!(session.status().held.map(|held| held.digest), Some(snapshot("c").digest()));
-    }
 }

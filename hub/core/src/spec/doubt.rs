@@ -53,50 +53,74 @@ impl Doubts {
 
     /// Whether a broken document of a source may declare this.
     pub(super) fn cover(&self, source: &SourceName, kind: Kind, name: &str) -> bool {
-        self.0.get(source).is_some_and(|of| covers(of, kind, name))
+        let doubts = self.0.get(source);
+        doubts.is_some_and(|doubts| covered(doubts, kind, name))
     }
 
     /// Whether a broken document of any source may declare this cluster.
     pub(super) fn cover_cluster(&self, name: &str) -> bool {
-        let mut all = self.0.values();
-        all.any(|of| covers(of, Kind::Cluster, name))
+        let mut sources = self.0.values();
+        sources.any(|doubts| covered(doubts, Kind::Cluster, name))
     }
 
     /// Whether any broken document may declare something of this kind that is not known.
     pub(super) fn cover_unknown(&self, kind: Kind, known: impl Fn(&str) -> bool) -> bool {
         let mut doubts = self.0.values().flatten();
-        doubts.any(|doubt| match (&doubt.name, doubt.kind) {
-            (Some(name), of) => of.is_none_or(|of| of == kind) && !known(name),
-            (None, of) => of == Some(kind),
+        doubts.any(|doubt| match &doubt.name {
+            Some(name) => doubt.covers(kind, name) && !known(name),
+            None => doubt.kind == Some(kind),
         })
     }
 }
 
-fn covers(doubts: &BTreeSet<Doubt>, kind: Kind, name: &str) -> bool {
-    let has = |kind, name: Option<&str>| {
-        let name = name.map(ToOwned::to_owned);
-        doubts.contains(&Doubt { kind, name })
-    };
-    has(Some(kind), Some(name)) || has(Some(kind), None) || has(None, Some(name))
+impl Doubt {
+    fn covers(&self, kind: Kind, name: &str) -> bool {
+        match (self.kind, &self.name) {
+            (None, None) => false,
+            (known, text) => {
+                known.is_none_or(|known| known == kind) && text.as_ref().is_none_or(|t| t == name)
+            }
+        }
+    }
 }
 
-/// What a file that cannot be parsed may declare: every name in it, as every kind in it.
+/// Whether any of these doubts covers a name; looked up, not searched for.
+fn covered(doubts: &BTreeSet<Doubt>, kind: Kind, name: &str) -> bool {
+    let has = |kind, name: Option<&str>| {
+        doubts.contains(&Doubt {
+            kind,
+            name: name.map(ToOwned::to_owned),
+        })
+    };
+    has(Some(kind), Some(name)) || has(None, Some(name)) || has(Some(kind), None)
+}
+
+/// What a file that cannot be parsed may declare: every name in it, as every kind in it. Of more
+/// names than [`DOUBTS_MAX`], anything of these kinds.
 pub(super) fn of_text(bytes: &[u8]) -> Vec<Doubt> {
     let kinds: BTreeSet<Kind> = words_after(bytes, "kind").filter_map(Kind::parse).collect();
-    let mut doubts = BTreeSet::new();
-    for name in words_after(bytes, "name") {
-        if doubts.len() >= DOUBTS_MAX || kinds.is_empty() {
-            break;
-        }
-        doubts.extend(kinds.iter().map(|kind| Doubt {
-            kind: Some(*kind),
-            name: Some(name.to_owned()),
-        }));
-    }
-    doubts.into_iter().collect()
+    let mut names: BTreeSet<&str> = BTreeSet::new();
+    let many = words_after(bytes, "name").any(|name| {
+        names.insert(name);
+        names.len() > DOUBTS_MAX
+    });
+    let names: Vec<Option<&str>> = if many {
+        vec![None]
+    } else {
+        names.into_iter().map(Some).collect()
+    };
+    let of_kind = |kind: Kind| {
+        let doubt = move |name: &Option<&str>| Doubt {
+            kind: Some(kind),
+            name: name.map(ToOwned::to_owned),
+        };
+        names.iter().map(doubt)
+    };
+    kinds.into_iter().flat_map(of_kind).collect()
 }
 
-/// Most doubts that one file may raise: they only make the list of problems shorter.
+/// Most names that one broken file is searched for: each is compared with every name that is
+/// missed. They only make the list of problems shorter.
 const DOUBTS_MAX: usize = 256;
 
 /// Whether a text says that something in it is of one of our kinds.
@@ -104,36 +128,43 @@ pub(super) fn names_our_kind(bytes: &[u8]) -> bool {
     words_after(bytes, "kind").any(|word| Kind::parse(word).is_some())
 }
 
-/// The words that stand after a key and a colon, in YAML or JSON that may be broken.
+/// The words that stand after a key and a colon, in YAML or JSON that may be broken. Every byte is
+/// looked at a bounded number of times.
 fn words_after<'a>(bytes: &'a [u8], key: &'static str) -> impl Iterator<Item = &'a str> {
-    let in_word = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.');
+    let hits = bytes.windows(key.len()).enumerate();
+    let hits = hits.filter(move |(at, window)| {
+        *window == key.as_bytes() && (*at == 0 || !in_word(bytes[*at - 1]))
+    });
+    hits.filter_map(move |(at, _)| word(&bytes[at + key.len()..]))
+}
+
+/// The word after a colon, where a colon comes first. Words are no longer than a DNS-1123 label.
+fn word(bytes: &[u8]) -> Option<&str> {
     let quote = |byte: u8| matches!(byte, b'"' | b'\'');
     let space = |byte: u8| matches!(byte, b' ' | b'\t');
-    let mut hits = 0..bytes.len();
-    std::iter::from_fn(move || {
-        hits.find_map(|at| {
-            let begins = bytes[at..].starts_with(key.as_bytes());
-            if !begins || at > 0 && in_word(bytes[at - 1]) {
-                return None;
-            }
-            let mut end = at + key.len();
-            let mut skip = |which: &dyn Fn(u8) -> bool| {
-                while bytes.get(end).is_some_and(|byte| which(*byte)) {
-                    end += 1;
-                }
-                end
-            };
-            skip(&quote);
-            let colon = skip(&space);
-            if bytes.get(colon) != Some(&b':') {
-                return None;
-            }
-            skip(&|byte| byte == b':');
-            skip(&space);
-            let start = skip(&quote);
-            let end = skip(&in_word);
-            let word = std::str::from_utf8(&bytes[start..end]).ok()?;
-            (!word.is_empty()).then_some(word)
-        })
-    })
+    let bytes = skip(skip(bytes, quote), space).strip_prefix(b":")?;
+    let bytes = skip(skip(bytes, space), quote);
+    let near = &bytes[..bytes.len().min(WORD_MAX + 1)];
+    let length = near.iter().take_while(|byte| in_word(**byte)).count();
+    let word = std::str::from_utf8(&near[..length]).ok()?;
+    (1..=WORD_MAX).contains(&length).then_some(word)
 }
+
+/// The longest name that anything of ours can have, in bytes.
+const WORD_MAX: usize = 63;
+
+/// Most bytes that may stand between a key, its colon and its word.
+const GAP_MAX: usize = 64;
+
+fn skip(bytes: &[u8], what: impl Fn(u8) -> bool) -> &[u8] {
+    let near = &bytes[..bytes.len().min(GAP_MAX)];
+    let length = near.iter().take_while(|byte| what(**byte)).count();
+    &bytes[length..]
+}
+
+fn in_word(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.')
+}
+
+#[cfg(test)]
+mod tests;

@@ -104,11 +104,13 @@ pub(super) fn file(
                 reader.push(problem, STAYS);
                 if matters && contents.fault.is_none() {
                     contents.fault = Some(at);
-                    contents.doubts = doubt::of_text(file.bytes());
                 }
             }
             Err(_) => {}
         }
+    }
+    if contents.fault.is_some() {
+        contents.doubts = doubt::of_text(file.bytes());
     }
     contents.problems = reader.finish();
     contents

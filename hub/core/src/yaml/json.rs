@@ -86,7 +86,8 @@ impl Walk<'_> {
                 column,
                 message,
             };
-            self.nodes += 1;
+            let closes = matches!(self.rest.bytes().next(), Some(b'}' | b']'));
+            self.nodes += usize::from(!closes);
             if self.nodes > limits::YAML_NODES_MAX {
                 let max = limits::YAML_NODES_MAX;
                 return Err(fault(format!("more than {max} values are not read")));

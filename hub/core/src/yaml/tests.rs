@@ -253,3 +253,11 @@ fn what_is_yaml_and_not_json_is_a_fault_in_a_json_file() {
     "#]]
     .assert_eq(&out);
 }
+
+#[test]
+fn a_json_collection_counts_once_towards_the_limit() {
+    let lists = crate::limits::YAML_NODES_MAX - 1;
+    let text = format!("[{}[]]", "[],".repeat(lists - 1));
+    let documents = read_file("a.json", text.as_bytes(), Dialect::Fleet);
+    assert!(documents.into_iter().all(|document| document.is_ok()));
+}

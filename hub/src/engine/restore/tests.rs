@@ -7,12 +7,13 @@ use capstan_hub_core::desired::Given;
 use capstan_proto::ClusterName;
 use uuid::Uuid;
 
-use super::restore;
+use super::{RestoreError, restore};
 use crate::ca::{ClusterId, KeyHash, Serial};
 use crate::content::Content;
+use crate::engine::memory::{self, Seen};
 use crate::layout::Layout;
 use crate::ledger::Embedded;
-use crate::ledger::records::{Credential, Records, Registration, Update, keys};
+use crate::ledger::records::{Credential, Generations, Records, Registration, Update, keys};
 use crate::store::{Store, Table};
 
 fn one() -> ClusterName {
@@ -66,4 +67,42 @@ async fn what_a_new_or_broken_store_says_of_an_enrolled_cluster_is_unknown_and_n
     assert_eq!(broken.clusters[&one()].given(), Given::Unknown);
     // Content that it may hold is not swept either.
     assert_eq!(broken.contents(), None);
+}
+
+#[tokio::test]
+async fn a_ledger_without_numbers_is_refused_in_words_and_not_by_a_panic() {
+    let directory = tempfile::tempdir().unwrap();
+    let layout = Layout::new(directory.path());
+    let records = enrolled(&layout).await;
+    let content = Content::open(&layout.content()).unwrap();
+    let store = Store::open(&layout.store()).unwrap().store;
+    let next = u64::MAX;
+    let end = |_: Option<&Generations>| Update::Put(Generations { next });
+    records.update(&keys::generations(), end).await.unwrap();
+    let refused = restore(&records, &store, &content).await.unwrap_err();
+    assert!(matches!(refused, RestoreError::Numbers(_)), "{refused:?}");
+}
+
+#[tokio::test]
+async fn when_the_hub_last_lived_survives_a_restart() {
+    let directory = tempfile::tempdir().unwrap();
+    let layout = Layout::new(directory.path());
+    let records = enrolled(&layout).await;
+    let content = Content::open(&layout.content()).unwrap();
+    let at = capstan_proto::Moment::from_unix_ms(7_000);
+    {
+        let store = Store::open(&layout.store()).unwrap().store;
+        let new = restore(&records, &store, &content).await.unwrap();
+        assert_eq!(new.lived_at, None);
+        let seen = Seen {
+            at_unix_ms: 5_000,
+            agent: String::new(),
+        };
+        memory::remember_seen(&store, &one(), &seen).unwrap();
+        memory::remember_life(&store, at).unwrap();
+        store.flush().unwrap();
+    }
+    let store = Store::open(&layout.store()).unwrap().store;
+    let again = restore(&records, &store, &content).await.unwrap();
+    assert_eq!(again.lived_at, Some(at));
 }

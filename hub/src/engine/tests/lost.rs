@@ -213,7 +213,7 @@ fn what_clusters_were_given_says_where_a_placement_was() {
         .find(|n| *n != first)
         .unwrap();
     let given = before.clusters[&named(&first)].given.clone().unwrap();
-    let mut restored = nothing_restored();
+    let mut restored = super::restored();
     let cluster = Cluster {
         member: Some(Member::new(&registration(&identity()), None)),
         given: Some(given),

@@ -7,7 +7,7 @@ use capstan_hub_core::problem::{Code, Problem};
 use capstan_proto::ClusterName;
 use capstan_proto::wire::Page;
 
-use super::{find, page, wrongs};
+use super::{find, page, problem_key, wrongs};
 use crate::engine::picture::Picture;
 
 fn names() -> BTreeMap<String, u32> {
@@ -83,4 +83,25 @@ fn a_problem_of_several_clusters_is_listed_for_each_of_them() {
     };
     let of = |cluster| wrongs(&picture, Some(&name(cluster))).len();
     assert_eq!([of("a"), of("b"), of("c")], [1, 1, 0]);
+}
+
+#[test]
+fn the_key_of_a_problem_of_many_clusters_is_short_and_its_own() {
+    let of = |clusters: std::ops::Range<u32>| {
+        let name = |n| ClusterName::try_new(format!("cluster-{n:05}")).unwrap();
+        let clusters: BTreeSet<ClusterName> = clusters.map(name).collect();
+        let first = clusters.first().unwrap().clone();
+        Problem {
+            clusters,
+            ..Problem::of_cluster(&first, Code::UnknownVariable, "no such variable")
+        }
+    };
+    let all = problem_key(&of(0..10_000));
+    assert!(all.len() < 200, "{all}");
+    assert_eq!(all, problem_key(&of(0..10_000)));
+    let mut other = of(0..10_001);
+    other
+        .clusters
+        .remove(&ClusterName::try_new("cluster-05000").unwrap());
+    assert_ne!(all, problem_key(&other), "as many, and others");
 }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use capstan_hub::config::Config;
-use capstan_hub::server::Server;
+use capstan_hub::server::{Server, StartError};
 use capstan_proto::wire;
 use capstan_proto::wire::admin_client::AdminClient;
 use capstan_proto::wire::query_client::QueryClient;
@@ -55,10 +55,17 @@ impl World {
         world
     }
 
-    /// Starts the hub.
+    /// Starts the hub. What the one before it was doing beside its loop may still end, and a child that is being started
+    /// inherits all files until it runs its own program: until then its ledger's lock is taken.
     pub(crate) async fn start(&mut self) {
-        let config = Config::read(&self.directory.path().join("hub.yaml")).unwrap();
-        self.server = Some(Server::start(config).await.unwrap());
+        let server = loop {
+            let config = Config::read(&self.directory.path().join("hub.yaml")).unwrap();
+            match Server::start(config).await {
+                Err(StartError::Open(error)) if is_in_use(&error) => tokio::task::yield_now().await,
+                started => break started.unwrap(),
+            }
+        };
+        self.server = Some(server);
     }
 
     /// Stops the hub.
@@ -224,4 +231,13 @@ pub(crate) async fn eventually<T>(mut ask: impl AsyncFnMut() -> Result<T, String
             Err(_) => {}
         }
     }
+}
+
+/// Whether an error, or what caused it, is the lock of a ledger that is taken.
+fn is_in_use(error: &(dyn std::error::Error + 'static)) -> bool {
+    let in_use = matches!(
+        error.downcast_ref::<capstan_hub::ledger::OpenError>(),
+        Some(capstan_hub::ledger::OpenError::InUse { .. })
+    );
+    in_use || error.source().is_some_and(is_in_use)
 }

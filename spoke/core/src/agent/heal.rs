@@ -38,6 +38,7 @@ impl Agent {
             .objects
             .get(key)
             .is_some_and(|o| o.flips.resting(fight, seen_at));
+        let words = self.breach_words(key, &broken);
         self.change(key, |object| {
             let seen_at = object
                 .breach
@@ -45,10 +46,29 @@ impl Agent {
                 .map_or(seen_at, |breach| breach.seen_at);
             object.breach = Some(Box::new(Breach { broken, seen_at }));
             if !resting && object.state.sync != Sync::Drifted {
-                object.state = State::new(Sync::Drifted, "Drifted", "it is not as declared");
+                object.state = State::new(Sync::Drifted, "Drifted", words);
             }
         });
         self.work.urgent.insert(key.clone());
+    }
+
+    /// Who took which fields, as far as metadata tells: a report need not wait for the values.
+    fn breach_words(&self, key: &ObjectKey, broken: &Broken) -> String {
+        let breach = Breach {
+            broken: broken.clone(),
+            seen_at: self.now,
+        };
+        let lost = self.lost(key, &breach);
+        if lost.is_empty() {
+            return "it is not as declared".to_owned();
+        }
+        let fields = lost.iter().take(FOUGHT_FIELDS_MAX);
+        let fields: Vec<_> = fields.map(|path| managed_fields::written(path)).collect();
+        let who = match author_of(&breach, &lost).manager {
+            manager if manager.is_empty() => "somebody".to_owned(),
+            manager => manager,
+        };
+        format!("{who} took {}", fields.join(", "))
     }
 
     fn mode(&self, key: &ObjectKey) -> DriftMode {

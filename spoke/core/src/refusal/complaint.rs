@@ -11,6 +11,9 @@ use crate::outcome::Refused;
 /// away for a moment, has other words.
 pub(super) const UNCONVERTED: &str = "unable to convert unstructured object to ";
 
+/// What a server says of a field that cannot be changed.
+const IMMUTABLE: &str = "field is immutable";
+
 /// Complaints that are spelled out; more do not fit two lines of a terminal.
 const SPELLED_MAX: usize = 4;
 
@@ -106,7 +109,14 @@ pub(super) fn complaints(refused: &Refused) -> Vec<Complaint> {
     let causes = causes.and_then(Value::as_array).into_iter().flatten();
     let of_causes: Vec<_> = causes.filter_map(of_cause).collect();
     let message = refused.status["message"].as_str().unwrap_or(&refused.text);
-    let whole_is_immutable = message.contains("field is immutable");
+    if is_denied(message) {
+        let lasts_not = |complaint: Complaint| Complaint {
+            problem: Problem::Invalid,
+            ..complaint
+        };
+        return of_causes.into_iter().map(lasts_not).collect();
+    }
+    let whole_is_immutable = message.contains(IMMUTABLE);
     if !of_causes.is_empty() {
         let told = of_causes.iter().any(|c| c.problem == Problem::Immutable);
         let mark = |complaint: Complaint| match complaint.said.is_empty() {
@@ -131,11 +141,21 @@ pub(super) fn complaints(refused: &Refused) -> Vec<Complaint> {
     }
 }
 
+/// Whether a webhook or a policy said it, in words of its own: whoever wrote them may mend them, so that nothing of
+/// it is for ever.
+fn is_denied(message: &str) -> bool {
+    message.starts_with("admission webhook") || message.contains(" denied request: ")
+}
+
 /// `{"field": "spec.replicas", "message": "Invalid value: -1: must be ..."}`.
 fn of_cause(cause: &Value) -> Option<Complaint> {
     let field = cause["field"].as_str().unwrap_or_default();
-    let said = without_value(cause["message"].as_str().unwrap_or_default());
-    let problem = match said.contains("immutable") {
+    let message = cause["message"].as_str().unwrap_or_default();
+    let said = without_value(message);
+    // Where the end of a value is not found, the detail is what follows the last colon, and no value ends there.
+    let last = message.rsplit(": ").next().unwrap_or_default();
+    let detail = last.starts_with(IMMUTABLE) && !last.contains(['"', '}']);
+    let problem = match said.contains("immutable") || detail {
         true => Problem::Immutable,
         false => Problem::Invalid,
     };
@@ -188,6 +208,11 @@ fn of_conversion(text: &str) -> Complaint {
 /// `strict decoding error: unknown field "spec.replica"`, or
 /// `json: cannot unmarshal string into Go struct field DeploymentSpec.spec.replicas of type int32`.
 fn of_decoding(message: &str) -> Vec<Complaint> {
+    let heads = ["strict decoding error", "cannot be handled as a"];
+    let rest = heads.iter().find_map(|head| message.split_once(head));
+    let Some((_, message)) = rest else {
+        return Vec::new();
+    };
     let mut out = Vec::new();
     for (before, problem) in [
         ("unknown field \"", Problem::UnknownField),
@@ -216,13 +241,32 @@ fn without_value(said: &str) -> String {
         let Some(rest) = said.strip_prefix(head).and_then(|r| r.strip_prefix(": ")) else {
             continue;
         };
-        let mut values = serde_json::Deserializer::from_str(rest).into_iter::<Value>();
-        let read = matches!(values.next(), Some(Ok(_)));
-        let after = read.then(|| rest.get(values.byte_offset()..)).flatten();
-        return match after.and_then(|after| after.strip_prefix(": ")) {
+        return match after_value(rest) {
             Some(detail) => format!("{head}: {detail}"),
             None => head.to_owned(),
         };
     }
     said.to_owned()
+}
+
+/// What follows a value, which is written as JSON or as Go does (`v1.LabelSelector{MatchLabels:...}`): the first
+/// `: ` outside its quotes and brackets. `None` where there is none.
+fn after_value(text: &str) -> Option<&str> {
+    let mut depth = 0_usize;
+    let mut quoted = false;
+    let mut chars = text.char_indices();
+    while let Some((at, c)) = chars.next() {
+        match c {
+            '\\' if quoted => {
+                chars.next();
+            }
+            '"' => quoted = !quoted,
+            _ if quoted => {}
+            '(' | '[' | '{' => depth += 1,
+            ')' | ']' | '}' => depth = depth.checked_sub(1)?,
+            ':' if depth == 0 && text[at..].starts_with(": ") => return text.get(at + 2..),
+            _ => {}
+        }
+    }
+    None
 }

@@ -150,6 +150,72 @@ fn an_immutable_field_is_named() {
 }
 
 #[test]
+fn a_value_that_is_printed_as_go_does_hides_neither_the_cause_nor_that_it_lasts() {
+    let said = |message: &str| {
+        let status = json!({"reason": "Invalid", "message": "…", "details": {"causes": [
+            {"field": "spec.selector", "message": message}]}});
+        finding("Deployment", 422, status)
+    };
+    let go = "v1.LabelSelector{MatchLabels:map[string]string{\"app\":\"x: \\\"}\"}, \
+              MatchExpressions:[]v1.LabelSelectorRequirement(nil)}";
+    for value in [go, "v1.LabelSelector{cut off", "[]string{\"a\"}"] {
+        let refused = said(&format!("Invalid value: {value}: field is immutable"));
+        assert_eq!(refused.reason, "Immutable", "{value}");
+        assert!(refused.refusal.is_lasting());
+        assert!(
+            refused
+                .message
+                .ends_with("spec.selector cannot be changed once it is set")
+        );
+    }
+    let other = said(&format!(
+        "Invalid value: {go}: `selector` does not match: labels"
+    ));
+    assert_eq!(
+        (other.reason.as_str(), other.refusal.is_lasting()),
+        ("Invalid", false)
+    );
+    assert!(
+        other
+            .message
+            .ends_with("spec.selector: Invalid value: `selector` does not match: labels"),
+        "{}",
+        other.message
+    );
+    let value = said("Invalid value: \"x: field is immutable\"");
+    assert!(!value.refusal.is_lasting(), "the value is no detail");
+    assert!(value.message.ends_with("web: spec.selector: Invalid value"));
+}
+
+#[test]
+fn nothing_that_a_webhook_or_a_policy_denies_is_for_ever() {
+    let hook = "admission webhook \"rules\" denied the request: ";
+    let policy = "Deployment.apps \"web\" is forbidden: ValidatingAdmissionPolicy 'rules' with \
+                  binding 'all' denied request: ";
+    for words in [
+        "unknown field \"team\"",
+        "field is immutable",
+        "strict decoding error: unknown field \"team\"",
+        "json: cannot unmarshal string into Go struct field A.b of type int32",
+    ] {
+        for head in [hook, policy] {
+            let message = format!("{head}{words}");
+            let plain = json!({"message": message});
+            let cause = json!({"field": "spec", "message": words});
+            let caused = json!({"message": message, "details": {"causes": [cause]}});
+            for (code, status) in [(400, plain.clone()), (422, plain), (422, caused)] {
+                let denied = finding("Deployment", code, status);
+                assert_eq!(denied.reason, "Invalid", "{message}");
+                assert!(!denied.refusal.is_lasting(), "{message}");
+                assert!(denied.message.contains(words), "{}", denied.message);
+            }
+        }
+    }
+    let elsewhere = json!({"message": "the quota knows an unknown field \"team\""});
+    assert!(!finding("Deployment", 400, elsewhere).refusal.is_lasting());
+}
+
+#[test]
 fn long_messages_are_cut_at_a_character() {
     assert_eq!(super::cut(&"é".repeat(400)).len(), 300);
 }

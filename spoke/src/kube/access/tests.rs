@@ -75,7 +75,7 @@ async fn what_is_no_kubeconfig_is_said_to_be_none() {
         DIR/kubeconfig is no kubeconfig: line 1 column 1: expected mapping start
         hint: name another file with --kubeconfig; `kubectl config view` shows what kubectl makes of it"#]]).await;
     check(Some("{"), None, expect![[r#"
-        DIR/kubeconfig is no kubeconfig: line 1 column 1: unclosed bracket '{'
+        DIR/kubeconfig is no kubeconfig: line 1 column 1: it is not YAML
         hint: name another file with --kubeconfig; `kubectl config view` shows what kubectl makes of it"#]]).await;
     check(
         Some("kind: Pod\n"),
@@ -85,6 +85,38 @@ async fn what_is_no_kubeconfig_is_said_to_be_none() {
         hint: it has no context at all; name another file with --kubeconfig"#]],
     )
     .await;
+}
+
+#[tokio::test]
+async fn a_credential_at_the_wrong_place_is_not_shown() {
+    let base = "apiVersion: v1\nkind: Config\nusers:\n";
+    for users in [
+        "- name: one\n  user: hunter2\n",
+        "- hunter2\n",
+        "- name: one\n  user: {token: [hunter2]}\n",
+        "- name: one\n  user: {hunter2: a, hunter2: b}\n",
+        "- name: one\n  user: {exec: {interactiveMode: hunter2}}\n",
+        "- name: one\n  user: {exec: {args: hunter2}}\n",
+        "- name: one\n  user: *hunter2\n",
+        "- name: one\n  user: !hunter2 {a: }}\n",
+        "- name: one\n  user: \"hunter2\n",
+        "- name: one\n  user:\n  hunter2\n",
+    ] {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("kubeconfig");
+        std::fs::write(&path, format!("{base}{users}")).unwrap();
+        let access = Access {
+            kubeconfig: Some(path),
+            context: None,
+        };
+        let error = access.administrator().await.unwrap_err();
+        let words = format!("{}\n{}", chain(&error), error.hint());
+        assert!(!words.contains("hunter2"), "{users}: {words}");
+    }
+    let bare = format!("{base}- name: one\n  user: hunter2\n");
+    check(Some(&bare), None, expect![[r#"
+        DIR/kubeconfig is no kubeconfig: line 5 column 9: expected mapping start
+        hint: name another file with --kubeconfig; `kubectl config view` shows what kubectl makes of it"#]]).await;
 }
 
 #[tokio::test]

@@ -6,14 +6,15 @@
 //! 1. **Same kernel, same process table.** The boot id and the namespaces of PIDs and of time (which shifts the
 //!    times of starts) are the holder's, and its number is free in `/proc`, or taken by a process that started at
 //!    another time. The number of a namespace may be used again only after the namespace is gone, and it goes with
-//!    its last process: an equal number means the same namespace, or that the holder is gone anyway. `/proc` must be that of our own namespace (it shows us under our
-//!    own number) and show processes of others (it shows number 1), otherwise nothing is known. A holder that is a
-//!    zombie counts as alive: its other threads may run.
-//! 2. **Same pod.** The pod's UID and the boot id are the holder's, both of us are number 1 of a container, and both
-//!    serve health at the same address, which we have bound. A container is started again only after its number 1
-//!    has ended. Another container of the pod shares its network, where an address has one owner: were the holder
-//!    alive, it would not have been ours to bind. A process that somebody started in the container by `exec` is not
-//!    number 1, and neither waits less nor is waited for less.
+//!    its last process: an equal number means the same namespace, or that the holder is gone anyway. `/proc` must be
+//!    that of our own namespace (it shows us under our own number) and show processes of others (it shows number 1),
+//!    otherwise nothing is known. A holder that is a zombie counts as alive: its other threads may run.
+//! 2. **Same pod.** The pod's UID, the boot id and the network namespace are the holder's, both of us are number 1 of
+//!    a container, and both serve health at the same address, which we have bound. A container is started again only
+//!    after its number 1 has ended. Another container of the pod shares its network, where an address has one owner:
+//!    were the holder alive, it would not have been ours to bind. A node that forgot its containers may give the same
+//!    pod a new network while the old container runs on: that is another namespace, and nothing is known. A process
+//!    that somebody started in the container by `exec` is not number 1, and neither waits less nor is waited for less.
 //!
 //! Everything else (another host, an older agent, anything that cannot be read) waits. What the API server still
 //! carries out of a dead process is waited for as after a lost Lease, see [`super::SETTLE`].
@@ -44,6 +45,10 @@ pub struct Process {
 struct Pod {
     uid: String,
     address: SocketAddr,
+    /// The namespace of the network that the address is in, as the kernel names it; empty in the trace of an older
+    /// agent, which equals none of ours.
+    #[serde(default)]
+    network: String,
 }
 
 impl Process {
@@ -53,11 +58,10 @@ impl Process {
         let uid = std::env::var(POD_UID).ok().filter(|uid| !uid.is_empty());
         // Port 0 is any port: whoever has bound one holds nothing against others.
         let pod = uid.zip(address.filter(|address| address.port() != 0));
-        let pod = pod.map(|(uid, address)| Pod { uid, address });
         Self::read(Path::new("/proc"), pod)
     }
 
-    fn read(proc: &Path, pod: Option<Pod>) -> Option<Self> {
+    fn read(proc: &Path, pod: Option<(String, SocketAddr)>) -> Option<Self> {
         let text = |path: &str| std::fs::read_to_string(proc.join(path)).ok();
         let link = |path: &str| std::fs::read_link(proc.join(path)).ok();
         let pid = std::process::id();
@@ -65,6 +69,7 @@ impl Process {
         if shown_as.to_str() != Some(&pid.to_string()) || !proc.join("1").exists() {
             return None;
         }
+        let pod = pod.zip(link("self/ns/net"));
         Some(Self {
             boot: text("sys/kernel/random/boot_id")?.trim().to_owned(),
             table: format!(
@@ -75,7 +80,11 @@ impl Process {
             ),
             pid,
             started: started(&text("self/stat")?)?,
-            pod,
+            pod: pod.map(|((uid, address), network)| Pod {
+                uid,
+                address,
+                network: network.display().to_string(),
+            }),
         })
     }
 

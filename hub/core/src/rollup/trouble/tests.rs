@@ -65,6 +65,10 @@ fn heard(state: BundleState) -> Observed {
 }
 
 fn all(observed: impl IntoIterator<Item = (&'static str, Observed)>) -> Vec<Trouble> {
+    told(observed).troubles
+}
+
+fn told(observed: impl IntoIterator<Item = (&'static str, Observed)>) -> Told {
     let mut hub = Hub::default();
     let desired = hub.commit(&fleet());
     let observed = observed
@@ -190,4 +194,30 @@ fn a_trouble_keeps_its_beginning_until_it_is_over() {
         (since(&observed), &observed.troubles),
         (None, &Troubles::default())
     );
+}
+
+#[test]
+fn one_cluster_that_says_too_much_hides_nothing_that_others_say() {
+    let many = (0..20_000).map(|n| object(&format!("o-{n}"), Sync::Failed, Health::Unknown, ""));
+    let many = many.chain([object("z", Sync::Synced, Health::Degraded, "")]);
+    let liar = heard(state(Sync::Failed, Health::Unknown, many.collect()));
+    let web = object("web", Sync::Synced, Health::Degraded, "no pod is ready");
+    let honest = heard(state(Sync::Synced, Health::Degraded, vec![web]));
+    let told = told([("a", liar), ("b", honest)]);
+    let (of_a, of_b): (Vec<&Trouble>, Vec<&Trouble>) = told
+        .troubles
+        .iter()
+        .partition(|trouble| trouble.on.contains_key(&cluster("a")));
+    assert_eq!((of_a.len(), of_b.len()), (limits::CLUSTER_TROUBLES_MAX, 1));
+    // The worst of it is listed, and the rest counted.
+    assert!(
+        of_a.iter()
+            .all(|trouble| trouble.what.wrong == Wrong::Failed)
+    );
+    let more = told.more.unwrap();
+    assert_eq!(
+        more.message,
+        "19901 more things are wrong than the 100 that are listed of a cluster on a"
+    );
+    assert_eq!(more.cluster(), Some(&cluster("a")));
 }

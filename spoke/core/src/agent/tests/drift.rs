@@ -62,6 +62,44 @@ fn a_changed_config_map_is_read_once_then_healed() {
 }
 
 #[test]
+fn who_took_what_is_reported_before_the_api_server_answers() {
+    let mut world = World::started();
+    let (a, web) = (config("a", "1"), deployment("web", 2));
+    world.deploy(&[bundle("web", vec![a.clone(), web.clone()])]);
+    world.make_ready(&key(&web));
+    world.pass(60_000);
+    world.slow = true;
+    world.edit(&key(&a), "kubectl-edit", |body| {
+        body["data"]["key"] = json!("2")
+    });
+    world.edit(&key(&web), "kubectl", |body| {
+        body["spec"]["replicas"] = json!(5)
+    });
+    world.pass(100);
+    let state = world.state("web");
+    assert_eq!(state.sync, Sync::Drifted);
+    let said = |kind: &str| {
+        let of = |a: &&capstan_proto::state::ObjectState| a.object.kind == kind;
+        let found = state.attention.iter().find(of);
+        found.map(|a| (a.reason.as_str(), a.message.as_str()))
+    };
+    assert_eq!(
+        said("ConfigMap"),
+        Some(("Drifted", "kubectl-edit took .data.key"))
+    );
+    assert_eq!(
+        said("Deployment"),
+        Some(("Drifted", "kubectl took .spec.replicas"))
+    );
+    assert!(state.drifts.is_empty());
+    world.slow = false;
+    world.answer_all();
+    world.pass(200);
+    assert_eq!(world.state("web").sync, Sync::Synced);
+    assert_eq!(world.state("web").drifts.len(), 2);
+}
+
+#[test]
 fn foreign_fields_and_status_cost_nothing() {
     let mut world = World::started();
     let web = deployment("web", 2);

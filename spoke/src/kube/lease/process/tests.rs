@@ -13,6 +13,7 @@ fn in_pod(uid: &str, pid: u32, started: u64) -> Process {
     let pod = Pod {
         uid: uid.to_owned(),
         address: "0.0.0.0:7481".parse().unwrap(),
+        network: "net:[1]".to_owned(),
     };
     Process {
         pid,
@@ -88,6 +89,30 @@ fn a_container_of_the_same_pod_follows_one_that_had_its_address() {
     let mut other = first;
     other.pod.as_mut().unwrap().address = "127.0.0.1:7481".parse().unwrap();
     assert!(!second.knows_ended(&other), "another address");
+}
+
+#[test]
+fn the_same_address_in_another_network_proves_nothing() {
+    let (first, second) = (in_pod("a", 1, 10), in_pod("a", 1, 20));
+    for network in ["net:[2]", ""] {
+        let mut other = first.clone();
+        other.pod.as_mut().unwrap().network = network.to_owned();
+        assert!(!second.knows_ended(&other), "{network}");
+    }
+    let older = first.to_text().replace(",\"network\":\"net:[1]\"", "");
+    let older = Process::parse(&older).expect("an older agent's trace");
+    assert_eq!(older.pod.as_ref().unwrap().network, "");
+    assert!(!second.knows_ended(&older));
+}
+
+#[test]
+fn the_network_of_a_pod_is_traced() {
+    let address = "0.0.0.0:7481".parse().unwrap();
+    let pod = Some(("a".to_owned(), address));
+    let process = Process::read(Path::new("/proc"), pod).unwrap();
+    let network = process.pod.unwrap().network;
+    let link = std::fs::read_link("/proc/self/ns/net").unwrap();
+    assert_eq!(network, link.display().to_string());
 }
 
 #[test]

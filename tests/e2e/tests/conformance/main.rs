@@ -1,9 +1,11 @@
 //! Replays the recorded table of requests and compares every answer with what a real Kubernetes API
 //! server said.
 //!
-//! By default the table runs on a simulated server in this process. Variables change that:
+//! The table runs on a simulated server in this process and, where `KUBEBUILDER_ASSETS` names a
+//! kube-apiserver and etcd, on those too. Variables change that:
 //!
-//! * `SIMKUBE_CONFORMANCE_KUBECONFIG`: run on the server of this kubeconfig instead;
+//! * `SIMKUBE_CONFORMANCE_KUBECONFIG`: run on the server of this kubeconfig instead of a simulated
+//!   one;
 //! * `SIMKUBE_CONFORMANCE_RECORD=1`: together with the first, write that server's answers into the
 //!   table; a simulated server is refused as a source;
 //! * `SIMKUBE_CONFORMANCE_TABLE`: the directory of another table;
@@ -19,6 +21,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
+use capstan_it::apiserver::{self, ApiServer};
 
 use client::Client;
 use normal::Normalizer;
@@ -34,18 +37,14 @@ const PATIENCE: Duration = Duration::from_secs(15);
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_recorded_answer_is_given() -> Result<()> {
-    let own = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("data/conformance");
-    let directory = std::env::var(TABLE).map_or(own, PathBuf::from);
-    let only = std::env::var(ONLY).unwrap_or_default();
-    let scenarios = table::load(&directory)?;
-    let scenarios = scenarios.into_iter().filter(|s| s.name.contains(&only));
+    let scenarios = scenarios()?;
     if let Ok(path) = std::env::var(KUBECONFIG) {
         let text = std::fs::read_to_string(&path).context("read the kubeconfig")?;
         let client = Client::from_kubeconfig(&text)?;
         if std::env::var(RECORD).is_ok() {
-            return record(&client, scenarios.collect()).await;
+            return record(&client, scenarios).await;
         }
-        return replay(&client, scenarios.collect()).await;
+        return replay(&client, scenarios).await;
     }
     let server = simkube::Server::start(simkube::Options {
         workloads: false,
@@ -53,9 +52,34 @@ async fn every_recorded_answer_is_given() -> Result<()> {
     })
     .await?;
     let client = Client::from_kubeconfig(&server.kubeconfig())?;
-    let outcome = replay(&client, scenarios.collect()).await;
+    let outcome = replay(&client, scenarios).await;
     server.shutdown().await;
     outcome
+}
+
+/// Without a real server it passes, and says loudly that it proved nothing.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_real_server_gives_every_recorded_answer() -> Result<()> {
+    let Some(assets) = apiserver::assets() else {
+        println!(
+            "SKIPPED: {} names no kube-apiserver and etcd",
+            apiserver::VARIABLE
+        );
+        return Ok(());
+    };
+    let server = ApiServer::start(&assets).await?;
+    let client = Client::from_kubeconfig(&std::fs::read_to_string(server.kubeconfig())?)?;
+    replay(&client, scenarios()?).await
+}
+
+/// The table, or the part of it that is asked for.
+fn scenarios() -> Result<Vec<Scenario>> {
+    let own = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../simkube/data/conformance");
+    let directory = std::env::var(TABLE).map_or(own, PathBuf::from);
+    let only = std::env::var(ONLY).unwrap_or_default();
+    let scenarios = table::load(&directory)?;
+    let asked_for = |scenario: &Scenario| scenario.name.contains(&only);
+    Ok(scenarios.into_iter().filter(asked_for).collect())
 }
 
 /// Writes the answers of a real server into the table.

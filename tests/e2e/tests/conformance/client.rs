@@ -39,10 +39,12 @@ impl Client {
                 .context("the kubeconfig lacks a certificate")?;
             Ok(STANDARD.decode(text)?)
         };
+        let authority = match cluster["certificate-authority"].as_str() {
+            Some(path) => std::fs::read(path).with_context(|| format!("read {path}"))?,
+            None => decode(&cluster["certificate-authority-data"])?,
+        };
         let mut roots = rustls::RootCertStore::empty();
-        for certificate in
-            CertificateDer::pem_slice_iter(&decode(&cluster["certificate-authority-data"])?)
-        {
+        for certificate in CertificateDer::pem_slice_iter(&authority) {
             roots.add(certificate?)?;
         }
         let provider = Arc::new(rustls::crypto::ring::default_provider());
