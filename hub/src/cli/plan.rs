@@ -27,8 +27,12 @@ pub(super) fn run(args: &Plan, writer: &mut Writer<'_>) -> Outcome {
     let to = to(&checkout, args.to.as_deref()).map_err(Failure::Usage)?;
     let usage = |problem: offline::Problem| Failure::Usage(problem.into());
     let from = At::Rev(args.from.clone());
-    let before = checkout.decide(&from, &start, Before::Past).map_err(usage)?;
-    let after = checkout.decide(&to, &start, Before::Decided(&before)).map_err(usage)?;
+    let before = checkout
+        .decide(&from, &start, Before::Past)
+        .map_err(usage)?;
+    let after = checkout
+        .decide(&to, &start, Before::Decided(&before))
+        .map_err(usage)?;
     let plan = diff::plan(side(&before), side(&after));
     let summary = plan.summary;
     match args.output {
