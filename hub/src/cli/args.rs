@@ -458,7 +458,7 @@ pub(super) struct Files {
     /// Facts and earlier selections, as `hub inventory export` writes them
     #[arg(long, value_name = "FILE")]
     pub(super) inventory: Option<PathBuf>,
-    /// A hub's configuration, whose removal budget counts
+    /// A hub's configuration: its removal budget counts, and what it lets this source do
     #[arg(long, value_name = "FILE")]
     pub(super) config: Option<PathBuf>,
     /// What the hub calls this source; the directory's name when absent

@@ -4,11 +4,12 @@ use std::path::Path;
 
 use anyhow::{Context as _, anyhow};
 use capstan_hub_core::interchange::InventoryFile;
+use capstan_proto::SourceName;
 
 use super::Failure;
 use super::args::Files;
 use crate::clock;
-use crate::config::Config;
+use crate::config::{Config, Source};
 use crate::offline::{Checkout, Start};
 
 /// Longest inventory that is read: 10,000 clusters of 50 facts of 60 bytes are 30 MB.
@@ -36,19 +37,44 @@ fn opened(files: &Files) -> anyhow::Result<(Checkout, Start)> {
         Some(file) => read(file)?,
         None => InventoryFile::default(),
     };
-    let budget = match config {
-        Some(file) => Config::read(file)?.safety,
-        None => Default::default(),
+    let mut start = Start {
+        inventory,
+        now: clock::now(),
+        ..Start::default()
     };
-    let now = clock::now();
-    Ok((
-        checkout,
-        Start {
-            inventory,
-            budget,
-            now,
-        },
-    ))
+    let Some(file) = config else {
+        return Ok((checkout, start));
+    };
+    let config = Config::read(file)?;
+    let of = config_source(&config, source.as_ref(), &checkout)?;
+    start.budget = config.safety;
+    start.rules = of.rules.clone();
+    let name = of.git.name.clone();
+    Ok((checkout.called(name), start))
+}
+
+/// The source of a configuration that is looked at: the one that is named, else the one that is called as the
+/// directory, else the only one.
+fn config_source<'a>(
+    config: &'a Config,
+    named: Option<&SourceName>,
+    checkout: &Checkout,
+) -> anyhow::Result<&'a Source> {
+    let called = |name: &SourceName| config.sources.iter().find(|s| s.git.name == *name);
+    let found = match (named, config.sources.as_slice()) {
+        (Some(name), _) => called(name),
+        (None, [only]) => Some(only),
+        (None, _) => called(checkout.source()),
+    };
+    found.ok_or_else(|| {
+        let names: Vec<&str> = config.sources.iter().map(|s| s.git.name.as_str()).collect();
+        let wanted = named.unwrap_or_else(|| checkout.source());
+        let file = config.file.display();
+        anyhow!(
+            "{file} has no source `{wanted}` (say with --source which one this is: {})",
+            names.join(", ")
+        )
+    })
 }
 
 /// Reads an inventory file; every mistake is said at once.

@@ -31,7 +31,8 @@ pub(super) fn run(args: &Resolve, writer: &mut Writer<'_>) -> Outcome {
                 Format::Wide => Detail::All,
                 _ => Detail::Usual,
             };
-            writer.text(&report::resolve(resolved, detail))?;
+            let text = report::resolve(resolved, detail);
+            writer.text(text.trim_end())?;
             writer.text(&said(&decided))?;
         }
     }

@@ -9,7 +9,7 @@ use capstan_hub_core::inventory::Inventory;
 use capstan_hub_core::manifest::{self, Rendered};
 use capstan_hub_core::placement::{self, Decisions};
 use capstan_hub_core::problem::Problem as Finding;
-use capstan_hub_core::spec::{self, PinName, PinState, Spec, Trees};
+use capstan_hub_core::spec::{self, PinName, PinState, Rules, Spec, Trees};
 use capstan_proto::{ClusterName, Moment, Revision};
 
 use super::{At, Checkout, Problem};
@@ -22,6 +22,8 @@ pub(crate) struct Start {
     pub(crate) inventory: InventoryFile,
     /// How much may be removed without asking.
     pub(crate) budget: Budget,
+    /// What the source may do.
+    pub(crate) rules: Rules,
     /// The present moment.
     pub(crate) now: Moment,
 }
@@ -78,6 +80,9 @@ impl Checkout {
         let tree = self.tree(at)?;
         let revision = tree.revision.clone();
         let mut trees = self.trees(tree);
+        trees
+            .rules
+            .insert(self.source().clone(), start.rules.clone());
         let (spec, found) = self.declared(at, &mut trees, before)?;
         let step = Step {
             checkout: self,

@@ -10,6 +10,7 @@ mod commands;
 mod delivery;
 mod files;
 mod identity;
+mod inventory;
 mod reports;
 mod restart;
 mod rewritten;

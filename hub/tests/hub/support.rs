@@ -6,4 +6,4 @@ mod world;
 
 pub(crate) use repository::{Repository, cluster, config_map, everywhere};
 pub(crate) use spoke::{Heard, Identity, Spoke};
-pub(crate) use world::World;
+pub(crate) use world::{World, eventually};

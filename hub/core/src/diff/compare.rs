@@ -10,7 +10,7 @@ use super::{
     Action, BundleChange, Change, ClusterChange, Fields, Keeping, ObjectChange, Plan, Side,
     Summary, fields,
 };
-use crate::desired::{Desired, Kept, Wanted};
+use crate::desired::{Desired, Kept, RemovalSet, Wanted};
 use crate::interchange::{Finding, HeldAnswer};
 use crate::problem::{Problem, Severity};
 use crate::spec::Member;
@@ -246,6 +246,8 @@ fn clusters<'a>(from: Side<'a>, to: Side<'a>) -> Vec<ClusterChange<'a>> {
 
 fn bundles<'a>(from: Side<'a>, to: Side<'a>) -> Vec<BundleChange<'a>> {
     let mut found: BTreeMap<&BundleName, BundleChange<'a>> = BTreeMap::new();
+    let holds = to.desired.holds.iter();
+    let holds: BTreeMap<Digest, &RemovalSet> = holds.map(|hold| (hold.digest, &hold.set)).collect();
     for (cluster, wanted) in &to.desired.clusters {
         let Wanted::Snapshot(target) = wanted else {
             continue;
@@ -264,34 +266,20 @@ fn bundles<'a>(from: Side<'a>, to: Side<'a>) -> Vec<BundleChange<'a>> {
             }
         }
         for (bundle, kept) in &target.kept {
-            if matches!(kept, Kept::Held { .. })
-                && before.is_some_and(|before| leaves(to.desired, cluster, bundle, before))
+            let Kept::Held { set } = kept else {
+                continue;
+            };
+            let of_cluster = holds.get(set).and_then(|set| set.of_cluster(cluster));
+            let had = before.into_iter().flat_map(Snapshot::objects);
+            let mut had = had.filter(|(_, entry)| entry.bundle == *bundle);
+            // Perhaps only some objects of it wait.
+            if of_cluster.is_some_and(|waiting| had.all(|(object, _)| waiting.contains_key(object)))
             {
                 entry(&mut found, bundle).held.insert(cluster);
             }
         }
     }
     found.into_values().collect()
-}
-
-/// Whether everything that a cluster has of a bundle waits to leave it, and not only some objects.
-fn leaves(
-    desired: &Desired,
-    cluster: &ClusterName,
-    bundle: &BundleName,
-    before: &Snapshot,
-) -> bool {
-    let had = before
-        .objects()
-        .iter()
-        .filter(|(_, entry)| entry.bundle == *bundle);
-    let waits = |object| {
-        desired
-            .holds
-            .iter()
-            .any(|hold| hold.set.contains(cluster, object))
-    };
-    had.into_iter().all(|(object, _)| waits(object))
 }
 
 fn entry<'m, 'a>(
