@@ -25,6 +25,7 @@ mod problems;
 mod rank;
 mod since;
 mod spread;
+mod walk;
 mod why;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -17,10 +17,11 @@ use super::clusters::{Clusters, Core};
 use super::fleet::{Change, Changes, Fleet, former};
 use super::own::{Moved, Owners, Routes};
 use super::previous::{Renamed, recall, renamed};
+use super::walk::Walk;
 use super::{Decisions, Placements, Work, problems};
 use crate::inventory::Inventory;
 use crate::selector::{Truth, truth};
-use crate::spec::{GroupName, Placement, Spec};
+use crate::spec::{Document, GroupName, Placement, Spec};
 
 /// Decides for every placement and cluster. The same input gives the same answer, in whatever order
 /// the files came; `previous` gives what was selected before, and saves work.
@@ -40,11 +41,13 @@ pub fn resolve(spec: &Arc<Spec>, inventory: &Inventory, previous: &Decisions) ->
         fleet: &fleet,
         changes: &changes,
     };
-    let mut choices = BTreeMap::new();
-    for (name, document) in &spec.placements {
-        let choice = deciding.choice(name, &document.spec, &mut work);
-        choices.insert(name.clone(), choice);
-    }
+    let mut known = Walk::new(&before.choices);
+    let choice = |(name, document): (&PlacementName, &Document<Placement>)| {
+        let before = known.get(name);
+        let choice = deciding.choice((name, &document.spec), before, &mut work);
+        (name.clone(), choice)
+    };
+    let choices = spec.placements.iter().map(choice).collect();
     let owners = deciding.owners(&choices, &mut work);
     let touched = deciding.touched(&choices);
     let remembered = deciding.remembered();
@@ -94,16 +97,21 @@ struct Deciding<'a> {
 
 impl Deciding<'_> {
     /// What a placement chooses now.
-    fn choice(&self, name: &PlacementName, placement: &Placement, work: &mut Work) -> Arc<Choice> {
-        let before = self.before.choices.get(name);
+    fn choice(
+        &self,
+        (name, placement): (&PlacementName, &Placement),
+        before: Option<&Arc<Choice>>,
+        work: &mut Work,
+    ) -> Arc<Choice> {
         let (previous, absent) = self.previously(name, before);
-        let kept = before.filter(|before| {
-            !self.changes.all
-                && !self.changes.placements.contains(name)
-                && !self.changes.touch_groups_of(placement)
-                && !(before.hangs_on_previous && self.moved(before, &previous))
-                && !self.affected(placement, before)
-        });
+        let anew = |before: &&Arc<Choice>| {
+            self.changes.all
+                || self.changes.placements.contains(name)
+                || self.changes.touch_groups_of(placement)
+                || before.hangs_on_previous && self.moved(before, &previous)
+                || self.affected(placement, before)
+        };
+        let kept = before.filter(|before| !anew(before));
         if let Some(before) = kept {
             return self.carried(before, previous, absent);
         }
@@ -267,7 +275,12 @@ impl Deciding<'_> {
         let old = self.before.owners.routes();
         let same_routes = Arc::ptr_eq(&self.before.fleet.spec, spec) || {
             let same_names = self.before.choices.len() == choices.len();
-            same_names && self.changes.placements.is_empty()
+            same_names
+                && self
+                    .changes
+                    .placements
+                    .iter()
+                    .all(|name| self.keeps_routes(name))
         };
         let routes = if same_routes {
             Arc::clone(old)
@@ -288,6 +301,9 @@ impl Deciding<'_> {
         }
         let both = self.before.choices.values().zip(choices.values());
         let moved = (0..).zip(both).filter_map(|(placement, (before, now))| {
+            if Arc::ptr_eq(&before.selected, &now.selected) {
+                return None;
+            }
             let (before, now) = (&*before.selected, &*now.selected);
             (before != now).then_some(Moved {
                 placement,
@@ -296,6 +312,17 @@ impl Deciding<'_> {
             })
         });
         self.before.owners.after(&moved.collect::<Vec<_>>())
+    }
+
+    /// Whether a placement whose document changed leads where it led before.
+    fn keeps_routes(&self, name: &PlacementName) -> bool {
+        let now = &self.fleet.spec.placements[name].spec;
+        let before = self.before.fleet.spec.placements.get(name);
+        before.is_some_and(|before| {
+            let bundles = before.spec.bundles.iter().map(|bundle| &bundle.name);
+            before.spec.priority == now.priority
+                && bundles.eq(now.bundles.iter().map(|bundle| &bundle.name))
+        })
     }
 
     /// Clusters of which anything is decided otherwise than before.
@@ -308,19 +335,22 @@ impl Deciding<'_> {
         for change in &self.changes.clusters {
             touched.insert(change.now);
         }
-        let nobody = Bits::empty(len);
+        let nobody = Arc::new(Bits::empty(len));
         let sources = self.changed_sources();
         let bundles = self.changed_bundles();
-        for (name, choice) in choices {
-            let before = self.before.choices.get(name);
+        let looks = !bundles.is_empty() || !sources.is_empty();
+        let mut known = Walk::new(&self.before.choices);
+        let mut left = self.before.choices.len();
+        for ((name, choice), document) in choices.iter().zip(self.fleet.spec.placements.values()) {
+            let before = known.get(name);
+            left -= usize::from(before.is_some());
             let was = before.map_or(&nobody, |before| &before.selected);
-            if *was != *choice.selected {
+            if !Arc::ptr_eq(was, &choice.selected) {
                 touched.or_difference(was, &choice.selected);
             }
-            let document = &self.fleet.spec.placements[name].spec;
-            let mut placed = document.bundles.iter().map(|bundle| &bundle.name);
+            let mut placed = document.spec.bundles.iter().map(|bundle| &bundle.name);
             if self.changes.placements.contains(name)
-                || placed.any(|b| bundles.contains(b) || sources.contains(b.source()))
+                || looks && placed.any(|b| bundles.contains(b) || sources.contains(b.source()))
             {
                 touched.or(was);
                 touched.or(&choice.selected);
@@ -330,7 +360,7 @@ impl Deciding<'_> {
             .before
             .choices
             .iter()
-            .filter(|(name, _)| !choices.contains_key(*name));
+            .filter(|(name, _)| left > 0 && !choices.contains_key(*name));
         for (_, choice) in gone {
             touched.or(&choice.selected);
         }

@@ -9,6 +9,7 @@ use super::Work;
 use super::answer::{Answer, Asking, Failures, Groups, keys, member};
 use super::bits::Bits;
 use super::index::{Index, facts_of};
+use super::walk::Walk;
 use crate::inventory::Inventory;
 use crate::selector::{Candidate, Term, Truth, any, cel_errors};
 use crate::spec::{Group, GroupName, Placement, Spec};
@@ -359,14 +360,16 @@ fn compare_documents(before: &Arc<Spec>, spec: &Arc<Spec>, changes: &mut Changes
     if Arc::ptr_eq(before, spec) {
         return;
     }
+    let mut known = Walk::new(&before.groups);
     for (name, document) in &spec.groups {
-        let known = before.groups.get(name);
+        let known = known.get(name);
         if known.is_none_or(|known| known.spec != document.spec) {
             changes.declared_groups.insert(name.clone());
         }
     }
+    let mut known = Walk::new(&before.placements);
     for (name, document) in &spec.placements {
-        let known = before.placements.get(name);
+        let known = known.get(name);
         if known.is_none_or(|known| known.spec != document.spec) {
             changes.placements.insert(name.clone());
         }

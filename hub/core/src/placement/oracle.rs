@@ -142,7 +142,7 @@ impl<'a> Oracle<'a> {
         let shrinks = kept.len() > n;
         let begin = if shrinks { Vec::new() } else { kept.clone() };
         let candidates = if shrinks { &kept } else { &fresh };
-        let filled = self.fill(placement, &eligible, begin, candidates, n);
+        let filled = self.fill(placement, &eligible, (begin, candidates), n);
         let mut selected = filled.selected;
         if shrinks {
             for cluster in &kept {
@@ -255,8 +255,7 @@ impl<'a> Oracle<'a> {
         &self,
         placement: &Placement,
         eligible: &BTreeSet<ClusterName>,
-        begin: Vec<ClusterName>,
-        candidates: &[ClusterName],
+        (begin, candidates): (Vec<ClusterName>, &[ClusterName]),
         n: usize,
     ) -> Filled {
         let mut selected: Vec<(ClusterName, Step)> = begin

@@ -1,5 +1,6 @@
 //! Decisions with their reasons, whatever the order of files.
 
+mod golden;
 mod incremental;
 mod random;
 mod world;
@@ -10,51 +11,15 @@ use std::sync::Arc;
 use expect_test::{Expect, expect};
 use proptest::prelude::*;
 
-use super::{Decisions, Reason, resolve};
+use super::{Decisions, PlacementDecision, Reason, resolve};
 use crate::fixture::{good, load_all, trees};
 use crate::inventory::Inventory;
 use crate::spec::{Spec, load};
 
 fn show(decisions: &Decisions) -> String {
     let mut out = String::new();
-    for (name, placement) in &decisions.placements {
-        writeln!(out, "placement {}", name.name()).unwrap();
-        let mut picks = placement.picks();
-        if placement.placement().count.is_none() {
-            picks.sort_by_key(|pick| pick.cluster);
-        }
-        for pick in picks {
-            let why = placement.why(pick.cluster).unwrap();
-            write!(out, "  + {}: {why}", pick.cluster).unwrap();
-            if placement.placement().count.is_some() {
-                write!(out, " {} {}", pick.step.as_str(), pick.score).unwrap();
-            }
-            writeln!(out).unwrap();
-        }
-        for (cluster, reason) in placement.rejected() {
-            let why = placement.why(cluster).unwrap();
-            assert_eq!(why.reason(), Some(reason));
-            let mark = match reason {
-                Reason::NotMatched => "-",
-                Reason::Excepted => "x",
-                Reason::Tainted => "t",
-                Reason::Spread => "s",
-                Reason::OutRanked => "r",
-            };
-            writeln!(out, "  {mark} {cluster}: {why}").unwrap();
-        }
-        if let Some(short) = placement.shortfall() {
-            let by = &short.constraint.by;
-            writeln!(
-                out,
-                "  {} of {}, short by {by}",
-                short.selected, short.wanted
-            )
-            .unwrap();
-        }
-        if let Some(emptied) = placement.emptied() {
-            writeln!(out, "  emptied, had {}", emptied.len()).unwrap();
-        }
+    for placement in decisions.placements.values() {
+        show_placement(&mut out, placement);
     }
     for (name, cluster) in &decisions.clusters {
         for (bundle, placed) in &cluster.bundles {
@@ -90,6 +55,46 @@ fn show(decisions: &Decisions) -> String {
         writeln!(out, "{problem}").unwrap();
     }
     out
+}
+
+fn show_placement(out: &mut String, placement: PlacementDecision<'_>) {
+    writeln!(out, "placement {}", placement.name().name()).unwrap();
+    let mut picks = placement.picks();
+    if placement.placement().count.is_none() {
+        picks.sort_by_key(|pick| pick.cluster);
+    }
+    for pick in picks {
+        let why = placement.why(pick.cluster).unwrap();
+        write!(out, "  + {}: {why}", pick.cluster).unwrap();
+        if placement.placement().count.is_some() {
+            write!(out, " {} {}", pick.step.as_str(), pick.score).unwrap();
+        }
+        writeln!(out).unwrap();
+    }
+    for (cluster, reason) in placement.rejected() {
+        let why = placement.why(cluster).unwrap();
+        assert_eq!(why.reason(), Some(reason));
+        let mark = match reason {
+            Reason::NotMatched => "-",
+            Reason::Excepted => "x",
+            Reason::Tainted => "t",
+            Reason::Spread => "s",
+            Reason::OutRanked => "r",
+        };
+        writeln!(out, "  {mark} {cluster}: {why}").unwrap();
+    }
+    if let Some(short) = placement.shortfall() {
+        let by = &short.constraint.by;
+        writeln!(
+            out,
+            "  {} of {}, short by {by}",
+            short.selected, short.wanted
+        )
+        .unwrap();
+    }
+    if let Some(emptied) = placement.emptied() {
+        writeln!(out, "  emptied, had {}", emptied.len()).unwrap();
+    }
 }
 
 fn decide(spec: Spec) -> Decisions {
