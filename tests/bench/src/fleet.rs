@@ -155,7 +155,7 @@ fn term(number: usize) -> String {
             "{{matchLabels: {{kind: {kind}}}, matchExpressions: [{{key: country, operator: In, values: [es, fr]}}]}}"
         ),
         2 => format!("{{groups: [region-{region:02}], matchLabels: {{tier: {tier}}}}}"),
-        3 => format!("{{names: [\"{kind}-{:02}*\"]}}", mixed(number, 11) % 100),
+        3 => format!("{{names: [\"{kind}-0{:02}*\"]}}", mixed(number, 11) % 100),
         _ => format!(
             "{{groups: [even], matchLabels: {{tier: {tier}, env: stage}}, facts: [{{key: kubernetes.minor, operator: Gte, values: [\"29\"]}}]}}"
         ),

@@ -2,7 +2,9 @@
 
 use crate::diff::{Change, Plan};
 
-use super::plan::{Detail, cluster_line, counted, field_line, finding_line, object_line, sentence};
+use super::plan::{
+    Detail, and_more, cluster_line, counted, field_line, finding_line, object_line, sentence,
+};
 
 /// Longest comment that GitHub takes, in characters.
 pub const CHARS_MAX: usize = 65_536;
@@ -73,9 +75,9 @@ impl Page {
 
     fn end(mut self) -> String {
         if self.left_out > 0 {
-            let more = counted(self.left_out, "part");
+            let more = and_more(self.left_out, "part");
             self.text.push_str(&format!(
-                "\n_and {more} more, which a comment has no room for; `hub plan -o table` shows \
+                "\n_{more}, which a comment has no room for; `hub plan -o table` shows \
                  everything_\n"
             ));
         }
@@ -141,8 +143,8 @@ fn folded(change: &Change<'_>) -> String {
             text.push_str(&format!("    {}\n", fenced(&line)));
         }
         if object.fields.more_fields > 0 {
-            let more = counted(object.fields.more_fields, "field");
-            text.push_str(&format!("    and {more} more\n"));
+            let more = and_more(object.fields.more_fields, "field");
+            text.push_str(&format!("    {more}\n"));
         }
     }
     text.push_str("```\n\n</details>\n\n");

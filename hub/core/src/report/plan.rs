@@ -61,6 +61,12 @@ pub(super) fn counted(number: usize, what: &str) -> String {
     }
 }
 
+/// `and 1 more cluster`, `and 2 more clusters`.
+pub(super) fn and_more(number: usize, what: &str) -> String {
+    let plural = if number == 1 { "" } else { "s" };
+    format!("and {number} more {what}{plural}")
+}
+
 /// A plan as text without terminal codes. Lines begin with `+`, `~` and `-` for what comes, changes
 /// and leaves, and with `!` for what waits or is wrong.
 #[must_use]
@@ -185,13 +191,13 @@ fn change_lines(out: &mut String, change: &Change<'_>, detail: Detail) {
             line(out, format!("      {}", field_line(field, detail)));
         }
         if object.fields.more_fields > 0 {
-            let more = counted(object.fields.more_fields, "field");
-            line(out, format!("      and {more} more"));
+            let more = and_more(object.fields.more_fields, "field");
+            line(out, format!("      {more}"));
         }
     }
     let more = change.objects.len().saturating_sub(detail.listed());
     if more > 0 {
-        line(out, format!("  and {} more", counted(more, "object")));
+        line(out, format!("  {}", and_more(more, "object")));
     }
     out.push('\n');
 }
@@ -245,7 +251,7 @@ fn held_lines(out: &mut String, held: &HeldAnswer, detail: Detail) {
     }
     let more = held.removals.len().saturating_sub(detail.listed());
     if more > 0 {
-        line(out, format!("    and {} more", counted(more, "object")));
+        line(out, format!("    {}", and_more(more, "object")));
     }
     line(
         out,
@@ -260,7 +266,7 @@ fn findings(out: &mut String, what: &str, findings: &[Finding<'_>], detail: Deta
     }
     let more = findings.len().saturating_sub(detail.listed());
     if more > 0 {
-        line(out, format!("! and {} more", counted(more, what)));
+        line(out, format!("! {}", and_more(more, what)));
     }
     if !findings.is_empty() {
         out.push('\n');

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::fmt::{self, Write as _};
 
-use super::plan::{Detail, counted};
+use super::plan::{Detail, and_more, counted};
 use crate::interchange::{
     BundleAnswer, ClusterAnswer, PlacementAnswer, Rejected, Resolved, Selected,
 };
@@ -85,7 +85,7 @@ fn placements_in_brief(out: &mut String, resolved: Resolved<'_>) {
     }
     table(out, &rows);
     if left > 0 {
-        line(out, format!("and {} more", counted(left, "placement")));
+        line(out, and_more(left, "placement"));
     }
     line(out, "--placement NAME shows one with every reason\n");
 }
@@ -252,7 +252,7 @@ fn clusters_in_brief(out: &mut String, resolved: Resolved<'_>) {
     }
     table(out, &rows);
     if left > 0 {
-        line(out, format!("and {} more", counted(left, "cluster")));
+        line(out, and_more(left, "cluster"));
     }
     line(out, "--cluster NAME shows one with its variables");
 }

@@ -52,12 +52,12 @@ fn what_has_no_room_in_a_comment_is_counted() {
             .collect(),
     };
     let small = plan_markdown(&plan(vec![change()], Vec::new()));
-    assert!(!small.contains("more, which"), "{small}");
+    assert!(!small.contains("more parts, which"), "{small}");
     let text = plan_markdown(&plan((0..100).map(|_| change()).collect(), Vec::new()));
     assert!(text.chars().count() <= CHARS_MAX);
     assert!(text.chars().count() > CHARS_MAX / 2);
     let folded = text.matches("<details>").count();
-    let said = format!("_and {} parts more", 100 - folded);
+    let said = format!("_and {} more parts", 100 - folded);
     assert!(text.contains(&said), "{}", &text[text.len() - 200..]);
     assert_eq!(folded, text.matches("</details>").count());
 }
