@@ -60,6 +60,21 @@ pub enum DriftMode {
     Ignore,
 }
 
+/// What the spoke does on the cluster that the bundle is on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Mode {
+    /// It applies what is declared, and puts back what others change.
+    #[default]
+    Enforce,
+    /// It applies nothing, and reports what it would do.
+    Observe,
+    /// It changes nothing, and reports drift.
+    Paused,
+    /// It leaves every object in place, and takes its marks off.
+    Release,
+}
+
 /// Fields whose drift is nobody's business. A key that is absent matches everything.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -112,6 +127,9 @@ pub struct RemovalPolicy {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct BundlePolicy {
+    /// What the spoke does: the cluster's mode, the same for each of its bundles.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub mode: Mode,
     /// Bundles that must be Healthy on the cluster, at the digests this snapshot names, before any
     /// object of this one is applied.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]

@@ -10,6 +10,7 @@ fn a_default_policy_is_an_empty_object() {
 #[test]
 fn a_policy_is_read_back_as_it_was_written() {
     let policy = BundlePolicy {
+        mode: Mode::Paused,
         depends_on: BTreeSet::from([BundleName::parse("platform.cert-manager").unwrap()]),
         create_namespace: Some("shop".into()),
         removal: RemovalPolicy {
@@ -32,7 +33,7 @@ fn a_policy_is_read_back_as_it_was_written() {
     assert_eq!(BundlePolicy::from_bytes(&bytes).unwrap(), policy);
     assert_eq!(
         String::from_utf8(bytes).unwrap(),
-        r#"{"adopt":"always","conflict":"force","createNamespace":"shop","dependsOn":["platform.cert-manager"],"drift":{"ignore":[{"fields":["spec.replicas"],"kind":"Deployment"}],"mode":"report"},"healthTimeoutMs":60000,"removal":{"object":"orphan"}}"#
+        r#"{"adopt":"always","conflict":"force","createNamespace":"shop","dependsOn":["platform.cert-manager"],"drift":{"ignore":[{"fields":["spec.replicas"],"kind":"Deployment"}],"mode":"report"},"healthTimeoutMs":60000,"mode":"paused","removal":{"object":"orphan"}}"#
     );
 }
 
@@ -40,5 +41,6 @@ fn a_policy_is_read_back_as_it_was_written() {
 fn a_field_or_value_from_the_future_is_refused() {
     assert!(BundlePolicy::from_bytes(br#"{"hooks":[]}"#).is_err());
     assert!(BundlePolicy::from_bytes(br#"{"adopt":"sometimes"}"#).is_err());
+    assert!(BundlePolicy::from_bytes(br#"{"mode":"later"}"#).is_err());
     assert!(BundlePolicy::from_bytes(br#"{"drift":{"ignore":[{"regex":"x"}]}}"#).is_err());
 }

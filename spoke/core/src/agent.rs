@@ -17,12 +17,14 @@ mod prune;
 mod reporting;
 mod schedule;
 mod send;
+mod stance;
 mod target;
 mod timer;
 mod watch;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use capstan_proto::policy::Mode;
 use capstan_proto::{BundleName, Digest, Moment, ObjectKey, Sync};
 
 use crate::backoff::{self, Jitter};
@@ -56,6 +58,8 @@ pub struct Agent {
     /// Contents that arrived and are not stored yet.
     unstored: BTreeSet<Digest>,
     bundles: BTreeMap<BundleName, Bundle>,
+    /// What may be done on the cluster as a whole.
+    cluster_mode: Mode,
     objects: BTreeMap<ObjectKey, Object>,
     /// Objects of the held snapshot whose content is damaged.
     skipped: BTreeMap<ObjectKey, BundleName>,

@@ -54,6 +54,10 @@ pub const VALUE_CHECK_MIN_MS: u64 = 10_000;
 /// an hour.
 pub const RELIST_EVERY_MS: u64 = 3_600_000;
 
+/// How often what is only observed is compared anew, in milliseconds: two calls an object and round,
+/// for objects that nothing watches.
+pub const OBSERVE_EVERY_MS: u64 = 300_000;
+
 /// Time in which each object's values are checked once, in milliseconds.
 pub const VALUE_PASS_MS: u64 = 86_400_000;
 

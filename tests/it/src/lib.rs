@@ -7,6 +7,7 @@ pub mod apiserver;
 pub mod cluster;
 pub mod fleet;
 pub mod git;
+pub mod modes;
 pub mod part;
 pub mod sample;
 pub mod scenario;

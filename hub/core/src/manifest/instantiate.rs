@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use capstan_proto::object::group_version;
-use capstan_proto::policy::BundlePolicy;
+use capstan_proto::policy::{BundlePolicy, Mode as Carried};
 use capstan_proto::{BundleName, Digest, ObjectKey, canonical};
 use serde_json::Value;
 
@@ -14,7 +14,7 @@ use super::substitute::{self, Values};
 use super::{Content, Instance, Manifest, Scope, Scopes, fold, restrict};
 use crate::limits;
 use crate::problem::{Code, Place, Problem};
-use crate::spec::{Bundle, Patch, Restriction, Tree};
+use crate::spec::{Bundle, Mode, Patch, Restriction, Tree};
 use crate::yaml::{Node, Value as NodeValue};
 
 /// The label that says which bundle an object belongs to.
@@ -33,6 +33,8 @@ pub(super) struct Inputs<'a> {
     pub(super) values: Values<'a>,
     pub(super) patches: &'a [&'a Patch],
     pub(super) restrictions: &'a [&'a Restriction],
+    /// The cluster's.
+    pub(super) mode: Mode,
 }
 
 /// Makes every object.
@@ -49,7 +51,7 @@ pub(super) fn instantiate(content: &Content, inputs: Inputs<'_>) -> Result<Insta
         let found = found.into_iter().take(limits::CONTENT_PROBLEMS_MAX);
         return Err(found.map(|p| p.about_bundle(inputs.name)).collect());
     }
-    let bytes = policy(inputs.bundle, inputs.namespace).to_bytes();
+    let bytes = policy(inputs.bundle, inputs.namespace, inputs.mode).to_bytes();
     let digest = Digest::of(&bytes);
     instance.bytes.insert(digest, bytes.into());
     instance.policy = Some(digest);
@@ -142,8 +144,9 @@ fn labelled(mut value: Value, bundle: &BundleName) -> Value {
 }
 
 /// What a spoke is told of a bundle.
-pub(super) fn policy(bundle: &Bundle, namespace: Option<&str>) -> BundlePolicy {
+pub(super) fn policy(bundle: &Bundle, namespace: Option<&str>, mode: Mode) -> BundlePolicy {
     BundlePolicy {
+        mode: carried(mode),
         depends_on: bundle.depends_on.iter().map(|r| r.name.clone()).collect(),
         create_namespace: namespace
             .filter(|_| bundle.create_namespace)
@@ -153,6 +156,16 @@ pub(super) fn policy(bundle: &Bundle, namespace: Option<&str>) -> BundlePolicy {
         conflict: bundle.conflict,
         drift: bundle.drift.clone(),
         health_timeout_ms: bundle.health_timeout_ms,
+    }
+}
+
+/// A cluster's mode as policies carry it.
+const fn carried(mode: Mode) -> Carried {
+    match mode {
+        Mode::Enforce => Carried::Enforce,
+        Mode::Observe => Carried::Observe,
+        Mode::Paused => Carried::Paused,
+        Mode::Release => Carried::Release,
     }
 }
 

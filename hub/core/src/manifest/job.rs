@@ -13,7 +13,7 @@ use super::{Failure, patch};
 use crate::effective::{self, Layers};
 use crate::placement::Placed;
 use crate::problem::{Code, Place, Problem};
-use crate::spec::{Bundle, Document, Member, Patch, PinState, Restriction, Spec, Trees};
+use crate::spec::{Bundle, Document, Member, Mode, Patch, PinState, Restriction, Spec, Trees};
 use crate::template::BuiltIn;
 
 pub(super) fn is_chart(bundle: &Bundle) -> bool {
@@ -91,7 +91,7 @@ impl<'a> Shape<'a> {
         let mut hasher = Hasher::new();
         hasher
             .field(subject.bundle.to_string().as_bytes())
-            .field(&policy(bundle, None).to_bytes())
+            .field(&policy(bundle, None, Mode::Enforce).to_bytes())
             .field(&[
                 u8::from(bundle.create_namespace),
                 u8::from(bundle.substitute),

@@ -13,7 +13,7 @@ use super::substitute::Values;
 use super::{Failure, Instance, Rendered, Scope, Scopes, Work};
 use crate::placement::Decisions;
 use crate::problem::{self, Code, Problem};
-use crate::spec::{Spec, Trees};
+use crate::spec::{Mode, Spec, Trees};
 
 /// Renders every placed bundle for every cluster it is placed on. `previous` is a memory:
 /// without broken content the answer is the same without it.
@@ -145,7 +145,7 @@ impl Factory<'_> {
             variables: &subject.placed.inputs.variables,
             built_in: ready.built_in,
         };
-        let key = self.key(ready, values);
+        let key = self.key(ready, values, subject.member.mode);
         let known = self.made.get(&key);
         if let Some(instance) = known.or_else(|| self.previous.instances.get(&key)) {
             let instance = Arc::clone(instance);
@@ -166,6 +166,7 @@ impl Factory<'_> {
             values,
             patches: &ready.shape.patches,
             restrictions: &ready.shape.restrictions,
+            mode: subject.member.mode,
         };
         match instantiate::instantiate(&ready.directory.content, inputs) {
             Ok(instance) => {
@@ -182,13 +183,14 @@ impl Factory<'_> {
     }
 
     /// Equal inputs have equal keys, whatever cluster they are for.
-    fn key(&self, ready: &Ready<'_>, values: Values<'_>) -> Digest {
+    fn key(&self, ready: &Ready<'_>, values: Values<'_>, mode: Mode) -> Digest {
         let mut hasher = Hasher::new();
         hasher
             .field(ready.shape.key.as_bytes())
             .field(self.scopes_key.as_bytes())
             .field(ready.directory.key.as_bytes())
-            .field(ready.namespace.as_deref().unwrap_or_default().as_bytes());
+            .field(ready.namespace.as_deref().unwrap_or_default().as_bytes())
+            .field(mode.as_str().as_bytes());
         let substitute = ready.shape.document.spec.substitute;
         let content = substitute.then_some(&ready.directory.content.uses);
         for name in content.into_iter().flatten().chain(&ready.shape.uses) {

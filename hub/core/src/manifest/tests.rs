@@ -763,3 +763,44 @@ spec:
         o/a.yaml:9:1: error[E0115]: StorageClass.storage.k8s.io s: the source may not declare storage.k8s.io/StorageClass (allowed: rbac.authorization.k8s.io/ClusterRole, v1/ConfigMap, v1/Namespace)
     "#]].assert_eq(&show(&rendered));
 }
+
+#[test]
+fn every_bundle_of_a_cluster_carries_its_mode_and_only_that_changes_with_it() {
+    use capstan_proto::policy::{BundlePolicy, Mode};
+
+    let text = |mode: &str| {
+        format!(
+            "@Cluster a\nspec: {{mode: {mode}}}\n@Cluster b\nspec: {{}}\n@Bundle web\nspec: {{path: w}}\n\
+             @Placement p\nspec: {{bundles: [web], clusters: [{{}}]}}\n== w/a.yaml\n\
+             {{apiVersion: v1, kind: ConfigMap, metadata: {{name: c}}}}\n"
+        )
+    };
+    let mut hub = crate::fixture::Hub::default();
+    let mut of_a = |mode: &str| {
+        let desired = hub.commit(&text(mode));
+        let digests: Vec<_> = desired
+            .clusters
+            .values()
+            .map(|wanted| wanted.target().unwrap().digest)
+            .collect();
+        let rendered = &hub.rendered;
+        let policy = |cluster: &str| {
+            let (cluster, bundle) = (
+                crate::fixture::cluster(cluster),
+                crate::fixture::bundle("web"),
+            );
+            let instance = rendered.get(&cluster, &bundle).unwrap().as_ref().unwrap();
+            let bytes = &instance.bytes[&instance.policy.unwrap()];
+            BundlePolicy::from_bytes(bytes).unwrap().mode
+        };
+        (policy("a"), policy("b"), digests[0], digests[1])
+    };
+    let (a, b, enforced, other) = of_a("Enforce");
+    assert_eq!((a, b, enforced), (Mode::Enforce, Mode::Enforce, other));
+    let (a, b, paused, same) = of_a("Paused");
+    assert_eq!((a, b, same), (Mode::Paused, Mode::Enforce, other));
+    assert_ne!(paused, enforced);
+    assert_eq!(of_a("Observe").0, Mode::Observe);
+    assert_eq!(of_a("Release").0, Mode::Release);
+    assert_eq!(of_a("Enforce").2, enforced);
+}

@@ -4,6 +4,7 @@ mod adopt;
 mod applied;
 mod read;
 
+pub(super) use adopt::without_marks;
 pub(super) use applied::{baseline, remember_owners, watched};
 
 use capstan_proto::{BundleName, ObjectKey};
@@ -52,6 +53,10 @@ pub(super) enum Purpose {
     Preview(Box<Observed>),
     /// Read, because something said that the object may be gone or changed.
     Question,
+    /// Read, to know what applying it would do.
+    Study,
+    /// Forced dry run for the same, over the given live object where there is one.
+    Differ(Option<Box<Observed>>),
     /// Read, to know who owns what.
     Owners,
     /// Give up what was merged into a foreign object, then follow the bundle's policy.
@@ -108,6 +113,8 @@ impl Agent {
             Purpose::Look => self.on_looked(key, result),
             Purpose::Preview(live) => self.on_previewed(key, &live, result),
             Purpose::Question => self.on_question(key, result),
+            Purpose::Study => self.on_studied(key, result),
+            Purpose::Differ(live) => self.on_differed(key, live.as_deref(), result),
             Purpose::Owners => self.on_owners(key, result),
             Purpose::GiveBack => self.on_given_back(key, result),
             Purpose::Compare(live) => self.on_compared(key, &live, result),

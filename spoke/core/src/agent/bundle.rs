@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use capstan_proto::ObjectKey;
-use capstan_proto::policy::BundlePolicy;
+use capstan_proto::policy::{BundlePolicy, Mode};
 
 use super::object::Saved;
 use crate::inventory::Rows;
@@ -45,6 +45,8 @@ pub(super) struct Writer {
 pub(super) struct Bundle {
     /// `None` where the snapshot lacks it.
     pub(super) policy: Option<BundlePolicy>,
+    /// What may be done about its objects.
+    pub(super) mode: Mode,
     /// Objects that are to be tried for the first time with their present declaration.
     pub(super) todo: BTreeMap<Rank, BTreeSet<ObjectKey>>,
     /// How many of each rank are being tried.
@@ -72,6 +74,8 @@ pub(super) enum Wait {
     Durable,
     /// The cluster's administrator.
     Frozen,
+    /// The cluster's mode.
+    Restrained(Mode),
 }
 
 impl Bundle {

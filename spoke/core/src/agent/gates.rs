@@ -1,5 +1,6 @@
 //! What stands between an object and its turn: dependencies, waves, its namespace, its kind.
 
+use capstan_proto::policy::Mode;
 use capstan_proto::{BundleName, ObjectKey, Sync};
 
 use super::bundle::Wait;
@@ -68,6 +69,9 @@ impl Agent {
             return Some(Wait::Frozen);
         }
         let bundle = &self.bundles[name];
+        if bundle.mode != Mode::Enforce {
+            return Some(Wait::Restrained(bundle.mode));
+        }
         let policy = bundle.policy.as_ref()?;
         for dependency in &policy.depends_on {
             let good = self

@@ -1,7 +1,7 @@
 //! Drift: found, looked at, put back or only reported, and left alone where somebody fights us.
 
 use capstan_proto::drift::{Drift, Field, Outcome, Values};
-use capstan_proto::policy::DriftMode;
+use capstan_proto::policy::{DriftMode, Mode as Stance};
 use capstan_proto::{Moment, ObjectKey, Sync};
 use serde_json::Value;
 
@@ -22,7 +22,7 @@ use super::answer::{Answer, Purpose};
 const DELETE: &str = "Delete";
 
 /// Who did it, as far as the server says.
-struct Author {
+pub(super) struct Author {
     manager: String,
     operation: String,
     at: Moment,
@@ -81,7 +81,12 @@ impl Agent {
         }
         let bundle = self.bundles.get(&object.bundle);
         let policy = bundle.and_then(|bundle| bundle.policy.as_ref());
-        policy.map(|policy| policy.drift.mode).unwrap_or_default()
+        let mode = policy.map(|policy| policy.drift.mode).unwrap_or_default();
+        let restrained = bundle.is_some_and(|bundle| bundle.mode != Stance::Enforce);
+        match mode {
+            DriftMode::Correct if restrained => DriftMode::Report,
+            mode => mode,
+        }
     }
 
     /// Does about a breach what the bundle's policy says.
@@ -101,6 +106,9 @@ impl Agent {
             (DriftMode::Ignore, _) => self.overlook(key),
             (DriftMode::Report, Broken::Deleted) => self.report_missing(key, breach.seen_at),
             (DriftMode::Correct, Broken::Deleted) => self.recreate(key, breach.seen_at),
+            (_, Broken::Recreated(seen)) if self.stance(key) != Stance::Enforce => {
+                self.report_recreated(key, &seen);
+            }
             (_, Broken::Recreated(seen)) => {
                 self.take_foreign(key, seen.uid.clone());
                 self.look_or_mend(key, mode, *seen);
@@ -344,9 +352,14 @@ impl Agent {
                 }
                 let author = author_of(&breach_over(*breach, live.clone()), &lost);
                 self.record(key, author, fields, Outcome::Reported);
+                let words = match self.stance(key) {
+                    Stance::Enforce => {
+                        "it is not as declared, and its bundle only asks for a report"
+                    }
+                    _ => "it is not as declared, and the cluster is paused",
+                };
                 self.change(key, |object| {
                     object.breach = None;
-                    let words = "it is not as declared, and its bundle only asks for a report";
                     object.state = State::new(Sync::Drifted, "Drifted", words);
                 });
             }
@@ -357,7 +370,13 @@ impl Agent {
     }
 
     /// Writes a drift down; the same drift seen again is not a new one.
-    fn record(&mut self, key: &ObjectKey, author: Author, fields: Vec<Field>, outcome: Outcome) {
+    pub(super) fn record(
+        &mut self,
+        key: &ObjectKey,
+        author: Author,
+        fields: Vec<Field>,
+        outcome: Outcome,
+    ) {
         let seen_at = author.seen_at;
         let now = self.now;
         let Some(object) = self.objects.get_mut(key) else {
@@ -404,6 +423,35 @@ impl Agent {
             message: message.to_owned(),
         }));
     }
+}
+
+/// Who wrote an object last.
+pub(super) fn author_of_all(seen: &Observed, now: Moment) -> Author {
+    let entries = managed_fields::entries(&seen.body);
+    let entry = drift::author(&entries, &[]);
+    Author {
+        manager: entry.map(|e| e.manager.clone()).unwrap_or_default(),
+        operation: entry.map(|e| e.operation.clone()).unwrap_or_default(),
+        at: entry.and_then(|e| e.time).unwrap_or(now),
+        seen_at: now,
+    }
+}
+
+/// What an apply would change of a live object: fields that are declared, and those that were ours
+/// and are not declared any more.
+pub(super) fn differences_of(live: &Value, answer: &Value) -> Vec<Field> {
+    let sets = [answer, live].map(managed_fields::ours);
+    let mut fields: Vec<Field> = Vec::new();
+    for entry in sets.into_iter().flatten() {
+        for field in drift::fields(&entry.fields, live, answer) {
+            let ours = field.path.contains("capstan.dev/");
+            if !ours && fields.iter().all(|known| known.path != field.path) {
+                fields.push(field);
+            }
+        }
+    }
+    fields.truncate(crate::limits::DRIFT_FIELDS_MAX);
+    fields
 }
 
 fn deleted(seen_at: Moment) -> Author {

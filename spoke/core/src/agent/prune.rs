@@ -2,6 +2,7 @@
 
 use std::cmp::Reverse;
 
+use capstan_proto::policy::Mode;
 use capstan_proto::{BundleName, ObjectKey, Sync};
 
 use super::Agent;
@@ -46,6 +47,12 @@ impl Agent {
     pub(super) fn prune(&mut self) {
         if self.work.leaving.is_empty() {
             return;
+        }
+        match self.cluster_mode {
+            Mode::Enforce => {}
+            Mode::Observe => return self.say_would_delete(),
+            Mode::Paused => return self.say_not_pruning("the cluster is paused".to_owned()),
+            Mode::Release => return self.let_leaving_go(),
         }
         if let Err(reason) = self.may_prune() {
             self.say_not_pruning(reason);
@@ -224,7 +231,7 @@ impl Agent {
         }
     }
 
-    fn leave(&mut self, key: &ObjectKey) {
+    pub(super) fn leave(&mut self, key: &ObjectKey) {
         self.change(key, |object| {
             object.deletion_sent = true;
             object.state = State::new(Sync::Applying, "Leaving", "it is being removed");

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use capstan_proto::policy::Mode;
 use capstan_proto::state::{BundleState, states_digest};
 use capstan_proto::{BundleName, Digest, Moment};
 
@@ -154,7 +155,7 @@ impl Agent {
             return None;
         }
         let wait = bundle.wait.as_ref().map(|wait| self.wait_words(wait));
-        Some(report::assemble(Summary {
+        let mut state = report::assemble(Summary {
             bundle: name.clone(),
             snapshot: target.triple(),
             lines,
@@ -162,7 +163,12 @@ impl Agent {
             wait: wait.flatten(),
             upgrade: self.link.upgrade.iter().cloned().collect(),
             now: self.now,
-        }))
+        });
+        if let Some((reason, message)) = self.observed_words(name) {
+            state.reason = reason.to_owned();
+            state.message = message;
+        }
+        Some(state)
     }
 
     fn is_damaged(&self, name: &BundleName) -> bool {
@@ -201,6 +207,13 @@ impl Agent {
                 };
                 words(Sync::Applying, "WaitingForNamespace", sentence)
             }
+            Wait::Restrained(Mode::Paused) => words(
+                Sync::Held,
+                "Paused",
+                "the cluster is paused: nothing is changed".to_owned(),
+            ),
+            // Each object says it for itself.
+            Wait::Restrained(_) => None,
             Wait::Frozen => words(
                 Sync::Held,
                 "Frozen",

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use capstan_proto::policy::Mode;
 use capstan_proto::{BundleName, Moment, ObjectKey, Sync};
 
 use super::Agent;
@@ -179,15 +180,28 @@ impl Agent {
         if object.want.is_none() {
             return;
         }
+        let mode = self.stance(key);
+        let broken = object.breach.is_some();
         let waits = object.retry_at.is_some_and(|at| now < at);
+        let waits = waits && !(mode == Mode::Observe && broken);
         if object.call.is_some() || object.terminating || object.gave_up || waits {
             return;
         }
-        if object.breach.is_none() && object.is_applied() {
+        let unordered = matches!(mode, Mode::Observe | Mode::Release);
+        let applied = object.is_applied();
+        if !broken && applied && !unordered {
             return;
         }
         if self.is_forbidden(key) {
             return;
+        }
+        let durable = self.target.as_ref().is_some_and(|target| target.durable);
+        match mode {
+            Mode::Enforce => {}
+            Mode::Observe => return self.study(key),
+            Mode::Release if durable => return self.let_go(key),
+            Mode::Paused if broken && applied => return self.mend_breach(key),
+            Mode::Paused | Mode::Release => return self.hold_back(key),
         }
         let Some(object) = self.objects.get(key) else {
             return;
@@ -244,7 +258,14 @@ impl Agent {
         let Some(want) = &object.want else {
             return;
         };
-        if !object.is_applied() && object.tried != Some(want.digest) {
+        let again = match self.stance(key) {
+            Mode::Observe => object.retry_at.is_none(),
+            Mode::Release => object.row.is_some(),
+            Mode::Enforce | Mode::Paused => false,
+        };
+        if again {
+            self.work.urgent.insert(key.clone());
+        } else if !object.is_applied() && object.tried != Some(want.digest) {
             self.plan_again(key);
         } else if object.breach.is_some() || !object.is_applied() {
             self.work.urgent.insert(key.clone());
@@ -298,7 +319,8 @@ impl Agent {
     }
 
     fn make_namespaces(&mut self) {
-        if self.local.frozen || self.target.as_ref().is_none_or(|target| !target.durable) {
+        let restrained = self.local.frozen || self.cluster_mode != Mode::Enforce;
+        if restrained || self.target.as_ref().is_none_or(|target| !target.durable) {
             return;
         }
         let now = self.now;

@@ -207,6 +207,10 @@ impl Agent {
     }
 
     fn call(&mut self, key: &ObjectKey, request: Request, purpose: Purpose) {
+        if !self.may_call(key, &request, &purpose) {
+            self.hold_back(key);
+            return;
+        }
         let ticket = self.ticket();
         let Some(object) = self.objects.get_mut(key) else {
             return;

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use capstan_proto::delta::receiver::Verified;
+use capstan_proto::policy::Mode;
 use capstan_proto::{BundleName, Digest, ObjectKey, Snapshot, Sync, Triple};
 
 use super::Agent;
@@ -140,6 +141,7 @@ impl Agent {
         self.link.barren = false;
         self.send(ToHub::Accept(triple));
         self.intend();
+        self.begin_unordered();
         self.forget_contents();
     }
 
@@ -208,6 +210,7 @@ impl Agent {
         for (key, (bundle, want)) in plan.wants {
             self.want(key, bundle, want);
         }
+        self.settle_modes();
         self.order_work();
         self.list_leaving();
         self.need_namespaces();
@@ -217,6 +220,7 @@ impl Agent {
         if self.target.as_ref().is_some_and(|target| target.durable) {
             self.intend();
         }
+        self.begin_unordered();
     }
 
     fn unwant(&mut self, plan: &Plan) {
@@ -311,7 +315,9 @@ impl Agent {
     fn intend(&mut self) {
         let mut changed = BTreeSet::new();
         for object in self.objects.values_mut() {
-            if object.want.is_some() && object.row.is_none() {
+            let bundle = self.bundles.get(&object.bundle);
+            let enforced = bundle.is_some_and(|bundle| bundle.mode == Mode::Enforce);
+            if enforced && object.want.is_some() && object.row.is_none() {
                 object.row = Some(Row::default());
                 object.saved = Saved::No;
                 changed.insert(object.bundle.clone());

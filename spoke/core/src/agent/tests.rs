@@ -4,6 +4,7 @@ mod cluster;
 mod drift;
 mod held;
 mod hub;
+mod modes;
 mod property;
 mod prune;
 mod restart;

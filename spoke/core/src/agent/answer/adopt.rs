@@ -125,7 +125,7 @@ impl Agent {
 }
 
 /// An object without what our apply alone, or the server, puts on it.
-fn without_marks(object: &Value) -> Value {
+pub(in super::super) fn without_marks(object: &Value) -> Value {
     let mut object = object.clone();
     if let Some(metadata) = object.get_mut("metadata").and_then(Value::as_object_mut) {
         for field in ["managedFields", "resourceVersion", "generation"] {

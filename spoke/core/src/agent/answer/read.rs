@@ -1,5 +1,6 @@
 //! Answers to reads and removals: an error is never an empty answer.
 
+use capstan_proto::policy::Mode;
 use capstan_proto::{Health, ObjectKey, Sync};
 use serde_json::{Value, json};
 
@@ -94,6 +95,13 @@ impl Agent {
             }
             return;
         }
+        if self.stance(key) == Mode::Release {
+            self.let_went(key);
+            return;
+        }
+        let Some(object) = self.objects.get_mut(key) else {
+            return;
+        };
         if object.uid().is_none() {
             self.change(key, super::super::Object::looked_for);
             return;
@@ -186,11 +194,17 @@ impl Agent {
     /// (An empty apply would take every field that only we own with it.)
     pub(super) fn on_let_go(&mut self, key: &ObjectKey, result: Answer) {
         let Some(seen) = self.read_answer(key, result) else {
+            self.ask_later(key);
             return;
         };
         let object = self.objects.get(key);
+        let wanted = object.is_some_and(|object| object.want.is_some());
         if object.and_then(|object| object.uid()) != Some(seen.uid.as_str()) {
-            self.see(key, seen, Source::Asked);
+            match wanted && self.stance(key) == Mode::Release {
+                // Ours is gone; this one was never ours.
+                true => self.let_went(key),
+                false => self.see(key, seen, Source::Asked),
+            }
             return;
         }
         self.patch(key, farewell(&seen), Purpose::Release);
@@ -200,7 +214,11 @@ impl Agent {
         match result {
             Ok(_) => {
                 self.log(Decision::Released(key.clone()));
-                self.drop_row(key);
+                let object = self.objects.get(key);
+                match object.is_some_and(|object| object.want.is_some()) {
+                    true => self.let_went(key),
+                    false => self.drop_row(key),
+                }
             }
             Err(finding) => {
                 if let Some(object) = self.objects.get_mut(key) {
