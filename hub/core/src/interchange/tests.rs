@@ -31,7 +31,7 @@ fn every_mistake_is_said_with_its_place() {
         expect![[r#"
             2:7: unknown field `fakts` (did you mean `facts`?)
             3:22: fact `nodes` is a number (facts are strings: put it in quotes)
-            4:3: `C` is no cluster's name: `C` must consist of a-z, 0-9 and -, and start and end with a letter or digit (a name of a-z, 0-9 and -)
+            4:3: `C` must consist of a-z, 0-9 and -, and start and end with a letter or digit (a cluster's name, as its document declares it)
             6:9: `shop` is a string, not a list (the names of the clusters that the placement selected last)
             7:1: unknown field `more` (allowed: clusters, previous)
         "#]],
