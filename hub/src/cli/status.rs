@@ -57,6 +57,7 @@ impl Show for Glance {
             }
         }
         lines.push(String::new());
+        lines.extend(wrong(fleet.errors, fleet.warnings));
         lines.extend(fleet.text.lines().map(colour));
         for held in &fleet.held {
             lines.push(String::new());
@@ -69,6 +70,19 @@ impl Show for Glance {
         }
         lines
     }
+}
+
+/// `problems  2 errors, 1 warning: hub get problems`; nothing where nothing is wrong.
+fn wrong(errors: u32, warnings: u32) -> Option<String> {
+    let counted = |number: u32, what: &str| match number {
+        0 => None,
+        1 => Some(format!("1 {what}")),
+        number => Some(format!("{number} {what}s")),
+    };
+    let parts = [counted(errors, "error"), counted(warnings, "warning")];
+    let parts: Vec<String> = parts.into_iter().flatten().collect();
+    let all = parts.join(", ");
+    (!all.is_empty()).then(|| colour(&format!("problems  {all}: hub get problems")))
 }
 
 fn sources(items: &[wire::Source], wide: bool) -> Table {
@@ -97,3 +111,6 @@ fn sources(items: &[wire::Source], wide: bool) -> Table {
     }
     table
 }
+
+#[cfg(test)]
+mod tests;

@@ -34,7 +34,10 @@ impl State {
             .collect();
         let desired = self.desired.clone().unwrap_or_default();
         let decisions = Arc::clone(&self.memory.decisions);
-        let fleet = rollup(&decisions, &desired, &observed, now);
+        let mut fleet = rollup(&decisions, &desired, &observed, now);
+        if let Some(spec) = &self.memory.spec {
+            fleet.mark_last_good(spec);
+        }
         let Told { troubles, more } = troubles(&fleet, &observed);
         let problems = self.all_problems(more);
         let metrics = &self.setting.metrics;

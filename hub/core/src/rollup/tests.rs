@@ -9,7 +9,7 @@ use capstan_proto::{
 };
 use expect_test::{Expect, expect};
 
-use super::{Conformance, Fleet, Observed, rollup};
+use super::{Conformance, Flag, Fleet, Observed, rollup};
 use crate::desired::{Desired, Wanted};
 use crate::fixture::{Hub, bundle, cluster, fleet};
 use crate::session::{self, Standing};
@@ -349,4 +349,36 @@ fn counts_add_up_over_bundles_and_placements() {
     let shown = [(0, 0), (1, 3), (999, 1000), (1999, 2000), (7, 7)]
         .map(|(conforming, of)| Conformance { conforming, of }.to_string());
     assert_eq!(shown, ["unknown", "33.3 %", "99.9 %", "99.9 %", "100 %"]);
+}
+
+#[test]
+fn what_runs_by_a_last_good_version_is_not_as_in_git() {
+    let mut hub = Hub::default();
+    hub.commit(&fleet());
+    let broken = fleet().replace(
+        "@Placement web\nspec: {bundles",
+        "@Placement web\nspec: {bundels",
+    );
+    let desired = hub.commit(&broken);
+    let observed = ["a", "b", "c"].map(|name| {
+        let seen = observed(digest(&desired, name), Sync::Synced, Health::Healthy);
+        (cluster(name), seen)
+    });
+    let mut fleet = rollup(&hub.decisions, &desired, &BTreeMap::from(observed), NOW);
+    assert_eq!(fleet.counts.conformance.to_string(), "100 %");
+    fleet.mark_last_good(hub.spec.as_ref().unwrap());
+    assert_eq!(fleet.last_good, 3);
+    assert_eq!(fleet.counts.conformance.to_string(), "50.0 %");
+    let web = &fleet.bundles[&bundle("web")].counts.conformance;
+    assert_eq!((web.conforming, web.of), (0, 3));
+    let a = &fleet.clusters[&cluster("a")];
+    assert!(a.flags.contains(&Flag::LastGood));
+    let web = &a.bundles[&bundle("web")];
+    assert_eq!((web.sync, web.reason.as_str()), (Sync::Synced, "LastGood"));
+    assert!(!a.bundles[&bundle("db")].flags.contains(&Flag::LastGood));
+    let status = crate::report::status(&fleet);
+    assert!(
+        status.contains("\nlast good 3 of them: what Git says now is broken\n"),
+        "{status}"
+    );
 }
