@@ -47,6 +47,19 @@ pub enum Ended {
 }
 
 impl Ended {
+    /// Whether an operator of the hub can take it back, without anybody doing anything here.
+    #[must_use]
+    pub fn can_be_lifted(&self) -> bool {
+        use wire::CloseReason::{Banned, Quarantined};
+        matches!(
+            self,
+            Self::Closed {
+                reason: Banned | Quarantined,
+                ..
+            }
+        )
+    }
+
     /// How long the hub asked us to wait.
     #[must_use]
     pub fn retry_after(&self) -> Option<Duration> {

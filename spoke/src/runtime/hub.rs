@@ -79,19 +79,13 @@ impl Hub {
             let wait = match self.attempt().await {
                 // A new identity is tried at once: only its session makes it count.
                 Ok(Over::Renewed) => continue,
-                Ok(Over::Ended(ended)) => {
-                    let asked = ended.retry_after();
-                    tracing::warn!("{ended}");
-                    self.story.problem(ended.to_string());
-                    self.backoff.failed(rand::random(), asked)
+                Ok(Over::Ended(ended)) | Err(HubError::Ended(ended)) => {
+                    self.say(ended.to_string());
+                    wait_after(&mut self.backoff, &ended, rand::random())
                 }
                 Err(error) => {
-                    let asked = match &error {
-                        HubError::Ended(ended) => ended.retry_after(),
-                        _ => None,
-                    };
                     self.complain(&error);
-                    self.backoff.failed(rand::random(), asked)
+                    self.backoff.failed(rand::random(), None)
                 }
             };
             tracing::debug!(
@@ -112,6 +106,11 @@ impl Hub {
         if !hint.is_empty() {
             sentence = format!("{sentence} ({hint})");
         }
+        self.say(sentence);
+    }
+
+    /// Tells a problem once for as long as it stays.
+    fn say(&self, sentence: String) {
         if self.story.problem(sentence.clone()) {
             tracing::warn!("{sentence}");
         } else {
@@ -168,3 +167,14 @@ impl Hub {
         .collect()
     }
 }
+
+/// How long to wait after a session that ended.
+fn wait_after(backoff: &mut Backoff, ended: &Ended, random: f64) -> Duration {
+    match ended.can_be_lifted() {
+        true => backoff.refused(random),
+        false => backoff.failed(random, ended.retry_after()),
+    }
+}
+
+#[cfg(test)]
+mod tests;
