@@ -211,14 +211,20 @@ pub async fn run(order: &Order, out: &mut (dyn Write + Send)) -> Result<(), Boot
     let installed = install::run(&checked, out).await?;
     match (&checked.install.agent, order.extent) {
         (AgentRuns::Outside, _) => {
-            writeln!(out, "now start the agent:")?;
+            writeln!(out, "now start the agent, unless it runs already:")?;
             writeln!(out, "  {}", start_line(order))?;
             Ok(())
         }
         (AgentRuns::Inside { .. }, Extent::InstallAndWait) => {
             wait::run(&checked, &installed, order.timeout, out).await
         }
-        (AgentRuns::Inside { .. }, _) => Ok(()),
+        (AgentRuns::Inside { .. }, _) => {
+            writeln!(
+                out,
+                "installed, and not waited for: `hub get clusters` shows when it is connected"
+            )?;
+            Ok(())
+        }
     }
 }
 

@@ -28,12 +28,15 @@ pub(super) async fn run(
     let kube = Kube::new(config, Arc::default())?;
     let cluster_uid = cluster_uid(&kube).await.map_err(|error| match error {
         AskError::Call(error) => BootstrapError::Unreachable {
-            server,
+            server: server.clone(),
             cause: error.cause(),
         },
         error => BootstrapError::ClusterUid(error),
     })?;
-    writeln!(out, "cluster reached (kube-system {cluster_uid})")?;
+    writeln!(
+        out,
+        "cluster reached at {server} (its namespace kube-system has the UID {cluster_uid})"
+    )?;
 
     let asked = &order.asked;
     let identities = Identities::new(Secrets::new(kube.clone(), &asked.namespace, "bootstrap"));

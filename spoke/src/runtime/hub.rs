@@ -80,7 +80,7 @@ impl Hub {
                 // A new identity is tried at once: only its session makes it count.
                 Ok(Over::Renewed) => continue,
                 Ok(Over::Ended(ended)) | Err(HubError::Ended(ended)) => {
-                    self.say(ended.to_string());
+                    self.say(with_hint(ended.to_string(), ended.hint()));
                     wait_after(&mut self.backoff, &ended, rand::random())
                 }
                 Err(error) => {
@@ -97,16 +97,13 @@ impl Hub {
     }
 
     fn complain(&mut self, error: &HubError) {
-        let mut sentence = chain(error);
+        let sentence = chain(error);
         let hint = match error {
             HubError::Dial(error) => error.hint(),
             HubError::Enroll(error) => error.hint(),
             _ => "",
         };
-        if !hint.is_empty() {
-            sentence = format!("{sentence} ({hint})");
-        }
-        self.say(sentence);
+        self.say(with_hint(sentence, hint));
     }
 
     /// Tells a problem once for as long as it stays.
@@ -165,6 +162,13 @@ impl Hub {
         .into_iter()
         .filter_map(|(key, value)| Some((key.to_owned(), value?)))
         .collect()
+    }
+}
+
+fn with_hint(sentence: String, hint: &str) -> String {
+    match hint {
+        "" => sentence,
+        hint => format!("{sentence} ({hint})"),
     }
 }
 
