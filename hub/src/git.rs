@@ -24,6 +24,7 @@ mod tests;
 
 pub use follow::Follower;
 pub use problem::Problem;
+pub use remote::refusal;
 pub use tree::Tree;
 
 /// What to follow.
