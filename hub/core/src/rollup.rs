@@ -2,6 +2,7 @@
 
 mod judge;
 mod lastgood;
+mod reason;
 mod summarize;
 mod trouble;
 
@@ -14,6 +15,7 @@ use capstan_proto::{
     Triple,
 };
 
+pub use reason::Reason;
 pub use summarize::rollup;
 pub use trouble::{Said, Told, Trouble, Troubles, What, Wrong, troubles};
 
@@ -25,6 +27,8 @@ use crate::session::{Connection, Standing};
 pub struct Observed {
     /// Its membership.
     pub standing: Standing,
+    /// Why it may not connect: the reason of its ban or quarantine; empty where there is none.
+    pub why: String,
     /// Whether a session is open.
     pub open: bool,
     /// When anything was last heard of it.
@@ -46,6 +50,15 @@ pub struct Observed {
 }
 
 impl Observed {
+    /// What is said of a cluster that may not connect, with the reason.
+    fn because(&self, what: &str) -> String {
+        match (self.standing, self.why.as_str()) {
+            (_, "") => what.to_owned(),
+            (Standing::Banned | Standing::Quarantined, why) => format!("{what}: {why}"),
+            _ => what.to_owned(),
+        }
+    }
+
     /// Takes bundle states in: all that there are (`full`), or those that changed.
     pub fn take(&mut self, full: bool, states: Vec<BundleState>, gone: &[BundleName]) {
         if full {

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use capstan_proto::state::BundleState;
 use capstan_proto::{BundleName, ClusterName, Health, Sync};
 
-use super::{BundleOnCluster, Flag, Objects, Observed};
+use super::{BundleOnCluster, Flag, Objects, Observed, Reason};
 use crate::desired::{Kept, Target};
 use crate::placement::Placed;
 use crate::session::Connection;
@@ -28,7 +28,7 @@ pub(super) struct Case<'a> {
 /// A word with its reason and sentence.
 struct Verdict {
     sync: Sync,
-    reason: &'static str,
+    reason: Reason,
     message: String,
 }
 
@@ -43,7 +43,7 @@ impl Case<'_> {
         };
         let verdict = self.verdict(state);
         let (sync, reason, message) = match (verdict, state) {
-            (Some(verdict), _) => (verdict.sync, verdict.reason.to_owned(), verdict.message),
+            (Some(verdict), _) => (verdict.sync, verdict.reason.to_string(), verdict.message),
             (None, Some(state)) => (state.sync, state.reason.clone(), state.message.clone()),
             (None, None) => (Sync::Unknown, String::new(), String::new()),
         };
@@ -67,7 +67,7 @@ impl Case<'_> {
         if let Some(Kept::Held { set }) = kept {
             return Some(Verdict {
                 sync: Sync::Held,
-                reason: "RemovalHeld",
+                reason: Reason::RemovalHeld,
                 message: format!(
                     "its removal waits: `hub approve {} --reason \"...\"`",
                     set.short()
@@ -81,15 +81,15 @@ impl Case<'_> {
             let message = "the hub has no opinion on this cluster".to_owned();
             return Some(Verdict {
                 sync: Sync::Unknown,
-                reason: "NoOpinion",
+                reason: Reason::NoOpinion,
                 message,
             });
         };
         if let Some(kept @ (Kept::NotDeclared { .. } | Kept::NotRendered { .. })) = kept {
             let reason = if matches!(kept, Kept::NotDeclared { .. }) {
-                "NotDeclared"
+                Reason::NotDeclared
             } else {
-                "NotRendered"
+                Reason::NotRendered
             };
             let there = target.snapshot.bundles().contains_key(self.bundle);
             let stays = if there {
@@ -108,7 +108,7 @@ impl Case<'_> {
             let message = kept.map_or_else(String::new, ToString::to_string);
             return Some(Verdict {
                 sync: Sync::Unknown,
-                reason: "NotDelivered",
+                reason: Reason::NotDelivered,
                 message,
             });
         }
@@ -119,7 +119,7 @@ impl Case<'_> {
 
     /// What cannot be heard is not known.
     fn unheard(&self, state: Option<&BundleState>) -> Option<Verdict> {
-        let word = self.connection.as_str();
+        let word = Reason::Connection(self.connection);
         let cluster = self.cluster;
         let what = match self.connection {
             Connection::Connected | Connection::Stale => return None,
@@ -137,6 +137,7 @@ impl Case<'_> {
             Connection::Quarantined => "two agents have its identity",
             Connection::Banned => "it is banned",
         };
+        let what = self.observed.because(what);
         let message = match state {
             Some(state) => {
                 format!(
@@ -167,7 +168,7 @@ impl Case<'_> {
             );
             return Some(Verdict {
                 sync: Sync::UpgradeNeeded,
-                reason: "UpgradeNeeded",
+                reason: Reason::UpgradeNeeded,
                 message,
             });
         }
@@ -177,7 +178,7 @@ impl Case<'_> {
             let message = format!("the agent refused snapshot {}: {why}", snapshot.number);
             return Some(Verdict {
                 sync: Sync::Failed,
-                reason: "Refused",
+                reason: Reason::Refused,
                 message,
             });
         }
@@ -197,7 +198,7 @@ impl Case<'_> {
         };
         Some(Verdict {
             sync: Sync::Applying,
-            reason: "Delivering",
+            reason: Reason::Delivering,
             message,
         })
     }
@@ -211,7 +212,7 @@ impl Case<'_> {
         );
         Some(Verdict {
             sync: Sync::Unknown,
-            reason: "NotReported",
+            reason: Reason::NotReported,
             message,
         })
     }
@@ -232,7 +233,7 @@ impl Case<'_> {
         );
         Some(Verdict {
             sync: Sync::Conflict,
-            reason: "ObjectConflict",
+            reason: Reason::ObjectConflict,
             message,
         })
     }

@@ -202,6 +202,7 @@ fn silence_is_shown_and_the_last_words_are_kept_in_the_sentence() {
             };
             let banned = Observed {
                 standing: Standing::Banned,
+                why: "its key leaked".to_owned(),
                 ..heard("c", 1)
             };
             vec![("a", heard("a", 40)), ("b", heard("b", 100)), ("c", banned)]
@@ -213,9 +214,9 @@ fn silence_is_shown_and_the_last_words_are_kept_in_the_sentence() {
             b: Offline Unknown Unknown [] Offline: db: it is not heard; Synced and Healthy at 1970-01-01T00:16:35Z
               db by db: Unknown Unknown 2/2/1 [Stale] Offline: it is not heard; Synced and Healthy at 1970-01-01T00:16:35Z
               web by web: Unknown Unknown 2/2/1 [Stale] Offline: it is not heard; Synced and Healthy at 1970-01-01T00:16:35Z
-            c: Banned Unknown Unknown [] Banned: db: it is banned; Synced and Healthy at 1970-01-01T00:16:35Z
-              db by db: Unknown Unknown 2/2/1 [Stale] Banned: it is banned; Synced and Healthy at 1970-01-01T00:16:35Z
-              web by web: Unknown Unknown 2/2/1 [Stale] Banned: it is banned; Synced and Healthy at 1970-01-01T00:16:35Z
+            c: Banned Unknown Unknown [] Banned: db: it is banned: its key leaked; Synced and Healthy at 1970-01-01T00:16:35Z
+              db by db: Unknown Unknown 2/2/1 [Stale] Banned: it is banned: its key leaked; Synced and Healthy at 1970-01-01T00:16:35Z
+              web by web: Unknown Unknown 2/2/1 [Stale] Banned: it is banned: its key leaked; Synced and Healthy at 1970-01-01T00:16:35Z
             conforms 0.0 %
         "#]],
     );
