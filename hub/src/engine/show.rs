@@ -184,7 +184,7 @@ fn stale(open: bool) -> String {
     } else {
         "its stream ended"
     };
-    format!("{why}; what is shown is what it said last, and Unknown 90 s after that")
+    format!("{why}; what is shown is what it said last, and after 90 s of silence Unknown")
 }
 
 /// What is wrong between the hub and one spoke.
