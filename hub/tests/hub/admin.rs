@@ -129,6 +129,32 @@ async fn held_sets_are_shown_whole_and_also_when_nobody_declares_their_placement
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_broken_file_is_counted_and_what_rests_on_its_last_good_version_says_so() {
+    let world = World::running(&[
+        ("clusters.yaml", Some(&cluster("one"))),
+        ("web.yaml", Some(&everywhere("web"))),
+        ("apps/web/a.yaml", Some(&config_map("a", "1"))),
+    ])
+    .await;
+    let broken = everywhere("web").replace("clusters: [", "clustres: [");
+    let revision = world.repository.commit(&[("web.yaml", Some(&broken))]);
+    world.follows(&revision).await;
+    let fleet = world.fleet(|fleet| fleet.errors > 0).await;
+    assert!(
+        fleet.text.contains("\nlast good 1 of them"),
+        "{}",
+        fleet.text
+    );
+    let status = hub(&world, &["status"]);
+    assert!(status.contains(": hub get problems"), "{status}");
+    let explained = hub(&world, &["explain", "one", "web"]);
+    assert!(
+        explained.contains("this is the last good version of placement web"),
+        "{explained}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn changes_are_refused_over_tcp_in_words() {
     let world = World::running(&[("clusters.yaml", Some(&cluster("one")))]).await;
     let mut admin = wire::admin_client::AdminClient::new(world.tcp().await);
