@@ -27,6 +27,7 @@ mod show;
 pub(crate) mod source;
 mod spokes;
 mod sweep;
+mod waits;
 pub(crate) mod waker;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -26,6 +26,7 @@ mod tests;
 pub use follow::Follower;
 pub(crate) use history::revisions_of_first_parents as first_parents;
 pub use problem::Problem;
+pub use remote::refusal;
 pub use tree::Tree;
 
 /// What to follow.

@@ -6,6 +6,7 @@
 mod check;
 mod install;
 mod manifests;
+mod present;
 mod rights;
 mod wait;
 
@@ -19,7 +20,10 @@ use crate::kube::{AccessError, ApiError, AskError, CallError};
 use crate::link::{DialError, EnrollError};
 
 pub use manifests::{AgentRuns, Install};
+pub use present::Asked;
 pub use rights::Rights;
+
+use present::Present;
 
 /// Name of the ServiceAccount, the Deployment and their roles.
 pub const ACCOUNT: &str = "capstan-spoke";
@@ -36,7 +40,7 @@ pub struct Order {
     /// The cluster.
     pub access: crate::kube::Access,
     /// What to install.
-    pub install: Install,
+    pub asked: Asked,
     /// How far to go.
     pub extent: Extent,
     /// How long to wait for `Connected`.
@@ -89,6 +93,32 @@ pub enum BootstrapError {
         /// What the API server said.
         source: ApiError,
     },
+    /// The API server does not show what is installed.
+    #[error("{what} cannot be read, and so it is not known what is installed; nothing was changed")]
+    Unread {
+        /// Which object.
+        what: String,
+        /// What the API server said.
+        source: ApiError,
+    },
+    /// The token is for a cluster of another name.
+    #[error(
+        "the token names cluster {named}, and this cluster is enrolled as {known}; nothing was changed"
+    )]
+    OtherName {
+        /// The name that the token is bound to.
+        named: String,
+        /// The name of this cluster.
+        known: String,
+    },
+    /// The token is not the one that this cluster is enrolled with, and the hub does not take it.
+    #[error("this cluster is enrolled as {known}, with another token, and nothing was changed")]
+    OtherToken {
+        /// The name of this cluster.
+        known: String,
+        /// What the hub said.
+        source: EnrollError,
+    },
     /// The cluster's own identity cannot be read.
     #[error(
         "the namespace kube-system cannot be read, by whose UID the cluster is known; nothing was installed"
@@ -135,7 +165,9 @@ impl BootstrapError {
             Self::Call(_) | Self::ClusterUid(AskError::Call(_)) => {
                 "check that `kubectl get namespaces` works with the same kubeconfig".to_owned()
             }
-            Self::Refused { source, .. } | Self::ClusterUid(AskError::Refused(source))
+            Self::Refused { source, .. }
+            | Self::Unread { source, .. }
+            | Self::ClusterUid(AskError::Refused(source))
                 if matches!(source.status.code, 401 | 403) =>
             {
                 "run it as somebody who may administer the cluster; it is needed only once"
@@ -145,8 +177,16 @@ impl BootstrapError {
                 "remove the old agent's namespace first, or use its hub's address and pin"
                     .to_owned()
             }
+            Self::OtherName { known, .. } => format!(
+                "check --context; to repair, leave --token out; for a new identity use \
+                 `hub token create {known} --re-enrol`"
+            ),
+            Self::OtherToken { .. } => {
+                "check --context; to repair, leave --token out".to_owned()
+            }
             Self::NotConnected { look, .. } => look.clone(),
             Self::Refused { .. }
+            | Self::Unread { .. }
             | Self::ClusterUid(_)
             | Self::Secret(_)
             | Self::Progress(_)
@@ -161,7 +201,7 @@ impl BootstrapError {
 /// With the first thing that stands in the way.
 pub async fn run(order: &Order, out: &mut (dyn Write + Send)) -> Result<(), BootstrapError> {
     if order.extent == Extent::Print {
-        return print(&order.install, out);
+        return print(&order.asked.over(&Present::default()), out);
     }
     let checked = check::run(order, out).await?;
     if order.extent == Extent::DryRun {
@@ -169,16 +209,22 @@ pub async fn run(order: &Order, out: &mut (dyn Write + Send)) -> Result<(), Boot
         return Ok(());
     }
     let installed = install::run(&checked, out).await?;
-    match (&order.install.agent, order.extent) {
+    match (&checked.install.agent, order.extent) {
         (AgentRuns::Outside, _) => {
-            writeln!(out, "now start the agent:")?;
+            writeln!(out, "now start the agent, unless it runs already:")?;
             writeln!(out, "  {}", start_line(order))?;
             Ok(())
         }
         (AgentRuns::Inside { .. }, Extent::InstallAndWait) => {
             wait::run(&checked, &installed, order.timeout, out).await
         }
-        (AgentRuns::Inside { .. }, _) => Ok(()),
+        (AgentRuns::Inside { .. }, _) => {
+            writeln!(
+                out,
+                "installed, and not waited for: `hub get clusters` shows when it is connected"
+            )?;
+            Ok(())
+        }
     }
 }
 
@@ -210,8 +256,8 @@ fn start_line(order: &Order) -> String {
     if let Some(context) = &order.access.context {
         words.extend(["--context".to_owned(), quoted(context)]);
     }
-    if order.install.namespace != NAMESPACE {
-        words.extend(["--namespace".to_owned(), order.install.namespace.clone()]);
+    if order.asked.namespace != NAMESPACE {
+        words.extend(["--namespace".to_owned(), order.asked.namespace.clone()]);
     }
     words.join(" ")
 }

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use crate::bootstrap::{AgentRuns, Extent, Install, Order, Rights};
+use crate::bootstrap::{AgentRuns, Asked, Extent, Order, Rights};
 use crate::kube::Access;
 use crate::link::Address;
 use crate::telemetry::Format;
@@ -57,9 +57,9 @@ pub struct RawBootstrap {
     /// `--namespace`.
     pub namespace: String,
     /// `--rights`.
-    pub rights: String,
+    pub rights: Option<String>,
     /// `--image`.
-    pub image: String,
+    pub image: Option<String>,
     /// How far to go.
     pub extent: RawExtent,
     /// `--outside`.
@@ -106,20 +106,17 @@ impl RawBootstrap {
         }));
         let token = reader.take(token.map(|token| check_token(&token)).transpose());
         let namespace = reader.take(check_namespace(&namespace));
-        let rights = reader.take(
-            Rights::parse(&rights)
-                .ok_or_else(|| format!("--rights: `{rights}` is neither namespaced nor platform")),
-        );
+        let rights = reader.take(rights.map(|rights| check_rights(&rights)).transpose());
         let timeout = reader.take(parse_duration(&timeout).map_err(|m| format!("--timeout: {m}")));
         let extent = reader.take(extent.check());
         let agent = match outside {
-            true => AgentRuns::Outside,
-            false => AgentRuns::Inside { image },
+            true => Some(AgentRuns::Outside),
+            false => image.map(|image| AgentRuns::Inside { image }),
         };
         let order = (|| {
             Some(Order {
                 access,
-                install: Install {
+                asked: Asked {
                     namespace: namespace?,
                     hub: hub?,
                     pin: pin?,
@@ -221,6 +218,11 @@ fn required<T>(
 ) -> Result<T, String> {
     let text = text.ok_or_else(|| format!("{flag} is missing; `hub token create` prints it"))?;
     parse(&text).map_err(|mistake| format!("{flag}: {mistake}"))
+}
+
+fn check_rights(text: &str) -> Result<Rights, String> {
+    Rights::parse(text)
+        .ok_or_else(|| format!("--rights: `{text}` is neither namespaced nor platform"))
 }
 
 fn check_token(token: &str) -> Result<String, String> {

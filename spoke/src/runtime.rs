@@ -122,12 +122,14 @@ pub async fn run(config: &Run, mut shutdown: Shutdown) -> Result<(), RunError> {
         match tenure::run(&context, shutdown.clone()).await {
             Ok(tenure::End::Stopped) => return Ok(()),
             Ok(tenure::End::LeaseLost) => {
-                tracing::warn!("the Lease is lost; nothing is written until it is held again")
+                tracing::warn!(
+                    "the agent does not hold its Lease any more; it writes nothing until it does"
+                )
             }
             Ok(tenure::End::Stale(problem)) => {
                 tracing::warn!(
                     problem,
-                    "the stored state changed under us; it is read anew"
+                    "somebody else changed the state that the agent stores; it is read anew"
                 );
             }
             Err(error) => {
@@ -153,7 +155,7 @@ async fn serve(
     let error = |source| RunError::Http { address, source };
     let listener = http::bind(address).await.map_err(error)?;
     let bound = listener.local_addr().map_err(error)?;
-    tracing::info!(address = %bound, "health, readiness and metrics");
+    tracing::info!(address = %bound, "serving /livez, /readyz and /metrics");
     let endpoints = Endpoints::new(metrics.registry(), ready);
     Ok(AbortOnDropHandle::new(tokio::spawn(http::serve(
         listener, endpoints,

@@ -45,7 +45,7 @@ pub fn on_signals() -> std::io::Result<Shutdown> {
             _ = terminate.recv() => {}
             _ = interrupt.recv() => {}
         }
-        tracing::info!("stopping");
+        tracing::info!("stopping: what is under way is ended first");
         trigger.pull();
         // Dropping the trigger would pull it too; keeping it is clearer than relying on that.
         std::future::pending::<()>().await;

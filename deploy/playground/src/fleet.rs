@@ -77,7 +77,11 @@ pub(crate) async fn run(start: &Start) -> anyhow::Result<ExitCode> {
         .iter()
         .map(|cluster| cluster.name.clone())
         .collect();
+    let known = layout.known_clusters()?;
     let settings = layout.settings(&names)?;
+    if let Some(growth) = growth(&known, &names) {
+        guide::step("fleet", &growth);
+    }
     let mut fleet = Fleet {
         layout,
         settings,
@@ -163,7 +167,11 @@ impl Fleet {
         self.parts.serves("hub").await?;
         guide::step(
             "hub",
-            &format!("serves spokes at 127.0.0.1:{}", self.settings.hub_port),
+            &format!(
+                "serves spokes at 127.0.0.1:{}, pid {}",
+                self.settings.hub_port,
+                self.parts.pid("hub").unwrap_or_default()
+            ),
         );
         for cluster in self.clusters.clone() {
             self.join(&cluster.name).await?;
@@ -310,6 +318,21 @@ impl Fleet {
     }
 }
 
+/// What is said of a fleet that is resumed with more clusters than it had.
+fn growth(known: &[String], names: &[String]) -> Option<String> {
+    let new: Vec<&str> = names
+        .iter()
+        .filter(|name| !known.contains(name))
+        .map(String::as_str)
+        .collect();
+    if known.is_empty() || new.is_empty() {
+        return None;
+    }
+    let (before, after) = (known.len(), known.len() + new.len());
+    let new = new.join(", ");
+    Some(format!("grows from {before} to {after} clusters: {new}"))
+}
+
 /// Refuses a directory that holds something else: nothing of a person's is mixed with a sample.
 fn refuse_foreign(dir: &Path) -> anyhow::Result<()> {
     let mut entries = match fs::read_dir(dir) {
@@ -397,3 +420,6 @@ async fn call(program: &Path, arguments: &[OsString]) -> anyhow::Result<String> 
     }
     String::from_utf8(output.stdout).with_context(|| format!("`{}` printed no text", shown()))
 }
+
+#[cfg(test)]
+mod tests;

@@ -108,19 +108,34 @@ impl Layout {
         self.cluster(cluster).join("kubeconfig")
     }
 
+    /// The clusters of the start before; none in a new directory.
+    pub(crate) fn known_clusters(&self) -> anyhow::Result<Vec<String>> {
+        let settings = self.remembered()?;
+        Ok(settings.map_or_else(Vec::new, |settings| {
+            settings.cluster_ports.into_keys().collect()
+        }))
+    }
+
+    fn remembered(&self) -> anyhow::Result<Option<Settings>> {
+        let path = self.root.join(SETTINGS);
+        match fs::read(&path) {
+            Ok(bytes) => serde_json::from_slice(&bytes)
+                .map(Some)
+                .with_context(|| format!("{} is damaged; remove it", path.display())),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error).with_context(|| format!("cannot read {}", path.display())),
+        }
+    }
+
     /// Reads the settings, or chooses free ports for `clusters` and remembers them.
     pub(crate) fn settings(&self, clusters: &[String]) -> anyhow::Result<Settings> {
         let path = self.root.join(SETTINGS);
-        let mut settings = match fs::read(&path) {
-            Ok(bytes) => serde_json::from_slice(&bytes)
-                .with_context(|| format!("{} is damaged; remove it", path.display()))?,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Settings {
+        let mut settings = match self.remembered()? {
+            Some(settings) => settings,
+            None => Settings {
                 hub_port: free_port()?,
                 cluster_ports: BTreeMap::new(),
             },
-            Err(error) => {
-                return Err(error).with_context(|| format!("cannot read {}", path.display()));
-            }
         };
         for cluster in clusters {
             if !settings.cluster_ports.contains_key(cluster) {

@@ -11,7 +11,7 @@ use crate::placement::{
 };
 use crate::problem::Place;
 use crate::selector::Match;
-use crate::spec::Layer;
+use crate::spec::{Layer, Spec};
 
 /// What is asked.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -64,6 +64,55 @@ pub fn explain(decisions: &Decisions, desired: &Desired, question: &Question) ->
         question: question.clone(),
         answer,
         steps: chain.steps,
+    }
+}
+
+impl Explanation {
+    /// Says of every document that the answer rests on where its present text is broken, so that its
+    /// last good version counts.
+    pub fn mark_last_good(&mut self, spec: &Spec, decisions: &Decisions) {
+        let Question { cluster, bundle } = self.question.clone();
+        let of_cluster = spec.clusters.get(&cluster).filter(|d| d.kept);
+        let of_bundle = spec.bundles.get(&bundle).filter(|d| d.kept);
+        let mut kept: Vec<(String, Place)> = Vec::new();
+        kept.extend(of_cluster.map(|d| (format!("cluster {cluster}"), d.at.clone())));
+        kept.extend(of_bundle.map(|d| (format!("bundle {}", bundle.name()), d.at.clone())));
+        let owner = decisions.clusters.get(&cluster).and_then(|decision| {
+            let placed = decision.bundles.get(&bundle)?;
+            Some(placed.placement.clone())
+        });
+        for (name, document) in &spec.placements {
+            let names_it = || document.spec.bundles.iter().any(|r| r.name == bundle);
+            if owner.as_ref().map_or_else(names_it, |owner| owner == name) {
+                if document.kept {
+                    let what = format!("placement {}", name.name());
+                    kept.push((what, document.at.clone()));
+                }
+                for group in document.spec.references() {
+                    if let Some(group_of) = spec.groups.get(&group.name).filter(|d| d.kept) {
+                        let what = format!("group {}", group.name.name());
+                        kept.push((what, group_of.at.clone()));
+                    }
+                }
+            }
+        }
+        kept.dedup();
+        for (what, at) in kept {
+            let text = format!(
+                "this is the last good version of {what}: its present text is broken (`hub get \
+                 problems`)"
+            );
+            let same = |step: &Step| {
+                let place = step.at.as_ref();
+                place.is_some_and(|p| p.source == at.source && p.path == at.path)
+            };
+            let after = self
+                .steps
+                .iter()
+                .position(same)
+                .map_or(0, |found| found + 1);
+            self.steps.insert(after, Step { at: Some(at), text });
+        }
     }
 }
 

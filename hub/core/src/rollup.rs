@@ -1,6 +1,8 @@
 //! From what spokes report to what people are shown: unknown stays unknown, and age stays visible.
 
 mod judge;
+mod lastgood;
+mod reason;
 mod summarize;
 mod trouble;
 
@@ -13,6 +15,7 @@ use capstan_proto::{
     Triple,
 };
 
+pub use reason::Reason;
 pub use summarize::rollup;
 pub use trouble::{Said, Told, Trouble, Troubles, What, Wrong, troubles};
 
@@ -24,6 +27,8 @@ use crate::session::{Connection, Standing};
 pub struct Observed {
     /// Its membership.
     pub standing: Standing,
+    /// Why it may not connect: the reason of its ban or quarantine; empty where there is none.
+    pub why: String,
     /// Whether a session is open.
     pub open: bool,
     /// When anything was last heard of it.
@@ -45,6 +50,15 @@ pub struct Observed {
 }
 
 impl Observed {
+    /// What is said of a cluster that may not connect, with the reason.
+    fn because(&self, what: &str) -> String {
+        match (self.standing, self.why.as_str()) {
+            (_, "") => what.to_owned(),
+            (Standing::Banned | Standing::Quarantined, why) => format!("{what}: {why}"),
+            _ => what.to_owned(),
+        }
+    }
+
     /// Takes bundle states in: all that there are (`full`), or those that changed.
     pub fn take(&mut self, full: bool, states: Vec<BundleState>, gone: &[BundleName]) {
         if full {
@@ -75,6 +89,8 @@ pub struct Fleet {
     pub counts: Counts,
     /// Which commits were decided upon.
     pub revisions: BTreeMap<SourceName, Revision>,
+    /// Bundles on clusters that run by a last good version, because what Git says is broken.
+    pub last_good: usize,
     /// Removal sets that wait for approval.
     pub holds: usize,
     /// When this was put together.
@@ -96,6 +112,21 @@ pub enum Flag {
     Kept,
     /// Enrolled and not declared.
     Undeclared,
+    /// It rests on the last good version of a document whose present text is broken.
+    LastGood,
+}
+
+impl Flag {
+    /// Every value, in order.
+    pub const ALL: &'static [Self] = &[
+        Self::Suspended,
+        Self::Shadowed,
+        Self::Recovering,
+        Self::Stale,
+        Self::Kept,
+        Self::Undeclared,
+        Self::LastGood,
+    ];
 }
 
 impl fmt::Display for Flag {
@@ -107,6 +138,7 @@ impl fmt::Display for Flag {
             Self::Stale => "Stale",
             Self::Kept => "Kept",
             Self::Undeclared => "Undeclared",
+            Self::LastGood => "LastGood",
         })
     }
 }
@@ -229,8 +261,7 @@ impl Counts {
         *self.syncs.entry(bundle.sync).or_default() += 1;
         *self.healths.entry(bundle.health).or_default() += 1;
         self.conformance.of += 1;
-        let wanted = of.wanted.is_some();
-        if wanted && bundle.sync == Sync::Synced && of.connection == Connection::Connected {
+        if conforms(bundle, of.wanted.is_some(), of.connection) {
             self.conformance.conforming += 1;
         }
     }
@@ -257,10 +288,15 @@ impl Counts {
     }
 }
 
+/// Whether a bundle is what is wanted, as a spoke says that is heard now.
+fn conforms(bundle: &BundleOnCluster, wanted: bool, connection: Connection) -> bool {
+    wanted && bundle.sync == Sync::Synced && connection == Connection::Connected
+}
+
 /// How much of what is wanted is known to be so now.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Conformance {
-    /// Bundles on clusters that are Synced, as a connected spoke says.
+    /// Bundles on clusters that are Synced, as a connected spoke says, and not by a last good version.
     pub conforming: usize,
     /// Bundles on clusters that are wanted, or there without an opinion on them.
     pub of: usize,

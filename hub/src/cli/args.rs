@@ -171,9 +171,9 @@ pub(super) struct Init {
     /// A Git source; may be given several times
     #[arg(long = "source", value_name = "NAME=URL[#BRANCH][:PATH]", value_parser = repository)]
     pub(super) sources: Vec<Repository>,
-    /// Where to listen for spokes
-    #[arg(long, value_name = "ADDRESS:PORT", default_value = "0.0.0.0:7443")]
-    pub(super) listen_spokes: SocketAddr,
+    /// Where to listen for spokes [default: 0.0.0.0 with the port of --advertise]
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    pub(super) listen_spokes: Option<SocketAddr>,
     /// Where to listen for operators' queries; loopback only
     #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:7444")]
     pub(super) listen_api: SocketAddr,

@@ -9,16 +9,23 @@ Examples:
   hub get drift --watch
 
 Columns of clusters:
-  CONNECTION      Connected, Connecting (may connect and has not yet), Stale (silent for 30 s),
-                  Offline (90 s), NeverSeen (never enrolled), NeedsToken, Quarantined, Banned
-  SYNC            the worst of its bundles: is what Git says what runs? Unknown: it cannot be heard
+  CONNECTION      Connected, Connecting (may connect and has not yet), Stale (its stream ended, or
+                  silent for 30 s), Offline (90 s), NeverSeen (never enrolled), NeedsToken,
+                  Quarantined, Banned
+  SYNC            the worst of its bundles: is what Git says what runs? Of a Stale cluster: what it
+                  said last, which may have changed since. Unknown: it is not heard any more
   HEALTH          the worst of its bundles: does what runs work?
   BUNDLES SYNCED  bundles that are Synced / bundles that it should have
   OBJECTS         Kubernetes objects in these bundles
   HEARD           when it last said anything; `-` is never
-  FLAGS           what explains the rest: Recovering, Kept, Suspended, Undeclared, NotOffered and
-                  NotPruned (what it should have, or a removal, waits; `hub get clusters NAME` says
-                  why)
+  FLAGS           what explains the rest; `hub get clusters NAME` says it in full.
+                  Of the cluster: Recovering, Stale, Undeclared, LastGood (a file is broken, and its
+                  last good version counts), NotOffered and NotPruned (what it should have, or a
+                  removal, waits).
+                  Of its worst bundle, in the hub's words: RemovalHeld, Kept, Suspended, Shadowed,
+                  NoOpinion, NotDeclared, NotRendered, RevisionUnknown, NotDelivered, Delivering, NotReported,
+                  UpgradeNeeded, Refused, ObjectConflict, or its CONNECTION; else in the cluster's
+                  own, such as WrongType, UnknownField, DuplicateField, Immutable, Invalid, Forbidden
   AGENT, HOLDS, WANTED, CERTIFICATE UNTIL, LABELS (wide)
                   its agent's version, the snapshot that it accepted, the one that it should accept
 
@@ -42,7 +49,8 @@ Columns of placements:
   PRIORITY        where two placements bring one bundle, the higher one owns it
   BUNDLES         what it places
   CLUSTERS        how many it selects
-  STATE           Held (its removals wait for `hub approve`), Suspended, or `-`
+  STATE           Held (its removals wait for `hub approve`, also where no document declares it any
+                  more), Suspended, or `-`
   SELECTED, REASON, DETAIL (below one placement)
                   whether it selects the cluster, and by which line of a file
   HELD (wide)     the command that lets it go on
@@ -61,7 +69,7 @@ Columns of drift:
   DECLARED        what Git says
   FOUND           what the cluster had
   BY              field manager that wrote it, as Kubernetes names it
-  WHEN            when it was written
+  WHEN            how long ago it was written; the moment itself with -o wide
   OUTCOME         Open, Healed (put back), Reported (left, as the bundle wants), Fought (left,
                   because somebody keeps writing it)
   BUNDLE, OPERATION, TIMES (wide)";

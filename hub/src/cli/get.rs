@@ -148,7 +148,10 @@ async fn placements(client: QueryClient<Channel>, shape: Shape, name: Option<Str
         Some(name) => {
             let ask = async |client: &mut QueryClient<Channel>| {
                 let request = wire::GetPlacementRequest { name: name.clone() };
-                let item = client.get_placement(request).await?.into_inner();
+                let item = match client.get_placement(request).await {
+                    Ok(item) => item.into_inner(),
+                    Err(status) => held_of(client, &name).await?.ok_or(status)?,
+                };
                 Ok(Single {
                     item,
                     lines: rows::placement,
@@ -158,12 +161,17 @@ async fn placements(client: QueryClient<Channel>, shape: Shape, name: Option<Str
         }
         None => {
             let ask = async |client: &mut QueryClient<Channel>| {
-                let items = every_page!(
+                let mut items = every_page!(
                     client,
                     list_placements,
                     placements,
                     ListPlacementsRequest {}
                 )?;
+                for held in held(client).await? {
+                    if !items.iter().any(|item| item.name == held.name) {
+                        items.push(held);
+                    }
+                }
                 Ok(Listed {
                     items,
                     table: rows::placements,
@@ -173,6 +181,29 @@ async fn placements(client: QueryClient<Channel>, shape: Shape, name: Option<Str
             show(client, shape, ask).await
         }
     }
+}
+
+/// The placements whose removals wait. One that no document declares any more is in no list.
+async fn held(client: &mut QueryClient<Channel>) -> Result<Vec<wire::Placement>, Status> {
+    let fleet = client.get_fleet(wire::GetFleetRequest {}).await?;
+    let held = fleet.into_inner().held.into_iter();
+    let held = held.filter(|held| !held.placement.is_empty());
+    let one = |held: wire::HeldRemoval| wire::Placement {
+        name: held.placement.clone(),
+        held: Some(held),
+        ..wire::Placement::default()
+    };
+    Ok(held.map(one).collect())
+}
+
+/// The one of them with this name, or this name within its source.
+async fn held_of(
+    client: &mut QueryClient<Channel>,
+    name: &str,
+) -> Result<Option<wire::Placement>, Status> {
+    let mut all = held(client).await?.into_iter();
+    let short = |full: &str| full.split_once('.').is_some_and(|(_, short)| short == name);
+    Ok(all.find(|held| held.name == name || short(&held.name)))
 }
 
 async fn problems(client: QueryClient<Channel>, shape: Shape, cluster: String) -> Outcome {

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io::Write as _;
+use std::net::SocketAddr;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 
@@ -13,23 +14,21 @@ use super::{Failure, Outcome};
 use crate::config::source_url;
 use crate::config::template::{Answers, Repository, text};
 use crate::found;
+use crate::git::{self, Auth};
 use crate::layout::Layout;
+
+/// The port for spokes where `--advertise` leaves it open.
+const SPOKES_PORT: u16 = 7443;
 
 pub(super) fn run(args: &Init) -> Outcome {
     let here = std::env::current_dir().context("cannot tell the current directory")?;
-    let sources = sources(&args.sources, &here).map_err(Failure::Usage)?;
-    let data_dir = data_dir(args).map_err(Failure::Usage)?;
-    if !args.listen_api.ip().is_loopback() {
-        let api = args.listen_api;
-        let error =
-            anyhow!("--listen-api {api} could be reached from other machines (loopback only)");
-        return Err(Failure::Usage(error));
-    }
+    let (sources, data_dir) = wanted(args, &here).map_err(Failure::Usage)?;
+    let spokes = args.listen_spokes.unwrap_or_else(|| listen(args));
     let answers = Answers {
         data_dir: &data_dir,
         advertise: &args.advertise,
         sources: &sources,
-        spokes: args.listen_spokes,
+        spokes,
         api: args.listen_api,
         http: args.listen_http,
     };
@@ -50,11 +49,24 @@ pub(super) fn run(args: &Init) -> Outcome {
         ),
         format!("  {config}  its configuration"),
         String::new(),
-        "Next:".to_owned(),
     ];
+    let dialled = args.advertise.port;
+    if dialled != 0 && dialled != spokes.port() {
+        lines.push(format!(
+            "Spokes dial {}, and the hub listens at {spokes}: something must forward the one to the other.",
+            args.advertise
+        ));
+    }
+    lines.extend(["Next:".to_owned()]);
     if sources.is_empty() {
         lines.push(format!(
             "  edit {config}: name a Git repository under `sources`"
+        ));
+    }
+    for source in sources.iter().filter(|source| is_ssh(&source.url)) {
+        let name = &source.name;
+        lines.push(format!(
+            "  edit {config}: below `git` of {name} give `auth: {{ssh: {{key: FILE, knownHosts: FILE}}}}`"
         ));
     }
     lines.push(format!("  hub serve --config {config}"));
@@ -62,17 +74,61 @@ pub(super) fn run(args: &Init) -> Outcome {
     print(&lines)
 }
 
-/// The sources with local paths made absolute, so that the file may be moved.
-fn sources(given: &[Repository], here: &Path) -> anyhow::Result<Vec<Repository>> {
-    let one = |repository: &Repository| {
-        let url =
-            source_url(&repository.url, here).map_err(|error| anyhow!("--source: {error}"))?;
-        Ok(Repository {
+/// The sources and the data directory, or every mistake at once.
+fn wanted(args: &Init, here: &Path) -> anyhow::Result<(Vec<Repository>, String)> {
+    let mut mistakes = Vec::new();
+    let mut sources = Vec::new();
+    for repository in &args.sources {
+        match source(repository, here) {
+            Ok(source) => sources.push(source),
+            Err(why) => mistakes.push(format!("--source {}: {why}", repository.name)),
+        }
+    }
+    let data_dir = data_dir(args).map_err(|error| mistakes.push(error.to_string()));
+    if !args.listen_api.ip().is_loopback() {
+        let api = args.listen_api;
+        mistakes.push(format!(
+            "--listen-api {api} could be reached from other machines (loopback only)"
+        ));
+    }
+    match (mistakes.is_empty(), data_dir) {
+        (true, Ok(data_dir)) => Ok((sources, data_dir)),
+        _ => Err(anyhow!(mistakes.join("\n"))),
+    }
+}
+
+/// Where spokes are listened for when nobody says: at the port that they dial.
+fn listen(args: &Init) -> SocketAddr {
+    let port = match args.advertise.port {
+        0 => SPOKES_PORT,
+        port => port,
+    };
+    SocketAddr::from(([0, 0, 0, 0], port))
+}
+
+/// A source with a local path made absolute, so that the file may be moved.
+fn source(repository: &Repository, here: &Path) -> Result<Repository, String> {
+    let url = source_url(&repository.url, here)?;
+    // The key of an SSH source is named in the file afterwards.
+    let auth = match is_ssh(&url) {
+        true => Auth::Ssh {
+            username: String::new(),
+            key: PathBuf::new(),
+            known_hosts: PathBuf::new(),
+        },
+        false => Auth::None,
+    };
+    match git::refusal(&url, &auth) {
+        Some(why) => Err(why.to_owned()),
+        None => Ok(Repository {
             url,
             ..repository.clone()
-        })
-    };
-    given.iter().map(one).collect()
+        }),
+    }
+}
+
+fn is_ssh(url: &str) -> bool {
+    url.starts_with("ssh://")
 }
 
 /// The data directory as the file shall name it: relative paths there count from the file.

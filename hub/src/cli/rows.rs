@@ -3,7 +3,7 @@
 use capstan_proto::wire;
 
 use super::table::{Cell, Table};
-use super::words::{ago, moment, or_dash, pairs};
+use super::words::{ago, moment, objects, or_dash, pairs};
 
 /// Longest value of a drifted field in a table; `-o yaml` has all of it.
 const VALUE_CHARS_MAX: usize = 40;
@@ -153,11 +153,7 @@ fn on_clusters(items: &[wire::BundleOnCluster], wide: bool, column: Column) -> T
         } else {
             &state.cluster
         };
-        let text = match (state.reason.as_str(), state.message.as_str()) {
-            ("", message) => message.to_owned(),
-            (reason, "") => reason.to_owned(),
-            (reason, message) => format!("{reason}: {message}"),
-        };
+        let text = why(&state.reason, &state.message);
         let short: String = state.revision.chars().take(12).collect();
         let mut row = vec![
             Cell::new(name),
@@ -177,9 +173,19 @@ fn on_clusters(items: &[wire::BundleOnCluster], wide: bool, column: Column) -> T
     table
 }
 
+/// `reason: sentence`, or the one that there is.
+fn why(reason: &str, message: &str) -> String {
+    match (reason, message) {
+        ("", message) => message.to_owned(),
+        (reason, "") => reason.to_owned(),
+        (reason, message) => format!("{reason}: {message}"),
+    }
+}
+
 /// The objects that need a look, indented below their bundle.
 fn table_of_objects(table: &mut Table, state: &wire::BundleOnCluster, columns: usize) {
     for object in &state.attention {
+        let text = why(&object.reason, &object.message);
         let mut row = vec![
             Cell::new(format!("  {}", object_name(object.object.as_ref()))),
             Cell::word(&object.sync),
@@ -187,7 +193,7 @@ fn table_of_objects(table: &mut Table, state: &wire::BundleOnCluster, columns: u
             Cell::new(""),
             Cell::new(""),
             Cell::new(""),
-            Cell::new(format!("{} {}", object.reason, object.message).trim()),
+            Cell::new(text),
         ];
         row.resize(columns, Cell::default());
         table.push(row);
@@ -229,8 +235,10 @@ pub(super) fn placement(item: &wire::Placement, wide: bool, headers: bool) -> Ve
     let mut lines = placements(std::slice::from_ref(item), wide).lines(headers);
     if let Some(held) = &item.held {
         lines.push(format!(
-            "  Held: {} ({} objects): {}",
-            held.why, held.objects, held.command
+            "  Held: {} ({}): {}",
+            held.why,
+            objects(held.objects),
+            held.command
         ));
     }
     let mut table = Table::new(&["CLUSTER", "SELECTED", "REASON", "DETAIL"]);
@@ -314,6 +322,7 @@ pub(super) fn drifts(items: &[wire::DriftSeen], wide: bool) -> Table {
     if wide {
         header.extend(["BUNDLE", "OPERATION", "TIMES"]);
     }
+    let when = if wide { moment } else { ago };
     let mut table = Table::new(&header);
     for drift in items {
         let fields: Vec<(&str, String, String)> = match drift.fields.is_empty() {
@@ -328,7 +337,7 @@ pub(super) fn drifts(items: &[wire::DriftSeen], wide: bool) -> Table {
                 Cell::new(declared),
                 Cell::new(live),
                 Cell::new(or_dash(&drift.manager)),
-                Cell::new(moment(drift.changed_at_ms)),
+                Cell::new(when(drift.changed_at_ms)),
                 Cell::word(&drift.outcome),
             ];
             if wide {

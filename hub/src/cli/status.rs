@@ -9,7 +9,10 @@ use super::args::{Shape, Target};
 use super::connect;
 use super::output::{Show, show};
 use super::table::{Cell, Table, colour};
-use super::words::{ago, or_dash};
+use super::words::{ago, objects, or_dash};
+
+/// Objects of a held removal that are shown; `-o json` has all.
+const HELD_SHOWN_MAX: usize = 10;
 
 pub(super) async fn run(target: &Target, shape: Shape) -> Outcome {
     let client = connect::query(connect::connect(target).await?);
@@ -57,18 +60,48 @@ impl Show for Glance {
             }
         }
         lines.push(String::new());
+        lines.extend(wrong(fleet.errors, fleet.warnings));
         lines.extend(fleet.text.lines().map(colour));
         for held in &fleet.held {
             lines.push(String::new());
-            lines.push(colour(&format!(
-                "Held: {} ({} objects)",
-                held.why, held.objects
-            )));
-            lines.extend(held.examples.iter().map(|example| format!("  {example}")));
-            lines.push(format!("  to let it go on: {}", held.command));
+            lines.extend(held_lines(held));
         }
         lines
     }
+}
+
+/// A held removal: why, the first of its objects, and what lets it go on.
+fn held_lines(held: &wire::HeldRemoval) -> Vec<String> {
+    let all = held.objects as usize;
+    let head = format!("Held: {} ({})", held.why, objects(held.objects));
+    let mut lines = vec![colour(&head)];
+    let shown = held.examples.iter().take(HELD_SHOWN_MAX);
+    lines.extend(shown.map(|object| format!("  {object}")));
+    let rest = all.saturating_sub(HELD_SHOWN_MAX);
+    match held.examples.len() {
+        _ if rest == 0 => {}
+        listed if listed >= all => {
+            lines.push(format!("  and {rest} more: hub status -o json"));
+        }
+        listed => lines.push(format!(
+            "  and {rest} more: hub status -o json (it lists {listed} of them)"
+        )),
+    }
+    lines.push(format!("  to let it go on: {}", held.command));
+    lines
+}
+
+/// `problems  2 errors, 1 warning: hub get problems`; nothing where nothing is wrong.
+fn wrong(errors: u32, warnings: u32) -> Option<String> {
+    let counted = |number: u32, what: &str| match number {
+        0 => None,
+        1 => Some(format!("1 {what}")),
+        number => Some(format!("{number} {what}s")),
+    };
+    let parts = [counted(errors, "error"), counted(warnings, "warning")];
+    let parts: Vec<String> = parts.into_iter().flatten().collect();
+    let all = parts.join(", ");
+    (!all.is_empty()).then(|| colour(&format!("problems  {all}: hub get problems")))
 }
 
 fn sources(items: &[wire::Source], wide: bool) -> Table {
@@ -97,3 +130,6 @@ fn sources(items: &[wire::Source], wide: bool) -> Table {
     }
     table
 }
+
+#[cfg(test)]
+mod tests;

@@ -2,6 +2,8 @@
 
 use clap::{CommandFactory as _, Parser as _};
 
+use capstan_hub_core::rollup::{Flag, Reason};
+use capstan_hub_core::session::Connection;
 use capstan_proto::wire;
 
 use super::args::Cli;
@@ -84,6 +86,65 @@ fn the_help_explains_every_column_of_every_table() {
     for column in columns.filter(|column| **column != "NAME") {
         assert!(HELP.contains(column), "{column} is not explained");
     }
+}
+
+#[test]
+fn the_help_names_every_word_that_flags_and_connections_can_be() {
+    let flags = Flag::ALL.iter().map(ToString::to_string);
+    let reasons = Reason::ALL.iter().map(ToString::to_string);
+    let connections = Connection::ALL.iter().map(ToString::to_string);
+    // What the view adds, and the words that spokes have for what an API server refuses.
+    let others = [
+        "NotOffered",
+        "NotPruned",
+        "UnknownField",
+        "WrongType",
+        "DuplicateField",
+        "Immutable",
+        "Invalid",
+    ];
+    let others = others.map(str::to_owned);
+    for word in flags.chain(reasons).chain(connections).chain(others) {
+        assert!(HELP.contains(&word), "{word} is not explained");
+    }
+}
+
+#[test]
+fn an_object_that_is_not_well_says_why_behind_a_colon() {
+    let object = wire::ObjectStatus {
+        reason: "UnknownField".to_owned(),
+        message: "the API server refused it".to_owned(),
+        ..wire::ObjectStatus::default()
+    };
+    let state = wire::BundleOnCluster {
+        attention: vec![object],
+        ..wire::BundleOnCluster::default()
+    };
+    let cluster = wire::Cluster {
+        bundle_states: vec![state],
+        ..wire::Cluster::default()
+    };
+    let text = rows::cluster(&cluster, false, true).join("\n");
+    assert!(
+        text.contains("UnknownField: the API server refused it"),
+        "{text}"
+    );
+}
+
+#[test]
+fn drift_says_how_long_ago_and_the_moment_where_there_is_room() {
+    let seen = wire::DriftSeen {
+        changed_at_ms: 1_000_000,
+        ..wire::DriftSeen::default()
+    };
+    let seen = std::slice::from_ref(&seen);
+    let text = |wide| rows::drifts(seen, wide).lines(false).join("\n");
+    assert!(text(false).contains(" d ago"), "{}", text(false));
+    assert!(
+        text(true).contains("1970-01-01T00:16:40Z"),
+        "{}",
+        text(true)
+    );
 }
 
 #[test]

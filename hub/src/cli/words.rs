@@ -32,3 +32,11 @@ pub(super) fn pairs<'a>(pairs: impl IntoIterator<Item = (&'a String, &'a String)
         .collect();
     or_dash(&texts.join(",")).to_owned()
 }
+
+/// `1 object`, `2 objects`.
+pub(super) fn objects(number: u32) -> String {
+    match number {
+        1 => "1 object".to_owned(),
+        number => format!("{number} objects"),
+    }
+}

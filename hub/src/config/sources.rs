@@ -140,7 +140,9 @@ fn repository(
     base: &Path,
 ) -> Option<(String, String, String, Auth)> {
     let mut fields = reader.map(node, "git")?;
-    let url = required(reader, &mut fields, "url", "git.url")
+    let node = required(reader, &mut fields, "url", "git.url");
+    let url_at = node.as_ref().map(at);
+    let url = node
         .and_then(|node| reader.parsed(Some(node), "git.url", URL_HINT, |text| url(text, base)));
     let branch = match fields.take("branch") {
         None => Some("main".to_owned()),
@@ -161,7 +163,19 @@ fn repository(
         Some(node) => auth(reader, node, base),
     };
     reader.close(fields, "git");
-    Some((url?, branch?, path?, auth?))
+    let (url, auth) = (url?, auth?);
+    if let (Some(why), Some(at)) = (git::refusal(&url, &auth), url_at) {
+        let (message, hint) = in_two(why);
+        reader.wrong(at, format!("`git.url`: {message}"), hint);
+    }
+    Some((url, branch?, path?, auth))
+}
+
+/// A refusal of the form `what is wrong (what to do)`.
+fn in_two(why: &str) -> (&str, &str) {
+    why.strip_suffix(')')
+        .and_then(|why| why.split_once(" ("))
+        .unwrap_or((why, URL_HINT))
 }
 
 const URL_HINT: &str = "https://..., ssh://..., user@host:path, file://... or a path";

@@ -144,6 +144,7 @@ pub(crate) fn run(input: Input) -> Outcome {
     problems.extend(memory.decisions.problems.iter().cloned());
     problems.extend(memory.rendered.problems().cloned());
     problems.extend(desired.problems.iter().cloned());
+    super::waits::say(&mut problems, &desired);
     problems.sort();
     problems.dedup();
     Outcome {

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use capstan_hub_core::problem::{Code, Problem};
-use capstan_hub_core::rollup::{Observed, Told, rollup, troubles};
-use capstan_hub_core::session::{Hearing, Standing, connection};
+use capstan_hub_core::rollup::{Fleet, Observed, Told, rollup, troubles};
+use capstan_hub_core::session::{Connection, Hearing, Standing, connection};
 use capstan_proto::{ClusterName, Moment, Triple};
 
 use super::State;
@@ -34,7 +34,10 @@ impl State {
             .collect();
         let desired = self.desired.clone().unwrap_or_default();
         let decisions = Arc::clone(&self.memory.decisions);
-        let fleet = rollup(&decisions, &desired, &observed, now);
+        let mut fleet = rollup(&decisions, &desired, &observed, now);
+        if let Some(spec) = &self.memory.spec {
+            fleet.mark_last_good(spec);
+        }
         let Told { troubles, more } = troubles(&fleet, &observed);
         let problems = self.all_problems(more);
         let metrics = &self.setting.metrics;
@@ -47,6 +50,7 @@ impl State {
         let prunes = sessions().filter(|session| session.prune_withheld.is_some());
         metrics.offers_withheld.set(count(offers.count()));
         metrics.prunes_withheld.set(count(prunes.count()));
+        let clusters = self.views(&fleet);
         Some(Effect::Show(Box::new(Picture {
             number: self.picture,
             started_at: self.setting.started_at,
@@ -58,7 +62,7 @@ impl State {
             troubles,
             fleet,
             sources: self.sources.clone(),
-            clusters: self.views(),
+            clusters,
             broken: self.broken.clone().or_else(|| self.unpassed.clone()),
         })))
     }
@@ -84,7 +88,9 @@ impl State {
                 .as_ref()
                 .map(|held| held.stamps.clone())
                 .unwrap_or_default();
+            let why = reason(cluster);
             let observed = &mut cluster.observed;
+            observed.why = why;
             observed.standing = standing(cluster.member.as_ref(), now);
             observed.open = cluster.live.is_some();
             observed.held_stamps = stamps;
@@ -100,19 +106,22 @@ impl State {
         }
     }
 
-    fn views(&mut self) -> BTreeMap<ClusterName, ClusterView> {
-        let view = |cluster: &mut Cluster| ClusterView {
+    fn views(&mut self, fleet: &Fleet) -> BTreeMap<ClusterName, ClusterView> {
+        let view = |name: &ClusterName, cluster: &mut Cluster| ClusterView {
             facts: Arc::clone(&cluster.facts),
             states: cluster.shown(),
             wanted: cluster.given.as_ref().map(|given| given.triple),
             held: cluster.observed.session.held,
             certificate_expires_at: cluster.member.as_ref().map(|member| member.expires_at),
-            reason: reason(cluster),
+            reason: match fleet.clusters.get(name).map(|summary| summary.connection) {
+                Some(Connection::Stale) => stale(cluster.observed.open),
+                _ => reason(cluster),
+            },
             session: cluster.observed.session.clone(),
         };
         self.clusters
             .iter_mut()
-            .map(|(name, cluster)| (name.clone(), view(cluster)))
+            .map(|(name, cluster)| (name.clone(), view(name, cluster)))
             .collect()
     }
 
@@ -166,6 +175,16 @@ fn reason(cluster: &Cluster) -> String {
         (Some(reason), _) | (None, Some(reason)) => reason.clone(),
         (None, None) => String::new(),
     }
+}
+
+/// What a Stale cluster's words are worth.
+fn stale(open: bool) -> String {
+    let why = if open {
+        "nothing was heard for 30 s"
+    } else {
+        "its stream ended"
+    };
+    format!("{why}; what is shown is what it said last, and after 90 s of silence Unknown")
 }
 
 /// What is wrong between the hub and one spoke.

@@ -56,13 +56,18 @@ impl Location {
         if !source.path.is_empty() && !source.path.split('/').all(plain) {
             return wrong("`path` must be a folder inside the repository, such as `fleet/prod`");
         }
-        if Path::new(&source.url).is_absolute() {
+        Self::at(&source.url, &source.auth).or_else(wrong)
+    }
+
+    /// Understands a URL with the proof that goes to it.
+    fn at(url: &str, auth: &Auth) -> Result<Self, &'static str> {
+        if Path::new(url).is_absolute() {
             return Ok(Self::Local {
-                path: PathBuf::from(&source.url),
+                path: PathBuf::from(url),
             });
         }
-        let Some((scheme, rest)) = source.url.split_once("://") else {
-            return wrong(
+        let Some((scheme, rest)) = url.split_once("://") else {
+            return Err(
                 "`url` must be https://, ssh://, file:// or an absolute path (for git@HOST:PATH write ssh://git@HOST/PATH)",
             );
         };
@@ -71,15 +76,20 @@ impl Location {
                 path if path.starts_with('/') && !path.contains('%') => Ok(Self::Local {
                     path: PathBuf::from(path),
                 }),
-                _ => wrong("`url` must be file:///PATH with an absolute, unescaped path"),
+                _ => Err("`url` must be file:///PATH with an absolute, unescaped path"),
             },
-            "https" | "http" | "ssh" => server(source, scheme, rest).or_else(wrong),
-            _ => wrong("`url` must begin with https://, ssh:// or file://"),
+            "https" | "http" | "ssh" => server(auth, scheme, rest),
+            _ => Err("`url` must begin with https://, ssh:// or file://"),
         }
     }
 }
 
-fn server(source: &Source, scheme: &str, rest: &str) -> Result<Location, &'static str> {
+/// Why a source of this URL can never be followed with this proof, and what would work; `None` where it may.
+pub fn refusal(url: &str, auth: &Auth) -> Option<&'static str> {
+    Location::at(url, auth).err()
+}
+
+fn server(auth: &Auth, scheme: &str, rest: &str) -> Result<Location, &'static str> {
     let authority = rest.split('/').next().unwrap_or_default();
     let (user, address) = match authority.rsplit_once('@') {
         Some((user, address)) => (Some(user), address),
@@ -95,7 +105,7 @@ fn server(source: &Source, scheme: &str, rest: &str) -> Result<Location, &'stati
         || host
             .parse::<IpAddr>()
             .is_ok_and(|address| address.is_loopback());
-    match (&source.auth, scheme) {
+    match (auth, scheme) {
         (Auth::Token { .. }, "http") if !loopback => {
             Err("a token would be sent unencrypted over http:// (use https://)")
         }

@@ -3,7 +3,7 @@
 use capstan_hub_core::desired::Hold;
 use capstan_proto::wire::admin_server::Admin;
 use capstan_proto::wire::{self, Recorded};
-use capstan_proto::{ClusterName, Revision, SourceName};
+use capstan_proto::{ClusterName, Moment, Revision, SourceName};
 use tokio::sync::oneshot;
 use tonic::transport::server::UdsConnectInfo;
 use tonic::{Request, Response, Status};
@@ -219,11 +219,13 @@ impl Service {
         let (what, banned) = match ban {
             Some((by, reason)) => {
                 let ban = enrolment.ban(&cluster, by, reason, clock::now()).await;
-                ban.map_err(|error| status::ban(&error))?;
-                (
-                    format!("cluster {cluster} is banned"),
-                    Some(reason.to_owned()),
-                )
+                match ban.map_err(|error| status::ban(&error))?.1 {
+                    None => {
+                        let what = format!("cluster {cluster} is banned");
+                        (what, Some(reason.to_owned()))
+                    }
+                    Some(before) => (already(&cluster, &before), Some(before.reason)),
+                }
             }
             None => {
                 let unban = enrolment.unban(&cluster).await;
@@ -407,6 +409,16 @@ impl Service {
             clusters,
         })
     }
+}
+
+/// What is said to somebody who bans a cluster that is banned.
+fn already(cluster: &ClusterName, before: &records::Ban) -> String {
+    let since = Moment::from_unix_ms(before.since_unix_ms);
+    format!(
+        "cluster {cluster} was banned already, since {since} by {}, and that reason stays: {} (to give another one, \
+         unban it first)",
+        before.by, before.reason
+    )
 }
 
 fn name(text: &str) -> Result<ClusterName, Status> {

@@ -392,7 +392,10 @@ impl Query for Service {
         let bundles = view::bundles(&picture);
         let bundle = find("bundle", &bundle, bundles.keys())?.clone();
         let question = Question { cluster, bundle };
-        let explanation = explain(&picture.decisions, &picture.desired, &question);
+        let mut explanation = explain(&picture.decisions, &picture.desired, &question);
+        if let Some(spec) = &picture.spec {
+            explanation.mark_last_good(spec, &picture.decisions);
+        }
         let now = clock::now();
         Ok(Response::new(view::explanation(
             &picture,

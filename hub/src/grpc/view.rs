@@ -17,8 +17,11 @@ use capstan_proto::{BundleName, ClusterName, Health, Moment, PlacementName, Sync
 
 use crate::engine::picture::{ClusterView, Phase, Picture, SourceView};
 
-/// Objects of a held removal that are listed; the rest is counted.
+/// Objects of a held removal that are listed with a placement; the rest is counted.
 const EXAMPLES_MAX: usize = 10;
+
+/// Objects of all held removals that are listed with the fleet: the answer stays below 4 MiB. The rest is counted.
+const HELD_MAX: usize = 5_000;
 
 /// Names of clusters that are listed with a problem: a page of 1,000 problems stays below 1.3 MB. The rest is counted.
 const CLUSTERS_MAX: usize = 20;
@@ -76,7 +79,7 @@ pub(super) fn fleet(picture: &Picture, fleet_id: String) -> wire::Fleet {
         errors: count(all.len() - warnings),
         warnings: count(warnings),
         open_drifts: count(open),
-        held: picture.desired.holds.iter().map(held).collect(),
+        held: all_held(&picture.desired.holds),
         picture: picture.number,
         clusters_ready: count(
             fleet
@@ -147,7 +150,16 @@ fn source(source: &SourceView) -> wire::Source {
     }
 }
 
-fn held(hold: &Hold) -> wire::HeldRemoval {
+/// Every held removal; each with its objects, as long as there is room.
+fn all_held(holds: &[Hold]) -> Vec<wire::HeldRemoval> {
+    let most = HELD_MAX / holds.len().max(1);
+    holds
+        .iter()
+        .map(|hold| held(hold, most.max(EXAMPLES_MAX)))
+        .collect()
+}
+
+fn held(hold: &Hold, most: usize) -> wire::HeldRemoval {
     let why: Vec<String> = hold.why.iter().map(ToString::to_string).collect();
     let clusters: Vec<&ClusterName> = hold.set.clusters().collect();
     let objects = clusters.iter().flat_map(|cluster| {
@@ -163,7 +175,7 @@ fn held(hold: &Hold) -> wire::HeldRemoval {
         placement: text(hold.placement.as_ref()),
         why: why.join("; "),
         objects: count(hold.set.objects()),
-        examples: objects.take(EXAMPLES_MAX).collect(),
+        examples: objects.take(most).collect(),
         command: hold.command(),
     }
 }
@@ -422,7 +434,7 @@ pub(super) fn placement(
         selected: count(decision.selected_count()),
         problems: count(problems),
         declared_at: decision.at().to_string(),
-        held: hold.map(held),
+        held: hold.map(|hold| held(hold, if whole { HELD_MAX } else { EXAMPLES_MAX })),
         choices: if whole { choices(decision) } else { Vec::new() },
     }
 }

@@ -57,6 +57,103 @@ async fn a_removal_beyond_the_budget_waits_for_its_approval() {
     world.fleet(|fleet| fleet.held.is_empty()).await;
 }
 
+/// What the command line says of a world's hub.
+fn hub(world: &World, args: &[&str]) -> String {
+    let socket = world.server().addresses().socket.display().to_string();
+    let out = std::process::Command::new(env!("CARGO_BIN_EXE_hub"))
+        .args(["--hub", &format!("unix:{socket}")])
+        .args(args)
+        .output()
+        .unwrap();
+    assert!(out.status.success(), "{out:?}");
+    String::from_utf8(out.stdout).unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn held_sets_are_shown_whole_and_also_when_nobody_declares_their_placement() {
+    let maps = |name: &str| -> String {
+        (0..30)
+            .map(|n| config_map(&format!("{name}-{n}"), "1"))
+            .collect()
+    };
+    let world = World::running(&[
+        ("clusters.yaml", Some(&cluster("one"))),
+        ("web.yaml", Some(&everywhere("web"))),
+        ("db.yaml", Some(&everywhere("db"))),
+        ("apps/web/all.yaml", Some(&maps("web"))),
+        ("apps/db/all.yaml", Some(&maps("db"))),
+    ])
+    .await;
+    let identity = world.enrol("one").await;
+    let mut spoke = Spoke::connect(&identity, world.server().addresses().spokes).await;
+    spoke.takes_offer().await;
+    let nowhere = everywhere("web").replace("env: test", "no: where");
+    assert_ne!(nowhere, everywhere("web"));
+    let files = [("db.yaml", None), ("web.yaml", Some(nowhere.as_str()))];
+    let revision = world.repository.commit(&files);
+    world.follows(&revision).await;
+    let fleet = world.fleet(|fleet| fleet.held.len() == 2).await;
+    let listed = fleet.held.iter().map(|held| held.examples.len());
+    assert_eq!(listed.collect::<Vec<_>>(), [30, 30]);
+    let status = hub(&world, &["status"]);
+    assert!(
+        status.contains("and 20 more: hub status -o json"),
+        "{status}"
+    );
+    assert!(hub(&world, &["status", "-o", "json"]).contains("db-29"));
+    let all = hub(&world, &["get", "placements", "-o", "wide"]);
+    let gone = all.lines().find(|line| line.starts_with("fleet.db "));
+    assert!(
+        gone.is_some_and(|line| line.contains("Held") && line.contains("hub approve ")),
+        "{all}"
+    );
+    let one = hub(&world, &["get", "placements", "db"]);
+    assert!(one.contains("(30 objects): hub approve "), "{one}");
+    let problems = hub(&world, &["get", "problems"]);
+    assert!(
+        problems.contains("it selected 1 before; what it brought is held: `hub approve "),
+        "{problems}"
+    );
+    for held in &fleet.held {
+        let digest = held.digest.clone();
+        let reason = "they moved".to_owned();
+        let request = wire::ApproveRequest { digest, reason };
+        world.admin().await.approve(request).await.unwrap();
+    }
+    world.fleet(|fleet| fleet.held.is_empty()).await;
+    let problems = hub(&world, &["get", "problems"]);
+    assert!(
+        problems.contains("it selected 1 before; nothing that it brought waits any more"),
+        "{problems}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_broken_file_is_counted_and_what_rests_on_its_last_good_version_says_so() {
+    let world = World::running(&[
+        ("clusters.yaml", Some(&cluster("one"))),
+        ("web.yaml", Some(&everywhere("web"))),
+        ("apps/web/a.yaml", Some(&config_map("a", "1"))),
+    ])
+    .await;
+    let broken = everywhere("web").replace("clusters: [", "clustres: [");
+    let revision = world.repository.commit(&[("web.yaml", Some(&broken))]);
+    world.follows(&revision).await;
+    let fleet = world.fleet(|fleet| fleet.errors > 0).await;
+    assert!(
+        fleet.text.contains("\nlast good 1 of them"),
+        "{}",
+        fleet.text
+    );
+    let status = hub(&world, &["status"]);
+    assert!(status.contains(": hub get problems"), "{status}");
+    let explained = hub(&world, &["explain", "one", "web"]);
+    assert!(
+        explained.contains("this is the last good version of placement web"),
+        "{explained}"
+    );
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn changes_are_refused_over_tcp_in_words() {
     let world = World::running(&[("clusters.yaml", Some(&cluster("one")))]).await;

@@ -113,6 +113,78 @@ fn all_mistakes_of_a_configuration_are_said_at_once_and_nothing_is_bound() {
 }
 
 #[test]
+fn a_source_that_can_never_be_followed_is_refused_before_anything_is_made_or_bound() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path();
+    let init = [
+        "init",
+        "--data-dir",
+        "data",
+        "--advertise",
+        "hub.example:17443",
+        "--listen-api",
+        "0.0.0.0:7444",
+        "--source",
+        "one=http://git.example/fleet.git",
+        "--source",
+        "two=https://me:secret@git.example/fleet.git",
+    ];
+    let out = hub(path, &init);
+    assert_eq!(out.status.code(), Some(2), "{out:?}");
+    let said = text(&out.stderr);
+    for mistake in [
+        "--source one: http:// lets anybody",
+        "--source two: `url` must not hold",
+        "--listen-api 0.0.0.0:7444",
+    ] {
+        assert!(said.contains(mistake), "{mistake} is not in\n{said}");
+    }
+    assert!(!path.join("data").exists() && !path.join("hub.yaml").exists());
+    let source = |name, url| format!("- name: {name}\n  git: {{url: \"{url}\"}}\n");
+    let sources = [
+        source("one", "http://git.example/fleet.git"),
+        source("two", "ssh://git@git.example/fleet.git"),
+    ];
+    let config = format!(
+        "dataDir: data\nadvertise: hub.example:7443\nsources:\n{}",
+        sources.concat()
+    );
+    std::fs::write(path.join("hub.yaml"), config).unwrap();
+    let out = hub(path, &["serve", "--config", "hub.yaml"]);
+    assert_eq!(out.status.code(), Some(2), "{out:?}");
+    let said = text(&out.stderr);
+    for mistake in [
+        "hub.yaml:5:14: `git.url`: http:// lets anybody on the way say what the fleet runs (use https://",
+        "hub.yaml:7:14: `git.url`: ssh:// needs a key (use `auth: {ssh: ...}`)",
+    ] {
+        assert!(said.contains(mistake), "{mistake} is not in\n{said}");
+    }
+    assert!(!path.join("data").exists());
+}
+
+#[test]
+fn the_hub_listens_at_the_port_that_spokes_dial_unless_it_is_told_otherwise() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path();
+    let made = |name: &str, more: &[&str]| {
+        let config = format!("{name}.yaml");
+        let mut init = vec!["init", "--data-dir", name, "--config", config.as_str()];
+        init.extend(["--advertise", "hub.example:17443", "--source", "a=fleet"]);
+        init.extend(more);
+        let out = hub(path, &init);
+        assert!(out.status.success(), "{out:?}");
+        let config = std::fs::read_to_string(path.join(config)).unwrap();
+        (text(&out.stdout), config)
+    };
+    let (said, config) = made("derived", &[]);
+    assert!(config.contains("spokes: \"0.0.0.0:17443\""), "{config}");
+    assert!(!said.contains("forward"), "{said}");
+    let (said, config) = made("told", &["--listen-spokes", "127.0.0.1:7443"]);
+    assert!(config.contains("spokes: \"127.0.0.1:7443\""), "{config}");
+    assert!(said.contains("the hub listens at 127.0.0.1:7443"), "{said}");
+}
+
+#[test]
 fn a_source_that_is_a_directory_which_is_not_there_is_named_with_its_place() {
     let directory = founded();
     let serving = Serving::start(directory.path());

@@ -32,9 +32,18 @@ async fn a_ban_closes_a_live_stream_within_a_second() {
     assert_eq!(spoke.hear().await, Heard::Close(wire::CloseReason::Banned));
     assert_eq!(spoke.hear().await, Heard::End);
     assert!(banned.elapsed() < std::time::Duration::from_secs(1));
-    world
-        .cluster("one", |cluster| cluster.connection == "Banned")
-        .await;
+    let banned = |cluster: &wire::Cluster| {
+        let shown = |flag: &wire::Flag| flag.message.contains("it is banned: lost");
+        cluster.connection == "Banned" && cluster.flags.iter().any(shown)
+    };
+    world.cluster("one", banned).await;
+    let again = world.admin().await.ban(ban("other")).await.unwrap();
+    let said = again.into_inner().what;
+    assert!(
+        said.contains("was banned already") && said.contains("stays: lost"),
+        "{said}"
+    );
+    world.cluster("one", banned).await;
     let mut spoke = Spoke::again(&identity, hub, spoke.disconnect()).await;
     assert_eq!(spoke.hear().await, Heard::Close(wire::CloseReason::Banned));
     let unban = wire::UnbanRequest {

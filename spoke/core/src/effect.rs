@@ -326,7 +326,10 @@ impl fmt::Display for Decision {
                 "snapshot {} refused: {}: {}",
                 refusal.snapshot, refusal.reason, refusal.detail
             ),
-            Self::NotPruning { objects, reason } => write!(f, "{objects} objects stay: {reason}"),
+            Self::NotPruning { objects, reason } => write!(
+                f,
+                "{objects} objects that the snapshot lacks are not deleted: {reason}"
+            ),
             Self::Pruned(object) => write!(f, "{object} is deleted: the snapshot lacks it"),
             Self::Released(object) => write!(f, "{object} is let go"),
             Self::Drifted {

@@ -21,6 +21,10 @@ pub const RETRY_FIRST_MS: u64 = 1_000;
 /// See [`RETRY_FIRST_MS`].
 pub const RETRY_LONGEST_MS: u64 = 60_000;
 
+/// Longest wait before a namespace is tried again, in milliseconds: a person who has just made it, or widened the
+/// agent's rights, watches what happens. It costs two requests.
+pub const NAMESPACE_RETRY_MS: u64 = 15_000;
+
 /// Longest `Retry-After` that is honoured, in milliseconds: a broken proxy answers an hour.
 pub const RETRY_AFTER_MAX_MS: u64 = 60_000;
 

@@ -92,7 +92,7 @@ async fn apply(
 }
 
 /// Where our own manifests live: built-in kinds, whose plurals are regular but for one.
-fn resource(key: &ObjectKey) -> Resource {
+pub(super) fn resource(key: &ObjectKey) -> Resource {
     let plural = match key.kind.as_str() {
         "NetworkPolicy" => "networkpolicies".to_owned(),
         kind => format!("{}s", kind.to_ascii_lowercase()),

@@ -38,6 +38,16 @@ pub enum AgentRuns {
     Outside,
 }
 
+impl AgentRuns {
+    /// In words.
+    pub(super) fn words(&self) -> String {
+        match self {
+            Self::Inside { image } => format!("Deployment with image {image}"),
+            Self::Outside => "outside the cluster".to_owned(),
+        }
+    }
+}
+
 impl Install {
     /// The manifests, in the order in which they are applied.
     #[must_use]

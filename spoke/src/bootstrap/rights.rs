@@ -29,7 +29,27 @@ impl Rights {
         }
     }
 
-    const fn as_str(self) -> &'static str {
+    /// What a ClusterRole of ours grants. Without our annotation its rules tell.
+    #[must_use]
+    pub fn of(cluster_role: &Value) -> Self {
+        let said = cluster_role.pointer("/metadata/annotations/capstan.dev~1rights");
+        let said = said.and_then(Value::as_str).and_then(Self::parse);
+        let everything = |rule: &Value| {
+            let groups = rule.get("apiGroups").and_then(Value::as_array);
+            groups.is_some_and(|groups| groups.iter().any(|group| group == "*"))
+        };
+        let rules = cluster_role.get("rules").and_then(Value::as_array);
+        said.unwrap_or_else(
+            || match rules.is_some_and(|rules| rules.iter().any(everything)) {
+                true => Self::Platform,
+                false => Self::Namespaced,
+            },
+        )
+    }
+
+    /// The word of `--rights`.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
         match self {
             Self::Namespaced => "namespaced",
             Self::Platform => "platform",

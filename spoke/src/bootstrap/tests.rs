@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::manifests::tests::install;
-use super::{AgentRuns, Extent, Order, quoted, start_line};
+use super::{AgentRuns, Asked, Extent, Order, quoted, start_line};
 use crate::kube::Access;
 
 #[test]
@@ -17,14 +17,20 @@ fn words_are_quoted_for_a_shell() {
 
 #[test]
 fn the_line_that_starts_the_agent_can_be_pasted() {
-    let mut install = install(AgentRuns::Outside);
-    "agents".clone_into(&mut install.namespace);
+    let install = install(AgentRuns::Outside);
     let order = Order {
         access: Access {
             kubeconfig: Some(PathBuf::from("/tmp/my edge.kubeconfig")),
             context: Some("edge".to_owned()),
         },
-        install,
+        asked: Asked {
+            namespace: "agents".to_owned(),
+            hub: install.hub,
+            pin: install.pin,
+            token: install.token,
+            rights: None,
+            agent: None,
+        },
         extent: Extent::Install,
         timeout: Duration::from_secs(1),
     };

@@ -32,6 +32,11 @@ pub(super) async fn run(
     let namespace = &checked.install.namespace;
     let end = Instant::now() + timeout;
     let mut told = Told::default();
+    let seconds = timeout.as_secs();
+    writeln!(
+        out,
+        "waiting until the cluster is connected, {seconds} s at most"
+    )?;
     loop {
         let seen = look(&checked.kube, namespace, installed).await;
         told.tell(&seen, out)?;
@@ -92,11 +97,11 @@ fn pod_words(pod: &Value) -> String {
                 "the agent stopped: {}",
                 text(container, "/state/terminated/reason")
             ),
-            "ContainerCreating" => "pod scheduled, image is pulled".to_owned(),
-            reason => format!(
-                "pod waits: {reason} {}",
-                text(container, "/state/waiting/message")
-            ),
+            "ContainerCreating" => "pod scheduled, image is being pulled".to_owned(),
+            reason => match text(container, "/state/waiting/message").as_str() {
+                "" => format!("pod waits: {reason}"),
+                message => format!("pod waits: {reason}: {message}"),
+            },
         };
     }
     let conditions = pod.pointer("/status/conditions").and_then(Value::as_array);

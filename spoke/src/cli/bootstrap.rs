@@ -47,12 +47,11 @@ pub(super) struct Args {
     #[arg(long, value_name = "NAME", default_value = bootstrap::NAMESPACE)]
     namespace: String,
     /// What the agent may install: `namespaced` (built-in kinds, in namespaces that exist) or
-    /// `platform` (CRDs, webhooks, cluster roles and namespaces too)
-    #[arg(long, default_value = "namespaced")]
-    rights: String,
-    /// Image of the agent
-    #[arg(long, default_value_t = config::default_image())]
-    image: String,
+    /// `platform` (CRDs, webhooks, cluster roles and namespaces too) [default: as installed, else namespaced]
+    #[arg(long)]
+    rights: Option<String>,
+    #[arg(long, help = format!("Image of the agent's Deployment [default: as installed, else {}]", config::default_image()))]
+    image: Option<String>,
     /// Print the manifests and do nothing
     #[arg(long)]
     print: bool,
@@ -62,7 +61,7 @@ pub(super) struct Args {
     /// Do not wait until the cluster is connected
     #[arg(long)]
     no_wait: bool,
-    /// Install no Deployment; the agent is run elsewhere
+    /// Install no Deployment; the agent is run elsewhere. It stays so until `--image` is given
     #[arg(long)]
     outside: bool,
     /// How long to wait, such as 90s or 5m

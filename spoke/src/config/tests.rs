@@ -13,8 +13,8 @@ fn good() -> RawBootstrap {
         ca_pin: Some(format!("sha256:{}", "ab".repeat(32))),
         access: Access::default(),
         namespace: "capstan-system".to_owned(),
-        rights: "namespaced".to_owned(),
-        image: "spoke:1".to_owned(),
+        rights: None,
+        image: Some("spoke:1".to_owned()),
         extent: RawExtent::default(),
         outside: false,
         timeout: "5m".to_owned(),
@@ -33,10 +33,10 @@ fn good_flags_make_an_order() {
     assert_eq!(order.extent, Extent::InstallAndWait);
     assert_eq!(order.timeout.as_secs(), 300);
     assert_eq!(
-        order.install.agent,
-        AgentRuns::Inside {
+        order.asked.agent,
+        Some(AgentRuns::Inside {
             image: "spoke:1".to_owned()
-        }
+        })
     );
 }
 
@@ -47,7 +47,7 @@ fn every_mistake_is_told_at_once_and_the_token_is_not_repeated() {
         token: Some("onlysecret".to_owned()),
         ca_pin: None,
         namespace: "Not_A_Name".to_owned(),
-        rights: "all".to_owned(),
+        rights: Some("all".to_owned()),
         extent: RawExtent {
             print: true,
             dry_run: true,

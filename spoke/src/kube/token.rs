@@ -89,7 +89,7 @@ pub async fn keep_fresh(
                 bearer.send_replace(renewed.header);
             }
             Err(error) => {
-                tracing::warn!(error = %crate::telemetry::chain(&error), "the ServiceAccount's token was not renewed");
+                tracing::warn!(error = %crate::telemetry::chain(&error), "the ServiceAccount's token was not renewed; trying again");
                 life = 2 * RETRY;
             }
         }

@@ -47,6 +47,30 @@ pub enum Ended {
 }
 
 impl Ended {
+    /// Whether an operator of the hub can take it back, without anybody doing anything here.
+    #[must_use]
+    pub fn can_be_lifted(&self) -> bool {
+        use wire::CloseReason::{Banned, Quarantined};
+        matches!(
+            self,
+            Self::Closed {
+                reason: Banned | Quarantined,
+                ..
+            }
+        )
+    }
+
+    /// What a person can do about it; empty where nothing has to be done.
+    #[must_use]
+    pub fn hint(&self) -> &'static str {
+        match self.can_be_lifted() {
+            true => {
+                "an administrator of the fleet can lift it; the agent then comes back within 15 seconds"
+            }
+            false => "",
+        }
+    }
+
     /// How long the hub asked us to wait.
     #[must_use]
     pub fn retry_after(&self) -> Option<Duration> {
@@ -62,16 +86,29 @@ impl std::fmt::Display for Ended {
         match self {
             Self::Lost { reason } => write!(f, "the connection to the hub is lost: {reason}"),
             Self::Closed { reason, detail, .. } => {
-                let word = reason.as_str_name().trim_start_matches("CLOSE_REASON_");
+                let words = close_words(*reason);
                 match detail.is_empty() {
-                    true => write!(f, "the hub closed the session: {word}"),
-                    false => write!(f, "the hub closed the session: {word}: {detail}"),
+                    true => write!(f, "{words}"),
+                    false => write!(f, "{words}: {detail}"),
                 }
             }
             Self::Unauthorized { reason } => {
                 write!(f, "the hub does not accept our certificate: {reason}")
             }
         }
+    }
+}
+
+fn close_words(reason: wire::CloseReason) -> &'static str {
+    use wire::CloseReason as Reason;
+    match reason {
+        Reason::Unspecified => "the hub closed the session",
+        Reason::ShuttingDown => "the hub shuts down",
+        Reason::Replaced => "another session of this cluster took over",
+        Reason::Banned => "the hub refuses this cluster",
+        Reason::Retired | Reason::Expired => "the hub does not accept our certificate any more",
+        Reason::Quarantined => "the hub keeps this cluster in quarantine",
+        Reason::Protocol => "the hub closed the session, because we broke the protocol",
     }
 }
 

@@ -79,19 +79,13 @@ impl Hub {
             let wait = match self.attempt().await {
                 // A new identity is tried at once: only its session makes it count.
                 Ok(Over::Renewed) => continue,
-                Ok(Over::Ended(ended)) => {
-                    let asked = ended.retry_after();
-                    tracing::warn!("{ended}");
-                    self.story.problem(ended.to_string());
-                    self.backoff.failed(rand::random(), asked)
+                Ok(Over::Ended(ended)) | Err(HubError::Ended(ended)) => {
+                    self.say(with_hint(ended.to_string(), ended.hint()));
+                    wait_after(&mut self.backoff, &ended, rand::random())
                 }
                 Err(error) => {
-                    let asked = match &error {
-                        HubError::Ended(ended) => ended.retry_after(),
-                        _ => None,
-                    };
                     self.complain(&error);
-                    self.backoff.failed(rand::random(), asked)
+                    self.backoff.failed(rand::random(), None)
                 }
             };
             tracing::debug!(
@@ -103,15 +97,17 @@ impl Hub {
     }
 
     fn complain(&mut self, error: &HubError) {
-        let mut sentence = chain(error);
+        let sentence = chain(error);
         let hint = match error {
             HubError::Dial(error) => error.hint(),
             HubError::Enroll(error) => error.hint(),
             _ => "",
         };
-        if !hint.is_empty() {
-            sentence = format!("{sentence} ({hint})");
-        }
+        self.say(with_hint(sentence, hint));
+    }
+
+    /// Tells a problem once for as long as it stays.
+    fn say(&self, sentence: String) {
         if self.story.problem(sentence.clone()) {
             tracing::warn!("{sentence}");
         } else {
@@ -168,3 +164,21 @@ impl Hub {
         .collect()
     }
 }
+
+fn with_hint(sentence: String, hint: &str) -> String {
+    match hint {
+        "" => sentence,
+        hint => format!("{sentence} ({hint})"),
+    }
+}
+
+/// How long to wait after a session that ended.
+fn wait_after(backoff: &mut Backoff, ended: &Ended, random: f64) -> Duration {
+    match ended.can_be_lifted() {
+        true => backoff.refused(random),
+        false => backoff.failed(random, ended.retry_after()),
+    }
+}
+
+#[cfg(test)]
+mod tests;

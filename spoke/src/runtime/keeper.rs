@@ -22,7 +22,10 @@ pub(super) async fn acquire(lease: &mut Lease) {
             Err(error) => chain(&error),
         };
         if reason != said {
-            tracing::warn!(reason, "waiting for the Lease");
+            tracing::warn!(
+                reason,
+                "the agent waits for its Lease: only one agent of a cluster works at a time"
+            );
             said = reason;
         }
         tokio::time::sleep(AGAIN).await;

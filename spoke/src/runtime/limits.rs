@@ -49,7 +49,7 @@ pub(super) async fn load(kube: &Kube, namespace: &str) -> Result<LocalLimits, Li
     let mut limits = read(&body).unwrap_or_else(|key| {
         tracing::warn!(
             key,
-            "{NAME} holds a value that is not understood; the agent is frozen"
+            "the ConfigMap {NAME} holds a value that is not understood; the agent is frozen until it is put right"
         );
         LocalLimits {
             frozen: true,
@@ -58,6 +58,19 @@ pub(super) async fn load(kube: &Kube, namespace: &str) -> Result<LocalLimits, Li
     });
     namespace.clone_into(&mut limits.own_namespace);
     Ok(limits)
+}
+
+fn words(limits: &LocalLimits) -> String {
+    if limits.frozen {
+        return "the agent is frozen, and writes and removes nothing".to_owned();
+    }
+    match limits.removal_budget {
+        Some(budget) => format!(
+            "the agent is not frozen; one snapshot may remove {} objects or {} percent",
+            budget.count, budget.percent
+        ),
+        None => "the agent is not frozen; no limit of removals".to_owned(),
+    }
 }
 
 /// Tells the core whenever they change. While they cannot be read, the last ones count.
@@ -74,12 +87,15 @@ pub(super) async fn follow(
             match load(&kube, &namespace).await {
                 Ok(limits) if limits == known => {}
                 Ok(limits) => {
-                    tracing::warn!(?limits, "the cluster administrator's limits changed");
+                    tracing::warn!(
+                        "the limits in the ConfigMap {NAME} changed: {}",
+                        words(&limits)
+                    );
                     known = limits.clone();
                     drop(inputs.send(Event::Limited(limits).into()).await);
                 }
                 Err(error) => {
-                    tracing::warn!(error = %chain(&error), "the last known limits count on");
+                    tracing::warn!(error = %chain(&error), "the ConfigMap {NAME} cannot be read; the limits that were read last stay in force");
                     watch = None;
                 }
             }

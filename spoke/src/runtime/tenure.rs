@@ -99,7 +99,10 @@ async fn work(context: &Context, shutdown: Shutdown) -> Result<End, TenureError>
     let limits = limits::load(&context.kube, &context.namespace).await?;
     let (accepted, loaded) = Accepted::load(secrets.clone()).await?;
     for problem in &loaded.problems {
-        tracing::warn!(problem, "stored state is not complete; it is fetched anew");
+        tracing::warn!(
+            problem,
+            "the stored state is not complete; what is lacking is fetched from the hub"
+        );
     }
     let mut rows = BTreeMap::new();
     let mut inventories = Vec::new();

@@ -85,7 +85,7 @@ async fn keep(
         } else if let Some(head) = head
             && let Err(error) = accepted.store_head(&head).await
         {
-            tracing::warn!(error = %chain(&error), "the head pointer was not written");
+            tracing::warn!(error = %chain(&error), "which snapshot is accepted could not be stored");
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use capstan_spoke::bootstrap::{AgentRuns, BootstrapError, Extent, Install, Order, Rights, run};
+use capstan_spoke::bootstrap::{AgentRuns, Asked, BootstrapError, Extent, Order, Rights, run};
 use capstan_spoke::link::Address;
 use capstan_spoke::tls::Pin;
 
@@ -13,13 +13,13 @@ use crate::hub::Hub;
 pub(crate) fn order(cluster: &Cluster, hub: &Hub, token: &str) -> Order {
     Order {
         access: cluster.access.clone(),
-        install: Install {
+        asked: Asked {
             namespace: cluster.namespace.clone(),
             hub: Address::parse(&hub.address.to_string()).unwrap(),
             pin: Pin::parse(&hub.pin()).unwrap(),
             token: Some(token.to_owned()),
-            rights: Rights::Platform,
-            agent: AgentRuns::Outside,
+            rights: Some(Rights::Platform),
+            agent: Some(AgentRuns::Outside),
         },
         extent: Extent::Install,
         timeout: Duration::from_secs(30),
@@ -72,7 +72,7 @@ async fn a_cluster_becomes_a_member_and_the_token_is_gone() {
 async fn a_wrong_pin_installs_nothing() {
     let (cluster, hub) = (Cluster::start("pin").await, Hub::start().await);
     let mut order = order(&cluster, &hub, &hub.token());
-    order.install.pin = Pin::parse(&"ab".repeat(32)).unwrap();
+    order.asked.pin = Pin::parse(&"ab".repeat(32)).unwrap();
     let error = bootstrap(&order).await.unwrap_err();
     assert!(matches!(error, BootstrapError::Hub(_)), "{error:?}");
     assert!(error.hint().contains("--ca-pin"), "{}", error.hint());
@@ -150,7 +150,7 @@ async fn a_second_run_with_a_used_token_repairs() {
     hub.shared.change(|state| state.tokens.clear());
     let said = bootstrap(&order(&cluster, &hub, &token)).await.unwrap();
     assert!(
-        said.contains("enrolled already as edge-1; the token is not needed, and would not do"),
+        said.contains("enrolled already as edge-1, with this very token"),
         "{said}"
     );
     let agent = Agent::start(&cluster);
@@ -173,7 +173,7 @@ async fn a_second_run_with_the_very_token_says_that_the_cluster_is_enrolled() {
         said.contains("enrolled already as edge-1, with this very token, which is used up"),
         "{said}"
     );
-    assert!(!said.contains("token accepted"), "{said}");
+    assert!(!said.contains("token is good"), "{said}");
     let secret = format!(
         "/api/v1/namespaces/{}/secrets/capstan-spoke-bootstrap",
         cluster.namespace
@@ -184,13 +184,80 @@ async fn a_second_run_with_the_very_token_says_that_the_cluster_is_enrolled() {
         .await
         .unwrap();
     assert!(
-        said.contains("enrolled already as edge-1; the token is accepted"),
+        said.contains("enrolled already as edge-1; the token is good"),
         "{said}"
     );
     let agent = Agent::start(&cluster);
     hub.until("a new identity", |state| state.enrolments == 2)
         .await;
     agent.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_repair_keeps_what_is_installed_unless_something_else_is_asked_for() {
+    let (cluster, hub) = (Cluster::start("keeps").await, Hub::start().await);
+    let mut order = order(&cluster, &hub, &hub.token());
+    let said = bootstrap(&order).await.unwrap();
+    assert!(said.contains("\n  rights: platform\n"), "{said}");
+    let role = format!(
+        "/apis/rbac.authorization.k8s.io/v1/clusterroles/{}:capstan-spoke",
+        cluster.namespace
+    );
+    let before = cluster.get(&role).await.unwrap();
+    let token = order.asked.token.take();
+    (order.asked.rights, order.asked.agent) = (None, None);
+    let said = bootstrap(&order).await.unwrap();
+    assert!(said.contains("rights: platform, as installed"), "{said}");
+    assert!(
+        said.contains("agent: outside the cluster, as installed"),
+        "{said}"
+    );
+    assert!(
+        said.contains("the token of the last run is still good"),
+        "{said}"
+    );
+    assert_eq!(cluster.get(&role).await.unwrap()["rules"], before["rules"]);
+    order.asked.token = token;
+    order.asked.rights = Some(Rights::Namespaced);
+    let said = bootstrap(&order).await.unwrap();
+    assert!(said.contains("rights: platform -> namespaced"), "{said}");
+    assert_ne!(cluster.get(&role).await.unwrap()["rules"], before["rules"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_for_another_cluster_changes_nothing() {
+    let (cluster, hub) = (Cluster::start("other").await, Hub::start().await);
+    let mut order = order(&cluster, &hub, &hub.token());
+    bootstrap(&order).await.unwrap();
+    let agent = Agent::start(&cluster);
+    hub.until("a session", |state| state.open == 1).await;
+    agent.stop().await;
+    let role = format!(
+        "/apis/rbac.authorization.k8s.io/v1/clusterroles/{}:capstan-spoke",
+        cluster.namespace
+    );
+    let before = cluster.get(&role).await;
+    order.asked.rights = Some(Rights::Namespaced);
+    order.asked.token = Some(hub.token());
+    hub.shared
+        .change(|state| state.token_name = "edge-2".to_owned());
+    let error = bootstrap(&order).await.unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "the token names cluster edge-2, and this cluster is enrolled as edge-1; nothing was changed"
+    );
+    order.asked.token = Some("nobody.knows".to_owned());
+    let error = bootstrap(&order).await.unwrap_err();
+    assert!(
+        matches!(error, BootstrapError::OtherToken { .. }),
+        "{error:?}"
+    );
+    assert!(
+        error.hint().contains("leave --token out"),
+        "{}",
+        error.hint()
+    );
+    assert_eq!(cluster.get(&role).await, before);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -38,6 +38,8 @@ pub(crate) struct State {
     pub(crate) served: usize,
     pub(crate) refusals: Vec<String>,
     pub(crate) open: usize,
+    /// The name that tokens are bound to where it is another than `edge-1`.
+    pub(crate) token_name: String,
     generation: u64,
 }
 

@@ -195,7 +195,7 @@ async fn a_second_agent_waits_and_takes_over() {
 async fn the_default_rights_suffice_for_namespaced_kinds_and_say_so_for_others() {
     let (cluster, hub) = (Cluster::start("rights").await, Hub::start().await);
     let mut order = order(&cluster, &hub, &hub.token());
-    order.install.rights = Rights::Namespaced;
+    order.asked.rights = Some(Rights::Namespaced);
     bootstrap(&order).await.unwrap();
     let space = namespace(&cluster);
     let made = cluster.call(Call::post("/api/v1/namespaces", &space)).await;
@@ -232,7 +232,7 @@ async fn the_default_rights_suffice_for_namespaced_kinds_and_say_so_for_others()
 async fn what_the_agent_needs_for_itself_its_own_role_gives_it() {
     let (cluster, hub) = (Cluster::start("own").await, Hub::start().await);
     let mut order = order(&cluster, &hub, &hub.token());
-    order.install.rights = Rights::Namespaced;
+    order.asked.rights = Some(Rights::Namespaced);
     bootstrap(&order).await.unwrap();
     let role = format!(
         "/apis/rbac.authorization.k8s.io/v1/clusterroles/{}:capstan-spoke",

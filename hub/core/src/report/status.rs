@@ -35,13 +35,20 @@ pub fn status(fleet: &Fleet) -> String {
         )
         .expect(INFALLIBLE);
     }
-    if fleet.holds > 0 {
+    if fleet.last_good > 0 {
+        let count = fleet.last_good;
         writeln!(
             out,
-            "held      {} removal sets wait for `hub approve`",
-            fleet.holds
+            "last good {count} of them: what Git says now is broken"
         )
         .expect(INFALLIBLE);
+    }
+    match fleet.holds {
+        0 => {}
+        1 => writeln!(out, "held      1 removal set waits for `hub approve`").expect(INFALLIBLE),
+        sets => {
+            writeln!(out, "held      {sets} removal sets wait for `hub approve`").expect(INFALLIBLE)
+        }
     }
     needing(&mut out, fleet);
     out

@@ -356,3 +356,24 @@ fn what_the_spoke_says_stands_below_the_reasons() {
     "#]]
     .assert_eq(&show("b", None));
 }
+
+#[test]
+fn an_answer_says_where_it_rests_on_a_last_good_version() {
+    let mut hub = Hub::default();
+    hub.commit(&fleet());
+    let broken = fleet().replace(
+        "@Placement web\nspec: {bundles",
+        "@Placement web\nspec: {bundels",
+    );
+    let desired = hub.commit(&broken);
+    let question = Question {
+        cluster: cluster("a"),
+        bundle: bundle("web"),
+    };
+    let mut answer = explain(&hub.decisions, &desired, &question);
+    answer.mark_last_good(hub.spec.as_ref().unwrap(), &hub.decisions);
+    let text = super::explain(&answer);
+    let said = "this is the last good version of placement web: its present text is broken";
+    assert_eq!(text.matches("last good").count(), 1, "{text}");
+    assert!(text.contains(said), "{text}");
+}

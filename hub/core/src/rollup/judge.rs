@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use capstan_proto::state::BundleState;
 use capstan_proto::{BundleName, ClusterName, Health, Sync};
 
-use super::{BundleOnCluster, Flag, Objects, Observed};
+use super::{BundleOnCluster, Flag, Objects, Observed, Reason};
 use crate::desired::{Kept, Target};
 use crate::effective::Unknown;
 use crate::placement::Placed;
@@ -27,15 +27,15 @@ pub(super) struct Case<'a> {
 }
 
 /// The reason for which a bundle is not as somebody asked for, where what is there stays.
-fn failure(kept: &Kept) -> Option<&'static str> {
+fn failure(kept: &Kept) -> Option<Reason> {
     match kept {
-        Kept::NotDeclared { .. } => Some("NotDeclared"),
-        Kept::NotRendered { .. } => Some("NotRendered"),
+        Kept::NotDeclared { .. } => Some(Reason::NotDeclared),
+        Kept::NotRendered { .. } => Some(Reason::NotRendered),
         // Of an override that hangs on a fact, the cluster itself will tell.
         Kept::NotKnown {
             what: Unknown::Override { .. },
         } => None,
-        Kept::NotKnown { .. } => Some("RevisionUnknown"),
+        Kept::NotKnown { .. } => Some(Reason::RevisionUnknown),
         Kept::Suspended { .. }
         | Kept::NamesUnknown { .. }
         | Kept::Waits { .. }
@@ -47,7 +47,7 @@ fn failure(kept: &Kept) -> Option<&'static str> {
 /// A word with its reason and sentence.
 struct Verdict {
     sync: Sync,
-    reason: &'static str,
+    reason: Reason,
     message: String,
 }
 
@@ -62,7 +62,7 @@ impl Case<'_> {
         };
         let verdict = self.verdict(state);
         let (sync, reason, message) = match (verdict, state) {
-            (Some(verdict), _) => (verdict.sync, verdict.reason.to_owned(), verdict.message),
+            (Some(verdict), _) => (verdict.sync, verdict.reason.to_string(), verdict.message),
             (None, Some(state)) => (state.sync, state.reason.clone(), state.message.clone()),
             (None, None) => (Sync::Unknown, String::new(), String::new()),
         };
@@ -86,7 +86,7 @@ impl Case<'_> {
         if let Some(Kept::Held { set }) = kept {
             return Some(Verdict {
                 sync: Sync::Held,
-                reason: "RemovalHeld",
+                reason: Reason::RemovalHeld,
                 message: format!(
                     "its removal waits: `hub approve {} --reason \"...\"`",
                     set.short()
@@ -100,7 +100,7 @@ impl Case<'_> {
             let message = "the hub has no opinion on this cluster".to_owned();
             return Some(Verdict {
                 sync: Sync::Unknown,
-                reason: "NoOpinion",
+                reason: Reason::NoOpinion,
                 message,
             });
         };
@@ -123,7 +123,7 @@ impl Case<'_> {
             let message = kept.map_or_else(String::new, ToString::to_string);
             return Some(Verdict {
                 sync: Sync::Unknown,
-                reason: "NotDelivered",
+                reason: Reason::NotDelivered,
                 message,
             });
         }
@@ -134,7 +134,7 @@ impl Case<'_> {
 
     /// What cannot be heard is not known.
     fn unheard(&self, state: Option<&BundleState>) -> Option<Verdict> {
-        let word = self.connection.as_str();
+        let word = Reason::Connection(self.connection);
         let cluster = self.cluster;
         let what = match self.connection {
             Connection::Connected | Connection::Stale => return None,
@@ -152,6 +152,7 @@ impl Case<'_> {
             Connection::Quarantined => "two agents have its identity",
             Connection::Banned => "it is banned",
         };
+        let what = self.observed.because(what);
         let message = match state {
             Some(state) => {
                 format!(
@@ -182,7 +183,7 @@ impl Case<'_> {
             );
             return Some(Verdict {
                 sync: Sync::UpgradeNeeded,
-                reason: "UpgradeNeeded",
+                reason: Reason::UpgradeNeeded,
                 message,
             });
         }
@@ -192,7 +193,7 @@ impl Case<'_> {
             let message = format!("the agent refused snapshot {}: {why}", snapshot.number);
             return Some(Verdict {
                 sync: Sync::Failed,
-                reason: "Refused",
+                reason: Reason::Refused,
                 message,
             });
         }
@@ -212,7 +213,7 @@ impl Case<'_> {
         };
         Some(Verdict {
             sync: Sync::Applying,
-            reason: "Delivering",
+            reason: Reason::Delivering,
             message,
         })
     }
@@ -226,7 +227,7 @@ impl Case<'_> {
         );
         Some(Verdict {
             sync: Sync::Unknown,
-            reason: "NotReported",
+            reason: Reason::NotReported,
             message,
         })
     }
@@ -247,7 +248,7 @@ impl Case<'_> {
         );
         Some(Verdict {
             sync: Sync::Conflict,
-            reason: "ObjectConflict",
+            reason: Reason::ObjectConflict,
             message,
         })
     }
@@ -272,7 +273,17 @@ impl Case<'_> {
         };
         let suspended = matches!(self.kept(), Some(Kept::Suspended { .. }));
         set(Flag::Suspended, suspended);
-        set(Flag::Kept, self.kept().is_some() && !suspended);
+        // What waits for a fact is as good as it was: nothing is broken.
+        let waits = matches!(
+            self.kept(),
+            Some(
+                Kept::Waits { .. }
+                    | Kept::NotKnown {
+                        what: Unknown::Override { .. },
+                    }
+            )
+        );
+        set(Flag::Kept, self.kept().is_some() && !suspended && !waits);
         set(
             Flag::Shadowed,
             self.placed

@@ -6,7 +6,8 @@ use capstan_proto::{BundleName, ClusterName, Health, Moment, Sync};
 
 use super::judge::Case;
 use super::{
-    BundleOnCluster, BundleSummary, ClusterSummary, Counts, Flag, Fleet, Observed, PlacementSummary,
+    BundleOnCluster, BundleSummary, ClusterSummary, Counts, Flag, Fleet, Observed,
+    PlacementSummary, Reason,
 };
 use crate::desired::{Desired, Target, Wanted};
 use crate::placement::{ClusterDecision, Decisions};
@@ -224,7 +225,7 @@ impl OfCluster<'_> {
         bundles: &BTreeMap<BundleName, BundleOnCluster>,
     ) -> (Sync, String, String) {
         if let Some(Wanted::NoOpinion { reason }) = self.wanted {
-            return (Sync::Unknown, "NoOpinion".to_owned(), reason.clone());
+            return (Sync::Unknown, Reason::NoOpinion.to_string(), reason.clone());
         }
         let worst = bundles
             .iter()
@@ -247,8 +248,12 @@ impl OfCluster<'_> {
                     (Sync::Synced, String::new(), String::new())
                 } else {
                     let message = "the snapshot is on its way".to_owned();
-                    (Sync::Applying, "Delivering".to_owned(), message)
+                    (Sync::Applying, Reason::Delivering.to_string(), message)
                 }
+            }
+            (Connection::Banned, _) => {
+                let message = self.observed.because("it is banned");
+                (Sync::Unknown, connection.to_string(), message)
             }
             _ => (Sync::Unknown, connection.to_string(), String::new()),
         }

@@ -9,7 +9,7 @@ use capstan_proto::{
 };
 use expect_test::{Expect, expect};
 
-use super::{Conformance, Fleet, Observed, rollup};
+use super::{Conformance, Flag, Fleet, Observed, rollup};
 use crate::desired::{Desired, Wanted};
 use crate::fixture::{Hub, bundle, cluster, fleet};
 use crate::session::{self, Standing};
@@ -202,6 +202,7 @@ fn silence_is_shown_and_the_last_words_are_kept_in_the_sentence() {
             };
             let banned = Observed {
                 standing: Standing::Banned,
+                why: "its key leaked".to_owned(),
                 ..heard("c", 1)
             };
             vec![("a", heard("a", 40)), ("b", heard("b", 100)), ("c", banned)]
@@ -213,9 +214,9 @@ fn silence_is_shown_and_the_last_words_are_kept_in_the_sentence() {
             b: Offline Unknown Unknown [] Offline: db: it is not heard; Synced and Healthy at 1970-01-01T00:16:35Z
               db by db: Unknown Unknown 2/2/1 [Stale] Offline: it is not heard; Synced and Healthy at 1970-01-01T00:16:35Z
               web by web: Unknown Unknown 2/2/1 [Stale] Offline: it is not heard; Synced and Healthy at 1970-01-01T00:16:35Z
-            c: Banned Unknown Unknown [] Banned: db: it is banned; Synced and Healthy at 1970-01-01T00:16:35Z
-              db by db: Unknown Unknown 2/2/1 [Stale] Banned: it is banned; Synced and Healthy at 1970-01-01T00:16:35Z
-              web by web: Unknown Unknown 2/2/1 [Stale] Banned: it is banned; Synced and Healthy at 1970-01-01T00:16:35Z
+            c: Banned Unknown Unknown [] Banned: db: it is banned: its key leaked; Synced and Healthy at 1970-01-01T00:16:35Z
+              db by db: Unknown Unknown 2/2/1 [Stale] Banned: it is banned: its key leaked; Synced and Healthy at 1970-01-01T00:16:35Z
+              web by web: Unknown Unknown 2/2/1 [Stale] Banned: it is banned: its key leaked; Synced and Healthy at 1970-01-01T00:16:35Z
             conforms 0.0 %
         "#]],
     );
@@ -349,4 +350,36 @@ fn counts_add_up_over_bundles_and_placements() {
     let shown = [(0, 0), (1, 3), (999, 1000), (1999, 2000), (7, 7)]
         .map(|(conforming, of)| Conformance { conforming, of }.to_string());
     assert_eq!(shown, ["unknown", "33.3 %", "99.9 %", "99.9 %", "100 %"]);
+}
+
+#[test]
+fn what_runs_by_a_last_good_version_is_not_as_in_git() {
+    let mut hub = Hub::default();
+    hub.commit(&fleet());
+    let broken = fleet().replace(
+        "@Placement web\nspec: {bundles",
+        "@Placement web\nspec: {bundels",
+    );
+    let desired = hub.commit(&broken);
+    let observed = ["a", "b", "c"].map(|name| {
+        let seen = observed(digest(&desired, name), Sync::Synced, Health::Healthy);
+        (cluster(name), seen)
+    });
+    let mut fleet = rollup(&hub.decisions, &desired, &BTreeMap::from(observed), NOW);
+    assert_eq!(fleet.counts.conformance.to_string(), "100 %");
+    fleet.mark_last_good(hub.spec.as_ref().unwrap());
+    assert_eq!(fleet.last_good, 3);
+    assert_eq!(fleet.counts.conformance.to_string(), "50.0 %");
+    let web = &fleet.bundles[&bundle("web")].counts.conformance;
+    assert_eq!((web.conforming, web.of), (0, 3));
+    let a = &fleet.clusters[&cluster("a")];
+    assert!(a.flags.contains(&Flag::LastGood));
+    let web = &a.bundles[&bundle("web")];
+    assert_eq!((web.sync, web.reason.as_str()), (Sync::Synced, "LastGood"));
+    assert!(!a.bundles[&bundle("db")].flags.contains(&Flag::LastGood));
+    let status = crate::report::status(&fleet);
+    assert!(
+        status.contains("\nlast good 3 of them: what Git says now is broken\n"),
+        "{status}"
+    );
 }

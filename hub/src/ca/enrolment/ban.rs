@@ -27,15 +27,16 @@ pub enum BanError {
 }
 
 impl Enrolment {
-    /// Bans a cluster. Close its connections once this returned: no new one is let in from then on.
+    /// Bans a cluster; gives back the ban that there was already, whose time and reason stay. Close its connections once this returned: no new one is let in from then on.
     pub async fn ban(
         &self,
         name: &ClusterName,
         by: &str,
         reason: &str,
         now: Moment,
-    ) -> Result<ClusterId, BanError> {
+    ) -> Result<(ClusterId, Option<Ban>), BanError> {
         let id = self.id_of(name).await?;
+        let mut before = None;
         let ban = Ban {
             name: name.clone(),
             since_unix_ms: now.unix_ms(),
@@ -43,14 +44,16 @@ impl Enrolment {
             reason: reason.to_owned(),
         };
         self.records
-            .update(&keys::ban(id), |read| match read {
-                // The first ban's time and reason stay.
-                Some(_) => Update::Keep,
-                None => Update::Put(ban.clone()),
+            .update(&keys::ban(id), |read| {
+                before = read.cloned();
+                match &before {
+                    Some(_) => Update::Keep,
+                    None => Update::Put(ban.clone()),
+                }
             })
             .await
             .map_err(Failure::from)?;
-        Ok(id)
+        Ok((id, before))
     }
 
     /// Lifts a ban. The cluster connects again with the certificate it has, if that has not ended.

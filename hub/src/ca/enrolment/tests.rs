@@ -395,22 +395,30 @@ async fn a_certificate_newer_than_a_restored_ledger_becomes_current() {
 async fn a_ban_keeps_a_cluster_out_until_it_is_lifted() {
     let hub = hub();
     let identity = hub.joined("a", "uid-1").await;
-    let id = hub
+    let (id, before) = hub
         .enrolment
         .ban(&name("a"), "admin", "its key leaked", NOW)
         .await
         .unwrap();
-    assert_eq!(id, identity.cluster);
+    assert_eq!((id, before), (identity.cluster, None));
     let refused = hub.opens(&identity).await.unwrap_err();
     assert!(refused.to_string().contains("its key leaked"), "{refused}");
     assert!(hub.enrolment.admit(&identity, NOW).await.unwrap().is_err());
     assert!(hub.renew(&identity, &new_key()).await.is_err());
-    let error = hub.token("a", TokenRight::ReEnrol).await.unwrap_err();
-    assert!(matches!(error, TokenError::Banned { .. }), "{error}");
-    hub.enrolment
+    for right in [TokenRight::ReEnrol, TokenRight::Enrol] {
+        let error = hub.token("a", right).await.unwrap_err();
+        assert!(error.to_string().contains("unban it first"), "{error}");
+    }
+    let again = hub
+        .enrolment
         .ban(&name("a"), "other", "again", NOW.plus_ms(5))
         .await
         .unwrap();
+    let before = again.1.unwrap();
+    assert_eq!(
+        (before.by.as_str(), before.reason.as_str()),
+        ("admin", "its key leaked")
+    );
     hub.enrolment.unban(&name("a")).await.unwrap();
     assert!(hub.opens(&identity).await.is_ok());
     let error = hub.enrolment.unban(&name("a")).await.unwrap_err();

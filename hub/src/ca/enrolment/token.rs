@@ -185,9 +185,6 @@ impl Enrolment {
         let Some(registration) = read else {
             return Ok(());
         };
-        if right == TokenRight::Enrol {
-            return Err(TokenError::AlreadyEnrolled { name: name.clone() });
-        }
         let key = keys::ban(registration.value.id);
         match self.records.get(&key).await.map_err(Failure::from)? {
             Some(ban) => Err(TokenError::Banned {
@@ -195,6 +192,9 @@ impl Enrolment {
                 since: Moment::from_unix_ms(ban.value.since_unix_ms),
                 reason: ban.value.reason,
             }),
+            None if right == TokenRight::Enrol => {
+                Err(TokenError::AlreadyEnrolled { name: name.clone() })
+            }
             None => Ok(()),
         }
     }

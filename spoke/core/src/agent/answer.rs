@@ -2,10 +2,12 @@
 
 mod adopt;
 mod applied;
+mod namespace;
 mod read;
 
 pub(super) use adopt::without_marks;
 pub(super) use applied::{baseline, remember_owners, watched};
+pub(super) use namespace::Hindrance;
 
 use capstan_proto::{BundleName, ObjectKey};
 use serde_json::Value;
@@ -13,8 +15,6 @@ use serde_json::Value;
 use super::Agent;
 use super::object::Held;
 use super::prune::leaving;
-use super::timer::Timer;
-use crate::backoff;
 use crate::effect::Ticket;
 use crate::live::Observed;
 use crate::outcome::Outcome;
@@ -34,6 +34,8 @@ pub(super) enum Pending {
     },
     /// About a namespace that a bundle asked for.
     Namespace(String),
+    /// Whether that namespace is there, which the agent may not make.
+    NamespaceLook { name: String, refused: Finding },
 }
 
 /// Why an object was called for.
@@ -82,6 +84,10 @@ impl Agent {
             Some(Pending::Namespace(name)) => {
                 self.work.writes -= 1;
                 self.on_namespace(&name, outcome);
+            }
+            Some(Pending::NamespaceLook { name, refused }) => {
+                self.work.reads -= 1;
+                self.on_namespace_looked(&name, refused, outcome);
             }
             Some(Pending::Object {
                 key,
@@ -187,34 +193,6 @@ impl Agent {
             self.reporter.touch(&bundle);
             self.wake_reporter();
         }
-    }
-
-    fn on_namespace(&mut self, name: &str, outcome: Outcome) {
-        let random = self.jitter.draw();
-        let now = self.now;
-        let result = refusal::judge(&super::send::namespace_key(name), outcome);
-        let Some(helper) = self.namespaces.get_mut(name) else {
-            return;
-        };
-        helper.in_flight = false;
-        let active = |body: &Value| body.pointer("/status/phase").is_none_or(|p| p == "Active");
-        let message = match result {
-            Ok((_, body)) if active(&body) => {
-                helper.ready = true;
-                helper.attempts = 0;
-                helper.message.clear();
-                return;
-            }
-            Ok(_) => format!("namespace {name} is being deleted"),
-            Err(finding) => finding.message,
-        };
-        let wait = backoff::wait_ms(helper.attempts, random, None);
-        helper.attempts = helper.attempts.saturating_add(1);
-        helper.message = message;
-        helper.retry_at = Some(now.plus_ms(wait));
-        self.timers
-            .set(now.plus_ms(wait), Timer::Namespace(name.to_owned()));
-        self.touch_all_reports();
     }
 
     /// Whether an answer says that what was asked is not the object that was meant.

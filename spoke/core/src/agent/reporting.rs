@@ -197,15 +197,15 @@ impl Agent {
                 format!("waits for {what} to be Healthy"),
             ),
             Wait::Namespace(name) => {
-                let problem = self
-                    .namespaces
-                    .get(name)
-                    .map_or("", |helper| helper.message.as_str());
-                let sentence = match problem.is_empty() {
-                    true => format!("namespace {name} is being made"),
-                    false => format!("namespace {name} cannot be made: {problem}"),
+                let hindrance = self.namespaces.get(name).map(|helper| &helper.hindrance);
+                let sentence = match hindrance.map_or("", |hindrance| hindrance.message.as_str()) {
+                    "" => format!("namespace {name} is being made"),
+                    message => message.to_owned(),
                 };
-                words(Sync::Applying, "WaitingForNamespace", sentence)
+                match hindrance.is_some_and(|hindrance| hindrance.forbidden) {
+                    true => words(Sync::Failed, "Forbidden", sentence),
+                    false => words(Sync::Applying, "WaitingForNamespace", sentence),
+                }
             }
             Wait::Restrained(Mode::Paused) => words(
                 Sync::Held,

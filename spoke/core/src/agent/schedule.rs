@@ -6,6 +6,7 @@ use capstan_proto::policy::Mode;
 use capstan_proto::{BundleName, Moment, ObjectKey, Sync};
 
 use super::Agent;
+use super::answer::Hindrance;
 use super::bundle::Wait;
 use super::object::Saved;
 use super::prune::Leaving;
@@ -52,7 +53,7 @@ pub(super) struct Helper {
     pub(super) in_flight: bool,
     pub(super) attempts: u32,
     pub(super) retry_at: Option<Moment>,
-    pub(super) message: String,
+    pub(super) hindrance: Hindrance,
 }
 
 impl Agent {

@@ -181,6 +181,20 @@ impl Agent {
         self.patch(key, patch, Purpose::CleanUp);
     }
 
+    /// Reads a namespace that the agent may not make.
+    pub(super) fn look_at_namespace(&mut self, name: &str, refused: Finding) {
+        let request = Request::Get {
+            key: namespace_key(name),
+            api_version: "v1".to_owned(),
+        };
+        let ticket = self.ticket();
+        self.work.reads += 1;
+        let name = name.to_owned();
+        self.calls
+            .insert(ticket, Pending::NamespaceLook { name, refused });
+        self.out.push(Effect::Call { ticket, request });
+    }
+
     pub(super) fn patch(&mut self, key: &ObjectKey, patch: Value, purpose: Purpose) {
         let request = Request::Patch {
             key: key.clone(),

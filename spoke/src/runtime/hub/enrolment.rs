@@ -23,7 +23,7 @@ impl Hub {
         let enrolled = match enroll(&hub, token, key, &self.cluster_uid).await {
             Ok(enrolled) => enrolled,
             Err(error) if held.current.is_some() && !error.is_transient() => {
-                tracing::warn!(error = %chain(&error), "the token is of no use; the present identity goes on");
+                tracing::warn!(error = %chain(&error), "the hub does not take the new token, which is deleted; the agent goes on with the identity that it has");
                 self.identities.forget_token().await?;
                 return Ok(());
             }

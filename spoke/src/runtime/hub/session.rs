@@ -114,7 +114,7 @@ impl Hub {
                 () = tokio::time::sleep_until(renew_at) => match self.renew(hub, held).await {
                     Ok(()) => return Ok(Over::Renewed),
                     Err(error) => {
-                        tracing::warn!(error = %chain(&error), "the certificate was not renewed; trying again");
+                        tracing::warn!(error = %chain(&error), "the certificate was not renewed; it is tried again in 5 minutes");
                         renew_at = Instant::now() + RENEW_AGAIN;
                     }
                 },
@@ -128,7 +128,7 @@ impl Hub {
         self.metrics.sessions.inc();
         self.metrics.connected.set(1);
         self.story.reached(Phase::Connected);
-        tracing::info!("connected to the hub");
+        tracing::info!(cluster = self.story.name(), "connected to the hub");
     }
 
     async fn tell(&self, input: Input) {
@@ -157,7 +157,7 @@ impl Hub {
     async fn renew(&self, hub: &Dialled, held: &mut Held) -> Result<(), HubError> {
         let key = self.pending_key(held).await?;
         let identity = renew(hub.channel.clone(), key, hub.fleet).await?;
-        tracing::info!(until = %identity.leaf().not_after, "the certificate is renewed");
+        tracing::info!(until = %identity.leaf().not_after, "the agent's certificate is renewed");
         self.identities.store_current(held, identity, None).await?;
         Ok(())
     }

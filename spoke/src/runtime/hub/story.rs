@@ -48,6 +48,11 @@ impl Story {
         })
     }
 
+    /// Under which name the hub knows us; empty before enrolment.
+    pub(super) fn name(&self) -> String {
+        self.told.borrow().cluster.clone()
+    }
+
     /// The hub knows us by this name.
     pub(super) fn cluster(&self, cluster: String) {
         self.told.send_if_modified(|progress| {

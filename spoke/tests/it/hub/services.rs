@@ -132,11 +132,16 @@ impl Enrollment for Service {
         request: Request<wire::CheckTokenRequest>,
     ) -> Answer<wire::CheckTokenResponse> {
         let token = request.into_inner().token;
-        match self.0.lock().tokens.get(&token) {
+        let state = self.0.lock();
+        let name = match state.token_name.as_str() {
+            "" => "edge-1",
+            name => name,
+        };
+        match state.tokens.get(&token) {
             None => Err(Status::unauthenticated("the token is not known")),
             // A token that this cluster used already will do: its agent has what it was for.
             Some(_) => Ok(Response::new(wire::CheckTokenResponse {
-                cluster_name: "edge-1".to_owned(),
+                cluster_name: name.to_owned(),
             })),
         }
     }

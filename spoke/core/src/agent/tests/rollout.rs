@@ -440,3 +440,62 @@ fn a_namespace_that_a_bundle_asks_for_is_made_first_and_is_no_object_of_it() {
     world.deploy(&[]);
     assert!(world.cluster.objects.contains_key(&namespace("apps")));
 }
+
+#[test]
+fn a_namespace_that_the_agent_may_not_make_is_a_failure_with_two_ways_out() {
+    let mut world = World::started();
+    let mut a = config("a", "1");
+    a["metadata"]["namespace"] = json!("apps");
+    let asked = with_policy(bundle("web", vec![a]), |policy| {
+        policy.create_namespace = Some("apps".into())
+    });
+    world.fault = Some(Box::new(|request| {
+        let makes = matches!(request, Request::Apply { .. }) && request.key().kind == "Namespace";
+        let message = "namespaces \"apps\" is forbidden: User \"system:serviceaccount:capstan-system:capstan-spoke\" \
+            cannot patch resource \"namespaces\" in API group \"\" in the namespace \"apps\"";
+        makes.then(|| status(403, json!({"reason": "Forbidden", "message": message})))
+    }));
+    world.deploy(&[asked]);
+    world.pass(120_000);
+    let state = world.state("web");
+    assert_eq!(
+        (state.sync, state.reason.as_str()),
+        (Sync::Failed, "Forbidden")
+    );
+    assert_eq!(
+        state.message,
+        "namespace apps does not exist, and system:serviceaccount:capstan-system:capstan-spoke may not make it: \
+         run `spoke bootstrap` again with `--rights platform`, or make it with `kubectl create namespace apps`"
+    );
+    world.cluster.create(
+        "kubectl",
+        &json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "apps"}}),
+    );
+    world.pass(16_000);
+    assert_eq!(world.words("web"), "Synced Healthy");
+}
+
+#[test]
+fn a_policy_that_forbids_a_namespace_speaks_for_itself() {
+    let mut world = World::started();
+    let mut a = config("a", "1");
+    a["metadata"]["namespace"] = json!("apps");
+    let asked = with_policy(bundle("web", vec![a]), |policy| {
+        policy.create_namespace = Some("apps".into())
+    });
+    world.fault = Some(Box::new(|request| {
+        let makes = matches!(request, Request::Apply { .. }) && request.key().kind == "Namespace";
+        let denial = json!({"reason": "Forbidden", "message": "names begin with team-"});
+        makes.then(|| status(403, denial))
+    }));
+    world.deploy(&[asked]);
+    world.pass(1_000);
+    let state = world.state("web");
+    assert_eq!(state.reason, "Forbidden");
+    assert!(
+        state.message.ends_with("names begin with team-"),
+        "{}",
+        state.message
+    );
+    assert!(!state.message.contains("--rights"), "{}", state.message);
+}
