@@ -103,6 +103,7 @@ impl State {
     fn views(&mut self) -> BTreeMap<ClusterName, ClusterView> {
         let view = |cluster: &mut Cluster| ClusterView {
             facts: Arc::clone(&cluster.facts),
+            facts_said: cluster.facts_said,
             states: cluster.shown(),
             wanted: cluster.given.as_ref().map(|given| given.triple),
             held: cluster.observed.session.held,
