@@ -6,12 +6,13 @@
 use capstan_proto::{BundleName, ClusterName};
 
 use crate::desired::{Desired, Kept, Prune, Target, Wanted};
+use crate::effective::{Layers, revision};
 use crate::placement::{
     ClusterDecision, Decisions, Placed, PlacementDecision, Step as Chosen, Why,
 };
 use crate::problem::Place;
 use crate::selector::Match;
-use crate::spec::{Layer, Spec};
+use crate::spec::{Layer, Mode, Pin, Spec};
 
 /// What is asked.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -149,6 +150,7 @@ impl Chain {
             &decision.at,
             format!("cluster {cluster} is declared{}", labels(decision)),
         );
+        self.mode(cluster, decisions);
         match decisions.bundles.get(bundle) {
             Some(at) => self.at(at, format!("bundle {} is declared", bundle.name())),
             None => self.text(format!("bundle {} is not declared", bundle.name())),
@@ -159,7 +161,7 @@ impl Chain {
         }
         let answer = match decision.bundles.get(bundle) {
             Some(placed) => {
-                self.placed(cluster, decisions, placed);
+                self.placed((cluster, bundle), decisions, placed);
                 Answer::Placed
             }
             None => {
@@ -171,18 +173,34 @@ impl Chain {
     }
 
     /// Who owns it, what selected it, what changes its variables, who else wants it.
-    fn placed(&mut self, cluster: &ClusterName, decisions: &Decisions, placed: &Placed) {
+    fn placed(
+        &mut self,
+        (cluster, bundle): (&ClusterName, &BundleName),
+        decisions: &Decisions,
+        placed: &Placed,
+    ) {
         let name = placed.placement.name();
         self.at(&placed.named_at, format!("placement {name} places it"));
         if let Some(decision) = decisions.placements.get(&placed.placement) {
             self.why(cluster, decision);
         }
+        if let Some(pin) = &placed.inputs.pin {
+            self.pin(pin, bundle, decisions);
+        }
         for place in &placed.inputs.overrides {
             self.at(place, "this override applies");
         }
+        let pair = (cluster, bundle);
+        let layers = Layers::of(decisions.spec(), pair, &placed.placement, &placed.inputs);
+        let origins = layers.map(|layers| layers.origins()).unwrap_or_default();
         for (variable, value) in placed.inputs.variables.iter() {
             match value {
-                Ok(value) => self.text(format!("variable {variable} is {}", value.to_value())),
+                Ok(value) => {
+                    let of = origins.get(variable.as_str());
+                    let of = of.map(|origin| format!(", of the {origin}"));
+                    let of = of.unwrap_or_default();
+                    self.text(format!("variable {variable} is {}{of}", value.to_value()));
+                }
                 Err(error) => self.text(format!("variable {variable} has no value: {error}")),
             }
         }
@@ -197,6 +215,33 @@ impl Chain {
                 shadowed.name()
             );
             self.steps.push(Step { at, text });
+        }
+    }
+
+    /// What a cluster's mode means for everything on it.
+    fn mode(&mut self, cluster: &ClusterName, decisions: &Decisions) {
+        let Some(member) = decisions.spec().members.get(cluster) else {
+            return;
+        };
+        let words = match member.mode {
+            Mode::Enforce => return,
+            Mode::Observe => "nothing is applied there; what would be is reported",
+            Mode::Paused => "nothing is changed there; drift is reported",
+            Mode::Release => "everything stays there, without our marks",
+        };
+        let mode = member.mode.as_str();
+        self.text(format!("its mode is {mode}: {words}"));
+    }
+
+    /// The revision that a bundle is read at.
+    fn pin(&mut self, pin: &Pin, bundle: &BundleName, decisions: &Decisions) {
+        let text = &pin.text;
+        match revision(decisions.spec(), bundle, Some(pin)) {
+            Some(commit) => self.at(&pin.at, format!("it is pinned to {text}: commit {commit}")),
+            None => self.at(
+                &pin.at,
+                format!("it is pinned to {text}, which is not known"),
+            ),
         }
     }
 

@@ -61,6 +61,10 @@ pub const VARIABLE_DEPTH_MAX: usize = 32;
 /// Longest value of a variable after substitution, in bytes: a ConfigMap's value may be 1 MiB.
 pub const VARIABLE_BYTES_MAX: usize = 1024 * 1024;
 
+/// Longest values of all variables of one bundle on one cluster together, in bytes: four of the
+/// longest. Variables that use a long one multiply it: a thousand lines would be a gigabyte.
+pub const VARIABLES_BYTES_MAX: usize = 4 * VARIABLE_BYTES_MAX;
+
 /// Share of a placement's clusters that may be lost within the window, in percent.
 pub const REMOVED_CLUSTERS_PERCENT: usize = 20;
 

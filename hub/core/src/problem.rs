@@ -379,7 +379,7 @@ fn named(clusters: &BTreeSet<ClusterName>) -> String {
 
 /// A sentence that is not longer than a person reads: a file may have a megabyte where a name is
 /// meant.
-fn bounded(mut sentence: String) -> String {
+pub(crate) fn bounded(mut sentence: String) -> String {
     if sentence.len() > limits::SENTENCE_BYTES_MAX {
         let mut end = limits::SENTENCE_BYTES_MAX;
         while !sentence.is_char_boundary(end) {

@@ -6,7 +6,8 @@ use std::fmt;
 use capstan_proto::{BundleName, ClusterName, Revision};
 use serde_json::Value;
 
-use crate::limits::{VARIABLE_BYTES_MAX, VARIABLE_DEPTH_MAX};
+use crate::limits::{VARIABLE_BYTES_MAX, VARIABLE_DEPTH_MAX, VARIABLES_BYTES_MAX};
+use crate::problem::bounded;
 use crate::spec::Variables;
 use crate::yaml;
 
@@ -98,6 +99,9 @@ pub enum VariableError {
     /// Its value would be too long.
     #[error("the value would be longer than {VARIABLE_BYTES_MAX} bytes")]
     TooLong,
+    /// All values together would be too long.
+    #[error("the values of all variables would be longer than {VARIABLES_BYTES_MAX} bytes")]
+    TooMuch,
     /// Variables use variables too deeply.
     #[error("variables use variables more than {VARIABLE_DEPTH_MAX} deep")]
     TooDeep,
@@ -152,7 +156,9 @@ pub fn parse(text: &str) -> Result<Vec<Part>, VariableError> {
 
 /// What follows `${`, and the text after `}`.
 fn variable(text: &str) -> Result<(Part, &str), VariableError> {
-    let syntax = |message: String| VariableError::Syntax { message };
+    let syntax = |message: String| VariableError::Syntax {
+        message: bounded(message),
+    };
     let Some(end) = text.find('}') else {
         return Err(syntax("`${` is not closed by `}`".to_owned()));
     };
@@ -256,6 +262,9 @@ pub fn names(text: &str) -> impl Iterator<Item = String> {
 }
 
 /// The value of every variable. Of one name the last layer that has it counts.
+///
+/// Values are found in the order of their names, each after those that it uses. One with which all
+/// would be longer than [`VARIABLES_BYTES_MAX`] has none, and no text after it has.
 #[must_use]
 pub fn effective(layers: &[&Variables], built_in: BuiltIn<'_>) -> Effective {
     let mut raw: BTreeMap<&str, &Scalar> = BTreeMap::new();
@@ -271,6 +280,7 @@ pub fn effective(layers: &[&Variables], built_in: BuiltIn<'_>) -> Effective {
         built_in,
         done: Effective::new(),
         path: Vec::new(),
+        bytes: Some(0),
     };
     for name in raw.keys() {
         resolver.resolve(name);
@@ -325,6 +335,8 @@ struct Resolver<'a> {
     built_in: BuiltIn<'a>,
     done: Effective,
     path: Vec<String>,
+    /// How long the texts in `done` are together; `None` once another one was too much.
+    bytes: Option<usize>,
 }
 
 impl Resolver<'_> {
@@ -342,20 +354,45 @@ impl Resolver<'_> {
         if let Some(start) = self.path.iter().position(|used| used == name) {
             let mut names = self.path[start..].to_vec();
             names.push(name.to_owned());
+            let names = names.into_iter().map(bounded).collect();
             return Some(Err(VariableError::Cycle { names }));
         }
         if self.path.len() >= VARIABLE_DEPTH_MAX {
             return Some(Err(VariableError::TooDeep));
         }
+        if self.bytes.is_none() {
+            return self.keep(name, Err(VariableError::TooMuch));
+        }
         self.path.push(name.to_owned());
         let value = parse(text).and_then(|parts| join(&parts, |used| self.resolve(used)));
+        let value = value.and_then(|value| self.afford(value));
         self.path.pop();
         // What failed inside a circle or too deep depends on where the walk began: every member
         // is walked from itself, so that each gets the answer of its own.
         if self.path.is_empty() || value.is_ok() {
-            self.done.insert(name.to_owned(), value.clone());
+            return self.keep(name, value);
         }
         Some(value)
+    }
+
+    fn keep(
+        &mut self,
+        name: &str,
+        value: Result<Scalar, VariableError>,
+    ) -> Option<Result<Scalar, VariableError>> {
+        self.done.insert(name.to_owned(), value.clone());
+        Some(value)
+    }
+
+    /// Counts a value, unless all would be too long with it.
+    fn afford(&mut self, value: Scalar) -> Result<Scalar, VariableError> {
+        let length = match &value {
+            Scalar::Text(text) => text.len(),
+            Scalar::Number(_) | Scalar::Bool(_) => 0,
+        };
+        let bytes = self.bytes.map(|bytes| bytes + length);
+        self.bytes = bytes.filter(|bytes| *bytes <= VARIABLES_BYTES_MAX);
+        self.bytes.map(|_| value).ok_or(VariableError::TooMuch)
     }
 }
 
@@ -367,7 +404,7 @@ fn join(
         return match (value_of(name), default) {
             (Some(value), _) => value,
             (None, Some(default)) => Ok(typed(default)),
-            (None, None) => Err(VariableError::Unknown { name: name.clone() }),
+            (None, None) => Err(unknown(name)),
         };
     }
     let mut text = String::new();
@@ -377,7 +414,7 @@ fn join(
             Part::Use { name, default } => match (value_of(name), default) {
                 (Some(value), _) => text.push_str(&value?.to_string()),
                 (None, Some(default)) => text.push_str(default),
-                (None, None) => return Err(VariableError::Unknown { name: name.clone() }),
+                (None, None) => return Err(unknown(name)),
             },
         }
         if text.len() > VARIABLE_BYTES_MAX {
@@ -385,6 +422,12 @@ fn join(
         }
     }
     Ok(Scalar::Text(text))
+}
+
+fn unknown(name: &str) -> VariableError {
+    VariableError::Unknown {
+        name: bounded(name.to_owned()),
+    }
 }
 
 /// A default's type: what it would be without quotes, unless that would change its text.

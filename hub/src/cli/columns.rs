@@ -51,8 +51,9 @@ Columns of placements:
   CLUSTERS        how many it selects
   STATE           Held (its removals wait for `hub approve`, also where no document declares it any
                   more), Suspended, or `-`
-  SELECTED, REASON, DETAIL (below one placement)
-                  whether it selects the cluster, and by which line of a file
+  RANK, SCORE, REASON, DETAIL (below one placement)
+                  the place among the selected clusters with the sum of the weights that match,
+                  or `-`; how it came there or why not, and by which line of a file
   HELD (wide)     the command that lets it go on
 
 Columns of problems:

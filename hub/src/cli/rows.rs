@@ -241,11 +241,31 @@ pub(super) fn placement(item: &wire::Placement, wide: bool, headers: bool) -> Ve
             held.command
         ));
     }
-    let mut table = Table::new(&["CLUSTER", "SELECTED", "REASON", "DETAIL"]);
+    for (what, words) in [("Waits", &item.waits), ("Short", &item.shortfall)] {
+        if !words.is_empty() {
+            lines.push(format!("  {what}: {words}"));
+        }
+    }
+    for pin in &item.pins {
+        let to = match pin.commit.is_empty() {
+            true => format!("not known: {}", pin.problem),
+            false => format!("commit {}", pin.commit),
+        };
+        lines.push(format!(
+            "  Pin: {} of {}: {to} ({})",
+            pin.revision, pin.source, pin.at
+        ));
+    }
+    let mut table = Table::new(&["CLUSTER", "RANK", "SCORE", "REASON", "DETAIL"]);
     for choice in &item.choices {
+        let rank = match choice.selected {
+            true => choice.rank.to_string(),
+            false => "-".to_owned(),
+        };
         table.push(vec![
             Cell::new(&choice.cluster),
-            Cell::new(if choice.selected { "yes" } else { "no" }),
+            Cell::new(rank),
+            Cell::new(or_dash(&choice.score)),
             Cell::new(&choice.reason),
             Cell::new(or_dash(&choice.detail)),
         ]);

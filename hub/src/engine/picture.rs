@@ -99,6 +99,8 @@ impl SourceView {
 pub(crate) struct ClusterView {
     /// What it says of itself.
     pub(crate) facts: Arc<BTreeMap<String, String>>,
+    /// Whether it said that since the hub started.
+    pub(crate) facts_said: bool,
     /// Its bundles' states.
     pub(crate) states: Arc<BTreeMap<BundleName, BundleState>>,
     /// What it should hold.

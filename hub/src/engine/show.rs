@@ -109,6 +109,7 @@ impl State {
     fn views(&mut self, fleet: &Fleet) -> BTreeMap<ClusterName, ClusterView> {
         let view = |name: &ClusterName, cluster: &mut Cluster| ClusterView {
             facts: Arc::clone(&cluster.facts),
+            facts_said: cluster.facts_said,
             states: cluster.shown(),
             wanted: cluster.given.as_ref().map(|given| given.triple),
             held: cluster.observed.session.held,

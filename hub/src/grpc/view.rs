@@ -5,10 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use capstan_hub_core::desired::Hold;
 use capstan_hub_core::explain::{Answer, Explanation};
 use capstan_hub_core::placement::{Decisions, PlacementDecision};
-use capstan_hub_core::problem::{self, Severity};
+use capstan_hub_core::problem::{self, Code, Severity};
 use capstan_hub_core::report;
 use capstan_hub_core::rollup::{BundleOnCluster, BundleSummary, ClusterSummary, Trouble};
 use capstan_hub_core::session::Connection;
+use capstan_hub_core::spec::{Mode, PinName, Pinned};
 use capstan_proto::convert::key_to_wire;
 use capstan_proto::convert::state::drift_to_wire;
 use capstan_proto::drift::Drift;
@@ -235,7 +236,7 @@ pub(super) fn cluster(
         wanted: text(view.wanted),
         accepted: text(view.held),
         in_sync,
-        flags: flags(summary, view),
+        flags: flags(summary, view, mode(picture, name)),
         certificate_expires_at_ms: ms(view.certificate_expires_at),
         bundle_states: states.collect(),
         revisions: wanted
@@ -244,10 +245,17 @@ pub(super) fn cluster(
             .flatten()
             .map(|(source, revision)| (source.to_string(), revision.to_string()))
             .collect(),
+        mode: mode(picture, name).map_or_else(String::new, |mode| mode.as_str().to_owned()),
     }
 }
 
-fn flags(summary: &ClusterSummary, view: &ClusterView) -> Vec<wire::Flag> {
+/// The mode of a declared cluster.
+fn mode(picture: &Picture, name: &ClusterName) -> Option<Mode> {
+    let members = &picture.decisions.spec().members;
+    members.get(name).map(|member| member.mode)
+}
+
+fn flags(summary: &ClusterSummary, view: &ClusterView, mode: Option<Mode>) -> Vec<wire::Flag> {
     let flag = |name: &str, message: String| wire::Flag {
         name: name.to_owned(),
         message,
@@ -257,6 +265,9 @@ fn flags(summary: &ClusterSummary, view: &ClusterView) -> Vec<wire::Flag> {
         .iter()
         .map(|name| flag(&name.to_string(), String::new()))
         .collect();
+    if let Some((word, message)) = mode.and_then(mode_words) {
+        flags.insert(0, flag(word, message.to_owned()));
+    }
     if !summary.message.is_empty() {
         flags.push(flag(&summary.reason, summary.message.clone()));
     }
@@ -267,6 +278,16 @@ fn flags(summary: &ClusterSummary, view: &ClusterView) -> Vec<wire::Flag> {
         flags.push(flag("NotPruned", reason.clone()));
     }
     flags
+}
+
+/// What a mode other than `Enforce` means.
+const fn mode_words(mode: Mode) -> Option<(&'static str, &'static str)> {
+    match mode {
+        Mode::Enforce => None,
+        Mode::Observe => Some(("Observe", "nothing is applied; what would be is reported")),
+        Mode::Paused => Some(("Paused", "nothing is changed; drift is reported")),
+        Mode::Release => Some(("Release", "everything stays, without our marks")),
+    }
 }
 
 fn bundle_on_cluster(
@@ -436,20 +457,70 @@ pub(super) fn placement(
         declared_at: decision.at().to_string(),
         held: hold.map(|hold| held(hold, if whole { HELD_MAX } else { EXAMPLES_MAX })),
         choices: if whole { choices(decision) } else { Vec::new() },
+        shortfall: text(decision.shortfall().map(|short| {
+            format!(
+                "{} of {}: no other cluster keeps the spread by {}",
+                short.selected, short.wanted, short.constraint.by
+            )
+        })),
+        waits: waits(picture, decision),
+        pins: pins(picture, decision),
     }
 }
 
 fn choices(decision: PlacementDecision<'_>) -> Vec<wire::Choice> {
-    let choice = |cluster: &ClusterName, selected: bool, reason: &str| wire::Choice {
+    let choice = |cluster: &ClusterName, reason: &str| wire::Choice {
         cluster: cluster.to_string(),
-        selected,
         reason: reason.to_owned(),
         detail: text(decision.why(cluster)),
+        ..wire::Choice::default()
     };
-    let selected = decision.selected().map(|c| choice(c, true, "Matched"));
+    let picks = decision.picks();
+    let selected = (1..).zip(picks).map(|(rank, pick)| wire::Choice {
+        selected: true,
+        rank,
+        score: pick.score.to_string(),
+        ..choice(pick.cluster, pick.step.as_str())
+    });
     let rejected = decision.rejected();
-    let rejected = rejected.map(|(cluster, reason)| choice(cluster, false, reason.as_str()));
+    let rejected = rejected.map(|(cluster, reason)| choice(cluster, reason.as_str()));
     selected.chain(rejected).collect()
+}
+
+/// Why a placement moves nothing, where it does not know what it selected before.
+fn waits(picture: &Picture, decision: PlacementDecision<'_>) -> String {
+    let of_it = |problem: &&problem::Problem| {
+        problem.code == Code::SelectionLost && problem.at.as_ref() == Some(decision.at())
+    };
+    text(picture.problems.iter().find(of_it).map(|p| &p.message))
+}
+
+/// What each revision that a placement pins leads to.
+fn pins(picture: &Picture, decision: PlacementDecision<'_>) -> Vec<wire::Pin> {
+    let known = &picture.decisions.spec().pinned;
+    let mut pins = Vec::new();
+    for (pin, bundles) in decision.placement().pins() {
+        let sources: BTreeSet<_> = bundles.iter().map(|bundle| bundle.source()).collect();
+        for source in sources {
+            let name = PinName {
+                source: source.clone(),
+                text: pin.text.clone(),
+            };
+            let (commit, problem) = match known.get(&name).map(|pinned| &**pinned) {
+                Some(Pinned::Read { revision, .. }) => (revision.to_string(), String::new()),
+                Some(Pinned::Unknown(why)) => (String::new(), why.clone()),
+                None => (String::new(), "it was not read yet".to_owned()),
+            };
+            pins.push(wire::Pin {
+                revision: pin.text.clone(),
+                at: pin.at.to_string(),
+                source: source.to_string(),
+                commit,
+                problem,
+            });
+        }
+    }
+    pins
 }
 
 /// One problem.
@@ -553,14 +624,14 @@ pub(super) fn explanation(
 pub(super) fn inventory(picture: &Picture) -> Vec<wire::InventoryPart> {
     use wire::inventory_part::Part;
     let part = |part| wire::InventoryPart { part: Some(part) };
-    // Nobody enrolled without a certificate, and every agent reports the version of its cluster.
+    // Nobody enrolled without a certificate.
     let enrolled = |(_, view): &(&ClusterName, &ClusterView)| view.certificate_expires_at.is_some();
     let cluster = |(name, view): (&ClusterName, &ClusterView)| {
         let facts = BTreeMap::clone(&view.facts);
         part(Part::Cluster(wire::ClusterFacts {
             name: name.to_string(),
             facts: facts.into_iter().collect(),
-            unknown: view.facts.is_empty(),
+            unknown: !view.facts_said,
         }))
     };
     let selection = |(placement, clusters): (PlacementName, BTreeSet<ClusterName>)| {

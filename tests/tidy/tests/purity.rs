@@ -144,6 +144,15 @@ fn nobody_names_whom_he_may_not() {
             vec!["capstan-hub-core", "capstan-hub", "git2", "sled", "simkube"],
         ),
         (
+            "capstan-fuzz",
+            vec![
+                "capstan-spoke-core",
+                "capstan-hub",
+                "capstan-spoke",
+                "simkube",
+            ],
+        ),
+        (
             "simkube",
             vec![
                 "capstan-proto",

@@ -8,7 +8,8 @@ use capstan_proto::{ClusterName, PlacementName, SourceName};
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
 use crate::inventory::{Facts, Inventory};
-use crate::problem::did_you_mean;
+use crate::limits::FILE_PROBLEMS_MAX;
+use crate::problem::{bounded, did_you_mean};
 use crate::yaml::{self, Dialect, Fault, Key, Node, Value};
 
 /// What decisions use that does not stand in Git: facts, and what placements selected last.
@@ -53,7 +54,8 @@ impl InventoryFile {
     /// Reads the text of a file, JSON or YAML.
     ///
     /// # Errors
-    /// With every mistake in it, each with its place; never an empty list.
+    /// With the mistakes in it, each with its place, the first [`FILE_PROBLEMS_MAX`] of many; never
+    /// an empty list.
     pub fn parse(bytes: &[u8]) -> Result<Self, Vec<Mistake>> {
         let mut reader = Reader::default();
         let mut documents = yaml::read(bytes, Dialect::Fleet).into_iter();
@@ -149,10 +151,13 @@ struct Reader {
 
 impl Reader {
     fn wrong(&mut self, (line, column): (u32, u32), message: impl Into<String>, hint: &str) {
+        if self.mistakes.len() == FILE_PROBLEMS_MAX {
+            return;
+        }
         self.mistakes.push(Mistake {
             line,
             column,
-            message: message.into(),
+            message: bounded(message.into()),
             hint: hint.to_owned(),
         });
     }

@@ -53,3 +53,12 @@ fn a_cluster_that_is_not_listed_has_no_facts() {
     let file = InventoryFile::parse(b"").unwrap();
     assert_eq!(file.inventory().facts(&cluster("a")), &Facts::Never);
 }
+
+#[test]
+fn of_many_mistakes_the_first_are_said_in_few_words() {
+    let mut text = format!("{}: 1\n", "x".repeat(1_000));
+    text.extend((0..10_000).map(|n| format!("m{n}: 1\n")));
+    let mistakes = InventoryFile::parse(text.as_bytes()).unwrap_err();
+    assert_eq!(mistakes.len(), crate::limits::FILE_PROBLEMS_MAX);
+    assert!(mistakes.iter().all(|m| m.to_string().len() < 2_000));
+}

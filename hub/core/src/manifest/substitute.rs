@@ -3,6 +3,8 @@
 
 use serde_json::Value as Json;
 
+use capstan_proto::limits::OBJECT_BYTES_MAX;
+
 use super::Manifest;
 use crate::problem::{Code, Place, Problem};
 use crate::template::{
@@ -104,6 +106,8 @@ struct Walk<'a> {
     kind: &'a str,
     path: Vec<&'a str>,
     problems: Vec<Problem>,
+    /// How long the values are that were put in.
+    bytes: usize,
 }
 
 impl<'a> Walk<'a> {
@@ -114,6 +118,7 @@ impl<'a> Walk<'a> {
             kind: context.kind,
             path: context.path.to_vec(),
             problems: Vec::new(),
+            bytes: 0,
         }
     }
 
@@ -167,7 +172,19 @@ impl<'a> Walk<'a> {
     /// A text that uses variables, with their values; a typed one only where more than a string
     /// can stand.
     fn scalar(&mut self, node: &Node, text: &str) -> Scalar {
-        match expand(text, self.values.variables, self.values.built_in) {
+        // An object that cannot be sent is not built either: many uses multiply one value.
+        let expanded = match expand(text, self.values.variables, self.values.built_in) {
+            _ if self.bytes > OBJECT_BYTES_MAX => return Scalar::Text(String::new()),
+            Ok(Scalar::Text(value)) if self.bytes + value.len() > OBJECT_BYTES_MAX => {
+                self.bytes = usize::MAX;
+                Err(VariableError::TooLong)
+            }
+            expanded => expanded,
+        };
+        if let Ok(Scalar::Text(value)) = &expanded {
+            self.bytes += value.len();
+        }
+        match expanded {
             Ok(scalar) if only_text(self.kind, &self.path) => Scalar::Text(scalar.to_string()),
             Ok(scalar) => scalar,
             Err(error) => {

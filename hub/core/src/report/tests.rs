@@ -106,7 +106,7 @@ fn a_placed_bundle_is_explained_by_the_lines_that_placed_it() {
           p.yaml:5:31        placement other places it
           p.yaml:5:48        this term of other selects a: label name is `a`
           p.yaml:5:87        this override applies
-                             variable x is 1
+                             variable x is 1, of the placement override at p.yaml:5:87
                              variable y has no value: nothing defines the variable `z`
           p.yaml:7:1         placement web places it too and is shadowed: the higher priority, then the lower name owns it
     "#]],

@@ -138,8 +138,9 @@ impl Program {
         self.measured(candidate).0
     }
 
-    /// The answer, and how many steps it took.
-    fn measured(&self, candidate: Candidate<'_>) -> (Result<Truth, String>, usize) {
+    /// The answer of [`Program::evaluate`], and how many steps it took: at most
+    /// [`CEL_STEPS_MAX`].
+    pub fn measured(&self, candidate: Candidate<'_>) -> (Result<Truth, String>, usize) {
         let mut run = Run::new(candidate);
         let answer = match run.evaluate(&self.expr) {
             Ok(Value::Bool(value)) => Ok(value.into()),

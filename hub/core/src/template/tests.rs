@@ -8,6 +8,7 @@ use capstan_proto::{BundleName, ClusterName, Revision, SourceName};
 use expect_test::{Expect, expect};
 
 use super::{BuiltIn, Scalar, effective, expand};
+use crate::limits::VARIABLE_BYTES_MAX;
 use crate::problem::Place;
 use crate::spec::{Variable, Variables};
 
@@ -199,4 +200,55 @@ fn values_that_double_themselves_are_cut_off() {
     let layer = layer(&borrowed);
     let values = effective(&[&layer], built_in);
     assert_eq!(values[last[0].0], Err(super::VariableError::TooLong));
+}
+
+#[test]
+fn values_that_multiply_a_long_one_are_bounded_together() {
+    let long = text(&"x".repeat(VARIABLE_BYTES_MAX));
+    let users: Vec<String> = (0..2_000).map(|n| format!("u{n:04}")).collect();
+    let mut pairs = vec![("long", long), ("z", Scalar::Bool(true))];
+    pairs.extend(users.iter().map(|name| (name.as_str(), text("${long}"))));
+    let cluster = ClusterName::try_new("c").unwrap();
+    let bundle = BundleName::try_new(SourceName::try_new("main").unwrap(), "web").unwrap();
+    let revision = Revision::try_new("a".repeat(40)).unwrap();
+    let labels = BTreeMap::new();
+    let built_in = BuiltIn {
+        cluster: &cluster,
+        labels: &labels,
+        bundle: &bundle,
+        revision: &revision,
+    };
+    let values = effective(&[&layer(&pairs)], built_in);
+    let good: Vec<_> = values.iter().filter(|(_, value)| value.is_ok()).collect();
+    let good: Vec<_> = good.into_iter().map(|(name, _)| name.as_str()).collect();
+    assert_eq!(good, ["long", "u0000", "u0001", "u0002", "z"]);
+    assert_eq!(values["u1999"], Err(super::VariableError::TooMuch));
+}
+
+#[test]
+fn what_is_said_of_a_long_text_is_short() {
+    let long = "x".repeat(VARIABLE_BYTES_MAX);
+    for text in [
+        format!("${{{long}}}"),
+        format!("${{{long}!}}"),
+        format!("${{{long}:-${{}}"),
+    ] {
+        let error = format!("{:?}", names_nothing(&text));
+        assert!(error.len() < 2_000, "{} bytes", error.len());
+    }
+}
+
+/// Why a text has no value where nothing is defined.
+fn names_nothing(text: &str) -> super::VariableError {
+    let cluster = ClusterName::try_new("c").unwrap();
+    let bundle = BundleName::try_new(SourceName::try_new("main").unwrap(), "web").unwrap();
+    let revision = Revision::try_new("a".repeat(40)).unwrap();
+    let labels = BTreeMap::new();
+    let built_in = BuiltIn {
+        cluster: &cluster,
+        labels: &labels,
+        bundle: &bundle,
+        revision: &revision,
+    };
+    expand(text, &BTreeMap::new(), built_in).unwrap_err()
 }

@@ -1,0 +1,7 @@
+//! Globs and names.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
+    capstan_fuzz::text::glob(bytes);
+});
