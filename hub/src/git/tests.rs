@@ -10,6 +10,7 @@ use super::{Auth, Follower, Limits, Problem, Source, Tree};
 mod following;
 mod reading;
 mod servers;
+mod tags;
 
 /// A repository to be followed, and a place for the copy.
 struct Origin {
