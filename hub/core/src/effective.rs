@@ -21,7 +21,7 @@ use crate::spec::{
     Bundle, Document, GroupName, Layer, Member, Override, Patch, Pin, PinName, Pinned, Placement,
     Spec, TemplateName, Variables,
 };
-use crate::template::{BuiltIn, Effective, effective};
+use crate::template::{BuiltIn, Effective, Scalar, effective};
 
 /// What one bundle is rendered with on one cluster.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -215,6 +215,14 @@ impl<'a> Subject<'a> {
         }
         found
     }
+}
+
+// === what hangs on the revision ===
+
+/// Whether a value may use the revision of the source.
+pub(crate) fn mentions_revision(variables: &Variables) -> bool {
+    let mut values = variables.values().map(|variable| &variable.value);
+    values.any(|value| matches!(value, Scalar::Text(text) if text.contains("source.revision")))
 }
 
 // === pinned revisions ===

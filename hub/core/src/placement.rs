@@ -16,6 +16,7 @@ mod choose;
 mod clusters;
 mod decide;
 mod decision;
+mod failing;
 mod fleet;
 mod index;
 pub mod oracle;
@@ -25,6 +26,7 @@ mod problems;
 mod rank;
 mod since;
 mod spread;
+mod touched;
 mod walk;
 mod why;
 
@@ -136,6 +138,8 @@ pub struct Work {
     pub placements_evaluated: usize,
     /// Whether the lists of owners were made anew, and not only changed.
     pub owners_made_anew: bool,
+    /// Documents of clusters and placements that were compared, not being the very same as before.
+    pub documents_compared: usize,
 }
 
 /// What decisions take in memory, in bytes, as their own structures count it. Documents are not

@@ -39,6 +39,7 @@ use std::sync::Arc;
 
 use capstan_proto::{BundleName, ClusterName, Digest, PlacementName, Revision, SourceName};
 
+pub use doubt::Lacking;
 pub use load::load;
 pub use model::{
     Bundle, Change, Chart, Cluster, Count, Document, Effect, Group, GroupName, Helm, LabelSelector,
@@ -260,12 +261,12 @@ pub struct Spec {
     pub templates: BTreeMap<TemplateName, Document<Template>>,
     /// Declared clusters with their templates merged in.
     pub members: BTreeMap<ClusterName, Arc<Member>>,
-    /// Declared groups.
+    /// Declared groups, and those that keep restricted sources in their reach.
     pub groups: BTreeMap<GroupName, Document<Group>>,
     /// Declared bundles.
     pub bundles: BTreeMap<BundleName, Document<Bundle>>,
-    /// Declared placements.
-    pub placements: BTreeMap<PlacementName, Document<Placement>>,
+    /// Declared placements. One in a file that did not change is the very same as before.
+    pub placements: BTreeMap<PlacementName, Document<Arc<Placement>>>,
     /// Bundles as pinned revisions declare them.
     pub pinned: BTreeMap<PinName, Arc<Pinned>>,
     /// What restricted sources may reach. Their `{}` means every cluster that they may use; none of
@@ -308,12 +309,18 @@ impl Spec {
         spec
     }
 
-    /// Whether a broken document may declare a cluster that is not known.
+    /// The clusters that are not known and that broken documents may declare.
     #[must_use]
-    pub fn lacks_clusters(&self) -> bool {
+    pub fn lacking(&self) -> Lacking {
         let known =
             |name: &str| ClusterName::try_new(name).is_ok_and(|n| self.clusters.contains_key(&n));
-        doubt::Doubts::of(&self.files).cover_unknown(document::Kind::Cluster, known)
+        doubt::Doubts::of(&self.files).lacking(document::Kind::Cluster, known)
+    }
+
+    /// The groups that sources declare: without those that keep restricted sources in their reach.
+    pub fn declared_groups(&self) -> impl Iterator<Item = (&GroupName, &Document<Group>)> {
+        let groups = self.groups.iter();
+        groups.filter(|(name, _)| !reach::is_internal(self, name))
     }
 
     /// Whether every source that is configured was read at least once.

@@ -2,6 +2,7 @@
 //! that placements selected last.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use capstan_proto::{ClusterName, PlacementName};
 
@@ -16,7 +17,8 @@ pub fn as_selected(spec: &Spec, previous: &BTreeMap<PlacementName, BTreeSet<Clus
     let nothing = BTreeSet::new();
     for (name, document) in &mut spec.placements {
         let clusters = previous.get(name).unwrap_or(&nothing);
-        select(&mut document.spec, document.at.clone(), clusters);
+        let placement = Arc::make_mut(&mut document.spec);
+        select(placement, document.at.clone(), clusters);
     }
     spec
 }

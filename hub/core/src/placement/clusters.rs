@@ -8,6 +8,7 @@ use capstan_proto::{BundleName, ClusterName, PlacementName};
 
 use super::bits::Bits;
 use super::choose::Choice;
+use super::failing::Failing;
 use super::fleet::{Changes, Fleet};
 use super::own::Owners;
 use super::{ClusterDecision, Placed};
@@ -20,6 +21,7 @@ pub(super) struct Core {
     pub(super) fleet: Fleet,
     pub(super) choices: BTreeMap<PlacementName, Arc<Choice>>,
     pub(super) owners: Owners,
+    pub(super) failing: Failing,
 }
 
 /// Every declared cluster with what is decided for it.

@@ -17,8 +17,9 @@ use super::clusters::{Clusters, Core};
 use super::fleet::{Change, Changes, Fleet, former};
 use super::own::{Moved, Owners, Routes};
 use super::previous::{Renamed, recall, renamed};
+use super::touched::touched;
 use super::walk::Walk;
-use super::{Decisions, Placements, Work, problems};
+use super::{Decisions, Placements, Work, failing, problems};
 use crate::inventory::Inventory;
 use crate::selector::{Truth, truth};
 use crate::spec::{Document, GroupName, Placement, Spec};
@@ -41,19 +42,23 @@ pub fn resolve(spec: &Arc<Spec>, inventory: &Inventory, previous: &Decisions) ->
         fleet: &fleet,
         changes: &changes,
     };
-    let mut known = Walk::new(&before.choices);
-    let choice = |(name, document): (&PlacementName, &Document<Placement>)| {
-        let before = known.get(name);
+    let mut earlier = Walk::new(&before.choices);
+    let choice = |(name, document): (&PlacementName, &Document<Arc<Placement>>)| {
+        let before = earlier.get(name);
         let choice = deciding.choice((name, &document.spec), before, &mut work);
         (name.clone(), choice)
     };
     let choices = spec.placements.iter().map(choice).collect();
     let owners = deciding.owners(&choices, &mut work);
-    let touched = deciding.touched(&choices);
+    let touched = touched(before, &fleet, &changes, &choices);
+    let same_numbers = changes.shift.is_none() && !before.fleet.index.is_empty();
+    let known = same_numbers.then_some(&before.failing);
+    let failing = failing::after(known, &fleet, &choices, &touched);
     let remembered = deciding.remembered();
     let core = Arc::new(Core {
         choices,
         owners,
+        failing,
         fleet,
     });
     let slots = Clusters::after(&core, &previous.clusters, &touched, &changes);
@@ -286,7 +291,7 @@ impl Deciding<'_> {
             Arc::clone(old)
         } else {
             let all = spec.placements.iter();
-            let routes = Routes::new(all.map(|(name, document)| (name, &document.spec)));
+            let routes = Routes::new(all.map(|(name, document)| (name, &*document.spec)));
             if routes == **old {
                 Arc::clone(old)
             } else {
@@ -323,80 +328,6 @@ impl Deciding<'_> {
             before.spec.priority == now.priority
                 && bundles.eq(now.bundles.iter().map(|bundle| &bundle.name))
         })
-    }
-
-    /// Clusters of which anything is decided otherwise than before.
-    fn touched(&self, choices: &BTreeMap<PlacementName, Arc<Choice>>) -> Bits {
-        let len = self.fleet.index.len();
-        if self.changes.all || self.changes.shift.is_some() || self.before.fleet.index.is_empty() {
-            return Bits::full(len);
-        }
-        let mut touched = self.changes.regrouped.clone();
-        for change in &self.changes.clusters {
-            touched.insert(change.now);
-        }
-        let nobody = Arc::new(Bits::empty(len));
-        let sources = self.changed_sources();
-        let bundles = self.changed_bundles();
-        let looks = !bundles.is_empty() || !sources.is_empty();
-        let mut known = Walk::new(&self.before.choices);
-        let mut left = self.before.choices.len();
-        for ((name, choice), document) in choices.iter().zip(self.fleet.spec.placements.values()) {
-            let before = known.get(name);
-            left -= usize::from(before.is_some());
-            let was = before.map_or(&nobody, |before| &before.selected);
-            if !Arc::ptr_eq(was, &choice.selected) {
-                touched.or_difference(was, &choice.selected);
-            }
-            let mut placed = document.spec.bundles.iter().map(|bundle| &bundle.name);
-            if self.changes.placements.contains(name)
-                || looks && placed.any(|b| bundles.contains(b) || sources.contains(b.source()))
-            {
-                touched.or(was);
-                touched.or(&choice.selected);
-            }
-        }
-        let gone = self
-            .before
-            .choices
-            .iter()
-            .filter(|(name, _)| left > 0 && !choices.contains_key(*name));
-        for (_, choice) in gone {
-            touched.or(&choice.selected);
-        }
-        touched
-    }
-
-    /// Sources that are at another commit, where that can be seen in what is decided.
-    fn changed_sources(&self) -> BTreeSet<&capstan_proto::SourceName> {
-        let (before, now) = (&self.before.fleet.spec, &self.fleet.spec);
-        if Arc::ptr_eq(before, now) {
-            return BTreeSet::new();
-        }
-        let pins = before.pinned != now.pinned;
-        let moved = now
-            .revisions
-            .iter()
-            .filter(|(source, revision)| pins || before.revisions.get(*source) != Some(*revision));
-        moved.map(|(source, _)| source).collect()
-    }
-
-    fn changed_bundles(&self) -> BTreeSet<&capstan_proto::BundleName> {
-        let (before, now) = (&self.before.fleet.spec, &self.fleet.spec);
-        if Arc::ptr_eq(before, now) {
-            return BTreeSet::new();
-        }
-        let changed = now.bundles.iter().filter(|(name, document)| {
-            before
-                .bundles
-                .get(*name)
-                .is_none_or(|known| known.spec != document.spec)
-        });
-        let gone = before
-            .bundles
-            .keys()
-            .filter(|name| !now.bundles.contains_key(*name));
-        changed.map(|(name, _)| name).chain(gone).collect()
     }
 
     /// What is remembered of placements that are not declared while something is not known.

@@ -25,7 +25,7 @@ pub struct Placements(pub(super) Arc<Core>);
 pub struct PlacementDecision<'a> {
     pub(super) core: &'a Core,
     pub(super) name: &'a PlacementName,
-    pub(super) document: &'a Document<Placement>,
+    pub(super) document: &'a Document<Arc<Placement>>,
     pub(super) choice: &'a Choice,
 }
 

@@ -133,8 +133,8 @@ impl Fleet {
         inventory: &Inventory,
         work: &mut Work,
     ) -> (Self, Changes) {
-        let mut changes = compare(before, spec, inventory);
-        compare_documents(&before.spec, spec, &mut changes);
+        let mut changes = compare(before, spec, inventory, work);
+        compare_documents(&before.spec, spec, &mut changes, work);
         let fresh = before.index.is_empty() || changes.shift.is_some() || changes.all;
         let mut index = if fresh {
             work.clusters_indexed = spec.members.len();
@@ -312,7 +312,7 @@ fn missing_keys<'a>(
 }
 
 /// What changed of the clusters.
-fn compare(before: &Fleet, spec: &Arc<Spec>, inventory: &Inventory) -> Changes {
+fn compare(before: &Fleet, spec: &Arc<Spec>, inventory: &Inventory, work: &mut Work) -> Changes {
     let mut changes = Changes::default();
     let index = &before.index;
     let declared = spec.members.iter().zip(facts_of(spec, inventory));
@@ -338,7 +338,8 @@ fn compare(before: &Fleet, spec: &Arc<Spec>, inventory: &Inventory) -> Changes {
             continue;
         };
         to[old as usize] = Some(now);
-        if index.member(old) != member || index.facts(old) != facts {
+        let same = same(index.member(old), member, work);
+        if !same || index.facts(old) != facts {
             let before = Some(old);
             changes.clusters.push(Change { now, before });
         }
@@ -355,8 +356,16 @@ fn compare(before: &Fleet, spec: &Arc<Spec>, inventory: &Inventory) -> Changes {
     changes
 }
 
+/// Whether two documents say the same; what did not change since is found at the same address.
+fn same<T: PartialEq>(one: &Arc<T>, other: &Arc<T>, work: &mut Work) -> bool {
+    Arc::ptr_eq(one, other) || {
+        work.documents_compared += 1;
+        **one == **other
+    }
+}
+
 /// What changed of the documents that decide who is selected.
-fn compare_documents(before: &Arc<Spec>, spec: &Arc<Spec>, changes: &mut Changes) {
+fn compare_documents(before: &Arc<Spec>, spec: &Arc<Spec>, changes: &mut Changes, work: &mut Work) {
     if Arc::ptr_eq(before, spec) {
         return;
     }
@@ -370,7 +379,7 @@ fn compare_documents(before: &Arc<Spec>, spec: &Arc<Spec>, changes: &mut Changes
     let mut known = Walk::new(&before.placements);
     for (name, document) in &spec.placements {
         let known = known.get(name);
-        if known.is_none_or(|known| known.spec != document.spec) {
+        if known.is_none_or(|known| !same(&known.spec, &document.spec, work)) {
             changes.placements.insert(name.clone());
         }
     }

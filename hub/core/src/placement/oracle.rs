@@ -9,13 +9,16 @@
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use capstan_proto::{BundleName, ClusterName, Digest, PlacementName};
 
 use super::{Reason, Step};
 use crate::inventory::Inventory;
 use crate::selector::{Candidate, Membership, Term, Truth, any, membership, truth};
-use crate::spec::{Count, Effect, GroupName, Placement, Spec, Spread, Taint, Unsatisfiable};
+use crate::spec::{
+    Count, Document, Effect, GroupName, Placement, Spec, Spread, Taint, Unsatisfiable,
+};
 
 /// What every placement selected last time: `previous(P)`.
 pub type Previous = BTreeMap<PlacementName, BTreeSet<ClusterName>>;
@@ -85,7 +88,7 @@ impl<'a> Oracle<'a> {
     #[must_use]
     pub fn resolve(&self, previous: &Previous) -> BTreeMap<PlacementName, Selection> {
         let nothing = BTreeSet::new();
-        let select = |(name, document): (&PlacementName, &crate::spec::Document<Placement>)| {
+        let select = |(name, document): (&PlacementName, &Document<Arc<Placement>>)| {
             let before = previous.get(name).unwrap_or(&nothing);
             (name.clone(), self.select(name, &document.spec, before))
         };

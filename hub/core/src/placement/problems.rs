@@ -1,5 +1,6 @@
 //! What is wrong with decisions, as problems.
 
+use std::cell::OnceCell;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -9,14 +10,22 @@ use super::answer::{self, Asking};
 use super::bits::Bits;
 use super::choose::Choice;
 use super::clusters::Core;
+use super::failing;
 use crate::problem::{Code, Problem};
 use crate::spec::{Bundle, Document, Reference, out_of_reach};
 
 /// Everything that was found while deciding, in order.
 pub(super) fn all(core: &Core) -> Vec<Problem> {
     let mut problems = Vec::new();
+    let lacking = OnceCell::new();
     for (name, choice) in &core.choices {
-        if choice.selected.is_empty() {
+        // Where a cluster that it may want is missing because its document is broken, that is the
+        // problem.
+        let lacks = || {
+            let lacking = lacking.get_or_init(|| core.fleet.spec.lacking());
+            lacking.may_match(&core.fleet.spec.placements[name].spec.clusters)
+        };
+        if choice.selected.is_empty() && (choice.emptied.is_some() || !lacks()) {
             problems.push(selects_nothing(core, name, choice));
         }
         if let Some(constraint) = choice.shortfall {
@@ -27,6 +36,8 @@ pub(super) fn all(core: &Core) -> Vec<Problem> {
     for failures in core.fleet.failures.values() {
         problems.extend(answer::problems(failures));
     }
+    let failures = failing::failures(&core.failing, &core.fleet);
+    problems.extend(answer::problems(&failures));
     problems.extend(missing_dependencies(core));
     problems.extend(reaching(core));
     problems.sort();

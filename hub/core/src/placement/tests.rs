@@ -1,5 +1,6 @@
 //! Decisions with their reasons, whatever the order of files.
 
+mod failing;
 mod golden;
 mod incremental;
 mod random;
@@ -14,6 +15,7 @@ use proptest::prelude::*;
 use super::{Decisions, PlacementDecision, Reason, resolve};
 use crate::fixture::{good, load_all, trees};
 use crate::inventory::Inventory;
+use crate::problem::Code;
 use crate::spec::{Spec, load};
 
 fn show(decisions: &Decisions) -> String {
@@ -309,6 +311,33 @@ fn a_cluster_that_enrolled_and_is_not_declared_is_listed_apart() {
         &Decisions::default(),
     );
     assert_eq!(show(&decisions), "stranger: enrolled and not declared\n");
+}
+
+#[test]
+fn nothing_is_said_of_an_empty_selection_where_a_broken_cluster_may_be_meant() {
+    let placed = |term: &str, broken: &str| {
+        let text = format!(
+            "{CLUSTERS}== broken.yaml\n{broken}== p.yaml\n@Placement p\nspec: {{bundles: [web], clusters: [{term}]}}\n"
+        );
+        let decisions = decide(load_all(&[&text]).0);
+        let told = decisions.problems.iter().map(|problem| problem.code);
+        told.filter(|code| *code == Code::SelectsNothing).count()
+    };
+    let named = "@Cluster near\nspec: {wrong: 1}\n";
+    let label = "{matchLabels: {env: none}}";
+    assert_eq!(placed(label, ""), 1);
+    assert_eq!(placed(label, named), 0, "its labels are not known");
+    assert_eq!(placed("{names: ['n*']}", named), 0);
+    assert_eq!(placed("{names: ['far*']}", named), 1);
+    assert_eq!(placed("{names: [far]}, {names: [near]}", named), 0);
+    let nameless = "@Cluster\nmetadata: {labels: {a: b}}\n";
+    assert_eq!(
+        placed("{names: ['far*']}", nameless),
+        0,
+        "it may have any name"
+    );
+    let other = "@Bundle near\nspec: {wrong: 1}\n";
+    assert_eq!(placed(label, other), 1, "no cluster is missing");
 }
 
 /// A random fleet as documents, one a file, so that their order can be shuffled.

@@ -1,5 +1,7 @@
 //! One document to what it declares.
 
+use std::sync::Arc;
+
 use capstan_proto::{ClusterName, Revision};
 
 use super::fields::Reader;
@@ -51,7 +53,7 @@ pub(super) enum Body {
     Template(Template),
     Group(Group),
     Bundle(Box<Bundle>),
-    Placement(Box<Placement>),
+    Placement(Arc<Placement>),
 }
 
 impl Body {
@@ -94,7 +96,7 @@ pub(super) fn decode(
         Kind::Template => Body::Template(decode::template(reader, spec)?),
         Kind::Group => Body::Group(decode::group(reader, spec)?),
         Kind::Bundle => Body::Bundle(Box::new(decode::bundle(reader, spec)?)),
-        Kind::Placement => Body::Placement(Box::new(decode::placement(reader, spec)?)),
+        Kind::Placement => Body::Placement(Arc::new(decode::placement(reader, spec)?)),
     };
     let metadata = node.get("metadata").unwrap_or(&nothing);
     Some(Document {

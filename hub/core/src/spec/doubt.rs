@@ -7,6 +7,7 @@ use capstan_proto::SourceName;
 
 use super::document::Kind;
 use super::load::FileRecord;
+use crate::selector::{Pattern, Term, glob};
 
 /// Something that a broken document may declare.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -63,13 +64,49 @@ impl Doubts {
         sources.any(|doubts| covered(doubts, Kind::Cluster, name))
     }
 
-    /// Whether any broken document may declare something of this kind that is not known.
-    pub(super) fn cover_unknown(&self, kind: Kind, known: impl Fn(&str) -> bool) -> bool {
-        let mut doubts = self.0.values().flatten();
-        doubts.any(|doubt| match &doubt.name {
-            Some(name) => doubt.covers(kind, name) && !known(name),
-            None => doubt.kind == Some(kind),
-        })
+    /// What of this kind broken documents may declare and is not known.
+    pub(super) fn lacking(&self, kind: Kind, known: impl Fn(&str) -> bool) -> Lacking {
+        let mut lacking = Lacking::default();
+        for doubt in self.0.values().flatten() {
+            match &doubt.name {
+                Some(name) if doubt.covers(kind, name) && !known(name) => {
+                    lacking.names.insert(name.clone());
+                }
+                None if doubt.kind == Some(kind) => lacking.anything = true,
+                Some(_) | None => {}
+            }
+        }
+        lacking
+    }
+}
+
+/// Clusters that are not known, and that broken documents may declare.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Lacking {
+    names: BTreeSet<String>,
+    /// Whether there may be one of any name.
+    anything: bool,
+}
+
+impl Lacking {
+    /// Whether there may be any.
+    #[must_use]
+    pub fn is_anything(&self) -> bool {
+        self.anything || !self.names.is_empty()
+    }
+
+    /// Whether one of them may match any of these terms. Only their names are known of them.
+    #[must_use]
+    pub fn may_match(&self, terms: &[Term]) -> bool {
+        let any = |patterns: &[Pattern]| {
+            let mut pairs = patterns.iter().flat_map(|pattern| {
+                let names = self.names.iter();
+                names.map(move |name| (pattern.text.as_str(), name.as_str()))
+            });
+            pairs.any(|(pattern, name)| glob(pattern, name))
+        };
+        let may = |term: &Term| self.anything || term.names.is_empty() || any(&term.names);
+        self.is_anything() && terms.iter().any(may)
     }
 }
 

@@ -7,7 +7,7 @@ use capstan_proto::{BundleName, ClusterName, PlacementName, Revision, SourceName
 
 use super::document::Kind;
 use super::read::{Broken, is_candidate};
-use super::{Document, Gap, GroupName, Spec, TemplateName, Tree, is_within};
+use super::{Document, Gap, GroupName, Spec, TemplateName, Tree, is_within, reach};
 use crate::problem::{Code, Place, Problem};
 
 /// A document by kind and name inside its source.
@@ -81,8 +81,7 @@ fn documents<'a>(
         .iter()
         .map(|(n, d)| ((Kind::Template, n.name().to_owned()), &d.at));
     let groups = spec
-        .groups
-        .iter()
+        .declared_groups()
         .map(|(n, d)| ((Kind::Group, n.name().to_owned()), &d.at));
     let bundles = spec
         .bundles
@@ -362,6 +361,7 @@ pub(super) fn copy(
         }
         Kind::Group => {
             let name = GroupName::try_new(own(), name).ok();
+            let name = name.filter(|name| !reach::is_internal(previous, name));
             one(&previous.groups, &mut spec.groups, name, kept)
         }
         Kind::Bundle => {
@@ -369,8 +369,20 @@ pub(super) fn copy(
             one(&previous.bundles, &mut spec.bundles, name, kept)
         }
         Kind::Placement => {
-            let name = PlacementName::try_new(own(), name).ok();
-            one(&previous.placements, &mut spec.placements, name, kept)
+            let Ok(name) = PlacementName::try_new(own(), name) else {
+                return false;
+            };
+            let copied = one(
+                &previous.placements,
+                &mut spec.placements,
+                Some(name.clone()),
+                kept,
+            );
+            if copied && previous.restrictions.contains_key(source) {
+                let document = spec.placements.get_mut(&name).expect("it was copied");
+                reach::release(&mut document.spec, source);
+            }
+            copied
         }
     }
 }

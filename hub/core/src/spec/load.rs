@@ -66,8 +66,8 @@ pub fn load(trees: &Trees, previous: Option<&Spec>) -> Loaded {
     problems.extend(link::directories(&spec, trees));
     problems.extend(pins::settle(&mut spec, previous, trees));
     problems.extend(unversioned(&spec, &problems));
-    spec.members = merge::members(&spec);
-    reach::settle(&mut spec);
+    spec.members = merge::members(&spec, previous);
+    reach::settle(&mut spec, previous);
     problems.sort();
     problems.dedup();
     (spec, problems)
@@ -216,12 +216,7 @@ fn declare(spec: &mut Spec, source: &SourceName, found: &Found) -> Result<(), Pr
         Body::Placement(placement) => {
             let name =
                 PlacementName::try_new(source.clone(), found.name.as_str()).map_err(bad_name)?;
-            add(
-                &mut spec.placements,
-                name,
-                document,
-                placement.as_ref().clone(),
-            )
+            add(&mut spec.placements, name, document, Arc::clone(placement))
         }
     };
     match taken {
@@ -239,22 +234,14 @@ fn add<K: Ord, T>(
     if let Some(first) = map.get(&name) {
         return Some(first.at.clone());
     }
-    let Document {
-        at,
-        revision,
-        kept,
-        labels,
-        annotations,
-        spec: _,
-    } = document.clone();
     map.insert(
         name,
         Document {
-            at,
-            revision,
-            kept,
-            labels,
-            annotations,
+            at: document.at.clone(),
+            revision: document.revision.clone(),
+            kept: document.kept,
+            labels: document.labels.clone(),
+            annotations: document.annotations.clone(),
             spec,
         },
     );

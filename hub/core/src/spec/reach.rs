@@ -4,10 +4,11 @@
 //! its reach. So whatever decides or explains keeps to it, and says so in the words of any exception.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use capstan_proto::SourceName;
 
-use super::{Document, Group, GroupName, Reference, Restriction, Spec};
+use super::{Document, Group, GroupName, Placement, Reference, Restriction, Spec};
 use crate::problem::Place;
 use crate::selector::Term;
 
@@ -19,8 +20,25 @@ pub(crate) fn out_of_reach(source: &SourceName) -> Option<GroupName> {
     GroupName::try_new(source.clone(), OUT_OF_REACH).ok()
 }
 
+/// Whether a group of a spec is of those that keep restricted sources in their reach.
+pub(super) fn is_internal(spec: &Spec, name: &GroupName) -> bool {
+    name.name() == OUT_OF_REACH && spec.restrictions.contains_key(name.source())
+}
+
+/// Takes what [`settle`] added to a placement of a source out again: what a restriction was is no
+/// part of what is kept.
+pub(super) fn release(placement: &mut Arc<Placement>, source: &SourceName) {
+    let Some(name) = out_of_reach(source) else {
+        return;
+    };
+    let added = |term: &Term| term.groups.iter().any(|group| group.name == name);
+    if placement.except.iter().any(added) {
+        Arc::make_mut(placement).except.retain(|term| !added(term));
+    }
+}
+
 /// Keeps every restricted source to the clusters that it may use.
-pub(super) fn settle(spec: &mut Spec) {
+pub(super) fn settle(spec: &mut Spec, previous: Option<&Spec>) {
     let restrictions = spec.restrictions.clone();
     for (source, restriction) in &restrictions {
         let Some(name) = out_of_reach(source) else {
@@ -30,16 +48,19 @@ pub(super) fn settle(spec: &mut Spec) {
         let group = group(spec, source, restriction, &at);
         spec.groups.insert(name.clone(), group);
         let placements = spec.placements.iter_mut();
-        for (_, document) in placements.filter(|(name, _)| name.source() == source) {
-            let except = &mut document.spec.except;
-            except.retain(|term| term.groups.iter().all(|group| group.name != name));
-            except.push(Term {
+        for (placement, document) in placements.filter(|(name, _)| name.source() == source) {
+            release(&mut document.spec, source);
+            Arc::make_mut(&mut document.spec).except.push(Term {
                 groups: vec![Reference {
                     at: at.clone(),
                     name: name.clone(),
                 }],
                 ..everything(&at)
             });
+            let before = previous.and_then(|previous| previous.placements.get(placement));
+            if let Some(before) = before.filter(|before| before.spec == document.spec) {
+                document.spec = Arc::clone(&before.spec);
+            }
         }
     }
 }

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::super::{Decisions, Work, resolve};
-use crate::fixture::{cluster, load_all};
+use crate::fixture::{cluster, load_all, trees};
 use crate::inventory::{Facts, Inventory};
-use crate::spec::Spec;
+use crate::spec::{Spec, load};
 
 const FLEET: &str = "\
 == c/a.yaml
@@ -59,6 +59,13 @@ fn facts(minor: &[(&str, &str)]) -> Inventory {
     }
 }
 
+/// The fleet that another commit makes of one.
+fn next(text: &str, before: &Spec) -> Arc<Spec> {
+    let (spec, problems) = load(&trees(2, text), Some(before));
+    assert_eq!(problems, []);
+    Arc::new(spec)
+}
+
 /// Decides twice on one fleet, then on another one.
 fn again(text: &str, inventory: &Inventory) -> (Decisions, Decisions) {
     let before = spec(FLEET);
@@ -68,11 +75,12 @@ fn again(text: &str, inventory: &Inventory) -> (Decisions, Decisions) {
         groups_evaluated: 2,
         placements_evaluated: 4,
         owners_made_anew: true,
+        documents_compared: 0,
     };
     assert_eq!(first.work(), all);
     let second = resolve(&before, &facts(&[("a", "29")]), &first);
     assert_eq!(second.work(), Work::default(), "nothing changed");
-    let third = resolve(&spec(text), inventory, &second);
+    let third = resolve(&next(text, &before), inventory, &second);
     (second, third)
 }
 
@@ -84,6 +92,7 @@ fn work(text: &str) -> Work {
 fn one_changed_placement_is_decided_alone() {
     let expected = Work {
         placements_evaluated: 1,
+        documents_compared: 1,
         ..Work::default()
     };
     assert_eq!(
@@ -101,6 +110,7 @@ fn one_relabelled_cluster_touches_what_it_joins_and_leaves() {
     let expected = Work {
         clusters_indexed: 1,
         placements_evaluated: 2,
+        documents_compared: 1,
         ..Work::default()
     };
     assert_eq!(work(&moved), expected);
@@ -110,6 +120,7 @@ fn one_relabelled_cluster_touches_what_it_joins_and_leaves() {
     );
     let expected = Work {
         clusters_indexed: 1,
+        documents_compared: 1,
         ..Work::default()
     };
     assert_eq!(work(&unseen), expected);
@@ -165,25 +176,70 @@ fn a_cluster_that_comes_is_decided_where_it_matches() {
 }
 
 #[test]
+fn a_commit_that_changes_nothing_compares_nothing() {
+    assert_eq!(work(FLEET), Work::default());
+    let comment = FLEET.replace("== p/dev.yaml\n", "== p/dev.yaml\n# the least\n");
+    let expected = Work {
+        placements_evaluated: 1,
+        documents_compared: 1,
+        ..Work::default()
+    };
+    assert_eq!(work(&comment), expected, "its places are others");
+}
+
+/// Which of `a`, `b` and `c` have the very same decision after another commit, and whether all is as
+/// if nothing had been known before.
+fn kept(before: &str, after: &str) -> [bool; 3] {
+    let inventory = facts(&[]);
+    let first_spec = spec(before);
+    let first = resolve(&first_spec, &inventory, &Decisions::default());
+    let all = ["a", "b", "c"].map(cluster);
+    let made = all
+        .clone()
+        .map(|name| Arc::clone(first.clusters.shared(&name).unwrap()));
+    let second_spec = next(after, &first_spec);
+    let second = resolve(&second_spec, &inventory, &first);
+    let afresh = resolve(&second_spec, &inventory, &Decisions::default());
+    assert_eq!(second.clusters, afresh.clusters);
+    let mut made = made.iter();
+    all.map(|name| Arc::ptr_eq(made.next().unwrap(), second.clusters.shared(&name).unwrap()))
+}
+
+#[test]
 fn a_cluster_that_nothing_changed_for_keeps_its_very_decision() {
+    assert_eq!(kept(FLEET, FLEET), [true; 3], "the revision alone");
     let moved = FLEET.replace(
         "{name: c, labels: {env: dev}}",
         "{name: c, labels: {env: prod}}",
     );
-    let before = spec(FLEET);
-    let inventory = facts(&[]);
-    let first = resolve(&before, &inventory, &Decisions::default());
-    let made: Vec<_> = ["a", "b", "c"]
-        .map(|n| Arc::clone(first.clusters.shared(&cluster(n)).unwrap()))
-        .into();
-    let mut after = Spec::clone(&before);
-    after.members = spec(&moved).members.clone();
-    let second = resolve(&Arc::new(after), &inventory, &first);
-    let kept = ["a", "b", "c"].map(|n| second.clusters.shared(&cluster(n)).unwrap());
-    let same: Vec<bool> = made
-        .iter()
-        .zip(kept)
-        .map(|(one, other)| Arc::ptr_eq(one, other))
-        .collect();
-    assert_eq!(same, [true, true, false]);
+    assert_eq!(kept(FLEET, &moved), [true, true, false]);
+    let bundle = FLEET.replace("spec: {path: w}", "spec: {path: w, variables: {v: 1}}");
+    assert_eq!(kept(FLEET, &bundle), [false; 3]);
+}
+
+#[test]
+fn another_revision_touches_what_mentions_it() {
+    let at = "'at-${source.revision}'";
+    let bundle = FLEET.replace(
+        "spec: {path: w}",
+        &format!("spec: {{path: w, variables: {{at: {at}}}}}"),
+    );
+    assert_eq!(kept(&bundle, &bundle), [false; 3]);
+    let of_bundle = FLEET.replace(
+        "spec: {path: w}",
+        &format!("spec: {{path: w, overrides: [{{variables: {{at: {at}}}}}]}}"),
+    );
+    assert_eq!(kept(&of_bundle, &of_bundle), [false; 3]);
+    let placement = FLEET.replace(
+        "{bundles: [web], clusters: [{matchLabels: {env: dev}}]}",
+        &format!(
+            "{{bundles: [web], clusters: [{{matchLabels: {{env: dev}}}}], overrides: [{{variables: {{at: {at}}}}}]}}"
+        ),
+    );
+    assert_eq!(kept(&placement, &placement), [true, true, false]);
+    let of_cluster = FLEET.replace(
+        "metadata: {name: b, labels: {env: prod, region: us}}",
+        &format!("metadata: {{name: b, labels: {{env: prod, region: us}}}}\nspec: {{variables: {{at: {at}}}}}"),
+    );
+    assert_eq!(kept(&of_cluster, &of_cluster), [true, false, true]);
 }

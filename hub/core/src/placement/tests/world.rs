@@ -55,7 +55,7 @@ pub(super) struct World {
     members: BTreeMap<ClusterName, Arc<Member>>,
     facts: BTreeMap<ClusterName, Facts>,
     groups: BTreeMap<GroupName, Document<Group>>,
-    placements: BTreeMap<PlacementName, Document<Placement>>,
+    placements: BTreeMap<PlacementName, Document<Arc<Placement>>>,
     /// Places are numbered, so that no two are the same.
     places: u32,
 }
@@ -114,12 +114,12 @@ impl World {
         let at = self.place();
         let document = self.placements.values_mut().next().unwrap();
         let bundles = document.spec.bundles.clone();
-        document.spec = Placement {
+        document.spec = Arc::new(Placement {
             bundles,
             clusters: vec![everything(at)],
             count: Some(Count::Clusters(1)),
             ..empty_placement()
-        };
+        });
     }
 
     pub(super) fn rename(&mut self, before: &ClusterName) -> ClusterName {
@@ -160,7 +160,7 @@ impl World {
                 let count = count(rng);
                 let at = rng.below(self.placements.len().max(1));
                 if let Some(document) = self.placements.values_mut().nth(at) {
-                    document.spec.count = count;
+                    Arc::make_mut(&mut document.spec).count = count;
                 }
             }
             11 => self.forget_facts(),
@@ -171,7 +171,8 @@ impl World {
                     self.placements
                         .retain(|have, _| Some(have) != name.as_ref());
                 } else if let Some(document) = self.placements.values_mut().nth(at) {
-                    document.spec.priority = i64::from(rng.percent(50));
+                    let priority = i64::from(rng.percent(50));
+                    Arc::make_mut(&mut document.spec).priority = priority;
                 }
             }
         }
@@ -303,7 +304,7 @@ impl World {
             ..empty_placement()
         };
         let name = PlacementName::try_new(source(), format!("p{number}")).unwrap();
-        let document = self.document(placement);
+        let document = self.document(Arc::new(placement));
         self.placements.insert(name, document);
     }
 

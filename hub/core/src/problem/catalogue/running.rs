@@ -46,4 +46,12 @@ pub(super) const ENTRIES: &[Entry] = &[
         example: Example::Words("A cluster whose administrator forbids objects in `kube-system`."),
         mend: "The reason is the spoke's own words. Change what is declared for the cluster, or let the cluster's administrator change its policy.",
     },
+    Entry {
+        code: Code::MoreTroubles,
+        about: "Of one cluster at most 100 things that are wrong are listed, so that a cluster on which everything fails does not bury all others. This says how many more there are. Nothing else hangs on it: what is left out counts in states and numbers as what is listed does.",
+        example: Example::Words(
+            "A cluster on which 250 objects cannot be applied, because its API server refuses them.",
+        ),
+        mend: "Mend what is listed: the rest often has the same cause. `hub get cluster NAME` shows all that the cluster says.",
+    },
 ];

@@ -151,7 +151,7 @@ impl Linker<'_> {
         let known = |name: &str| {
             ClusterName::try_new(name).is_ok_and(|name| self.spec.clusters.contains_key(&name))
         };
-        if self.doubts.cover_unknown(Kind::Cluster, known) {
+        if self.doubts.lacking(Kind::Cluster, known).is_anything() {
             return;
         }
         for (name, document) in &self.spec.templates {

@@ -111,3 +111,41 @@ fn a_restriction_that_changes_withdraws_what_it_took_also_from_kept_documents() 
     let name = PlacementName::try_new(team(), "web").unwrap();
     assert_eq!(after.placements[&name].spec.except.len(), 1);
 }
+
+#[test]
+fn what_keeps_a_source_in_its_reach_is_no_group_that_it_declares() {
+    let trees = restricted("[{names: [a]}]", &placement("[{}]"));
+    let (spec, _) = load(&trees, None);
+    assert_eq!(spec.groups.len(), 1);
+    assert_eq!(spec.declared_groups().count(), 0);
+}
+
+#[test]
+fn a_restriction_that_is_lifted_is_lifted_from_kept_documents() {
+    let narrow = restricted("[{names: [a]}]", &placement("[{}]"));
+    let (before, _) = load(&narrow, None);
+    let mut free = narrow;
+    free.rules.clear();
+    for state in [
+        SourceState::Unread,
+        SourceState::Read(Arc::new(tree(
+            2,
+            &placement("[{}]").replace("clusters: [{}]", "cluster: [{}]"),
+        ))),
+    ] {
+        free.sources.insert(team(), state);
+        let (after, _) = load(&free, Some(&before));
+        assert_eq!(decided(&after).0, ["a", "b", "c"]);
+        assert_eq!(after.groups.len(), 0);
+    }
+}
+
+#[test]
+fn a_placement_that_keeps_its_reach_is_the_very_same() {
+    let trees = restricted("[{names: [a]}]", &placement("[{}]"));
+    let (before, _) = load(&trees, None);
+    let (after, _) = load(&trees, Some(&before));
+    let name = PlacementName::try_new(team(), "web").unwrap();
+    let of = |spec: &Spec| Arc::clone(&spec.placements[&name].spec);
+    assert!(Arc::ptr_eq(&of(&before), &of(&after)));
+}

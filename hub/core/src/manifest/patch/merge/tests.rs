@@ -70,6 +70,17 @@ fn value() -> impl Strategy<Value = Json> {
     })
 }
 
+#[test]
+fn nothing_merged_with_nothing_stays_the_same_however_often() {
+    let shape = shape("", "Pod").unwrap();
+    let mut once = Json::Null;
+    strategic(&mut once, &node(r#"{"spec":null}"#), shape).unwrap();
+    let mut twice = once.clone();
+    strategic(&mut twice, &node(r#"{"spec":null}"#), shape).unwrap();
+    assert_eq!(once, serde_json::json!({}));
+    assert_eq!(twice, once);
+}
+
 fn has_directive(value: &Json) -> bool {
     match value {
         Json::Array(items) => items.iter().any(has_directive),
