@@ -73,10 +73,13 @@ pub struct Instance {
 /// Why a bundle has no instance for certain inputs.
 pub type Failure = Arc<[Problem]>;
 
+/// What is rendered for one cluster. Clusters share the names.
+type Bundles = BTreeMap<Arc<BundleName>, Result<Arc<Instance>, Failure>>;
+
 /// Every placed bundle's content for every cluster.
 #[derive(Clone, Debug, Default)]
 pub struct Rendered {
-    clusters: BTreeMap<ClusterName, BTreeMap<BundleName, Result<Arc<Instance>, Failure>>>,
+    clusters: BTreeMap<ClusterName, Bundles>,
     directories: BTreeMap<directory::Name, directory::Directory>,
     instances: BTreeMap<Digest, Arc<Instance>>,
     scopes: Arc<Scopes>,
@@ -112,6 +115,11 @@ impl Rendered {
         bundle: &BundleName,
     ) -> Option<&Result<Arc<Instance>, Failure>> {
         self.clusters.get(cluster)?.get(bundle)
+    }
+
+    /// Every instance that some cluster has, once.
+    pub(crate) fn instances(&self) -> impl Iterator<Item = &Arc<Instance>> {
+        self.instances.values()
     }
 
     /// Everything found in contents, sorted.

@@ -1,9 +1,12 @@
 //! Variables: their precedence, their values, and `${...}` in texts.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod circles;
+
+use std::collections::BTreeMap;
 use std::fmt;
 
 use capstan_proto::{BundleName, ClusterName, Revision};
+pub use circles::circles;
 use serde_json::Value;
 
 use crate::limits::{VARIABLE_BYTES_MAX, VARIABLE_DEPTH_MAX, VARIABLES_BYTES_MAX};
@@ -286,48 +289,6 @@ pub fn effective(layers: &[&Variables], built_in: BuiltIn<'_>) -> Effective {
         resolver.resolve(name);
     }
     resolver.done
-}
-
-/// The variables of one layer that use each other in a circle, whatever other layers say.
-#[must_use]
-pub fn circles(layer: &Variables) -> Vec<(String, VariableError)> {
-    let uses = |name: &str| match layer.get(name).map(|variable| &variable.value) {
-        Some(Scalar::Text(text)) => parse(text).unwrap_or_default(),
-        _ => Vec::new(),
-    };
-    let mut found = Vec::new();
-    for start in layer.keys() {
-        let mut path = vec![start.clone()];
-        let mut seen = BTreeSet::new();
-        if walk(start, &uses, &mut path, &mut seen) {
-            found.push((start.clone(), VariableError::Cycle { names: path }));
-        }
-    }
-    found
-}
-
-/// Extends `path` until it comes back to where it began; false when it never does.
-fn walk(
-    name: &str,
-    uses: &impl Fn(&str) -> Vec<Part>,
-    path: &mut Vec<String>,
-    seen: &mut BTreeSet<String>,
-) -> bool {
-    for part in uses(name) {
-        let Part::Use { name: used, .. } = part else {
-            continue;
-        };
-        let closes = used == path[0];
-        if !closes && (path.len() > VARIABLE_DEPTH_MAX || !seen.insert(used.clone())) {
-            continue;
-        }
-        path.push(used.clone());
-        if closes || walk(&used, uses, path, seen) {
-            return true;
-        }
-        path.pop();
-    }
-    false
 }
 
 struct Resolver<'a> {

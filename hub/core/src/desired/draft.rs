@@ -38,6 +38,9 @@ pub(super) type Leaving = BTreeMap<BundleName, BTreeSet<ObjectKey>>;
 /// outlive the memory, so that equal addresses are one value; they never order anything.
 #[derive(Default)]
 pub(super) struct Memory {
+    /// Where each object of an instance is in the order of all keys, so that putting a snapshot
+    /// in order compares numbers.
+    ranks: BTreeMap<usize, Box<[u32]>>,
     entries: BTreeMap<Vec<usize>, Option<Arc<Entries>>>,
     leaving: BTreeMap<(usize, usize), Arc<Leaving>>,
     held: BTreeMap<HeldKey, Result<Arc<Entries>, TooMany>>,
@@ -55,6 +58,23 @@ enum Part {
     Fresh(Arc<Instance>),
     /// As it was last given, if it was.
     Last,
+}
+
+impl Memory {
+    /// A memory for content that outlives it.
+    pub(super) fn of(content: &Rendered) -> Self {
+        let keys = content.instances().flat_map(|i| i.objects.keys());
+        let keys: BTreeSet<&ObjectKey> = keys.collect();
+        let order: BTreeMap<&ObjectKey, u32> = keys.into_iter().zip(0..).collect();
+        let ranks = content.instances().map(|instance| {
+            let ranks = instance.objects.keys().map(|key| order[key]);
+            (address(instance), ranks.collect())
+        });
+        Self {
+            ranks: ranks.collect(),
+            ..Self::default()
+        }
+    }
 }
 
 fn address<T>(shared: &Arc<T>) -> usize {
@@ -92,6 +112,9 @@ impl Draft {
         let key = (address(&last.snapshot), address(&self.entries));
         let compare = || {
             let mut leaving = Leaving::new();
+            if Arc::ptr_eq(&last.snapshot, &self.entries.snapshot) {
+                return Arc::new(leaving);
+            }
             for (key, entry) in last.snapshot.objects() {
                 if !self.objects().contains_key(key) {
                     leaving
@@ -309,94 +332,153 @@ fn entries(
         })
         .collect();
     let Some(key) = fresh else {
-        return build(parts, last);
+        return build(claims(parts, last), bundles(parts, last), last);
     };
     match memory.entries.get(&key) {
         Some(Some(entries)) => return Ok(Arc::clone(entries)),
         // Two bundles claim one object: who has it today counts.
-        Some(None) => return build(parts, last),
+        Some(None) => return build(claims(parts, last), bundles(parts, last), last),
         None => {}
     }
-    let built = build(parts, last)?;
+    let claims = ranked(parts, &memory.ranks).unwrap_or_else(|| claims(parts, last));
+    let built = build(claims, bundles(parts, last), last)?;
     let shared = built.conflicts.is_empty().then(|| Arc::clone(&built));
     memory.entries.insert(key, shared);
     Ok(built)
 }
 
-fn build(
+/// An object that a bundle has.
+struct Claim<'a> {
+    key: &'a ObjectKey,
+    bundle: &'a BundleName,
+    digest: Digest,
+}
+
+/// The policies of the bundles that are there.
+fn bundles(
     parts: &BTreeMap<&BundleName, Part>,
     last: Option<&Last>,
-) -> Result<Arc<Entries>, TooMany> {
-    let mut bundles = BTreeMap::new();
-    let mut claims: BTreeMap<&ObjectKey, Vec<(&BundleName, Digest)>> = BTreeMap::new();
+) -> BTreeMap<BundleName, Digest> {
+    let policy = |bundle: &BundleName, part: &Part| match part {
+        Part::Fresh(instance) => instance.policy,
+        Part::Last => last?.snapshot.bundles().get(bundle).copied(),
+    };
+    parts
+        .iter()
+        .filter_map(|(bundle, part)| Some(((*bundle).clone(), policy(bundle, part)?)))
+        .collect()
+}
+
+/// Every claim, by key and then by bundle, where everything is fresh and ranked.
+fn ranked<'a>(
+    parts: &'a BTreeMap<&'a BundleName, Part>,
+    ranks: &BTreeMap<usize, Box<[u32]>>,
+) -> Option<Vec<Claim<'a>>> {
+    let mut claims = Vec::new();
+    for (bundle, part) in parts {
+        let Part::Fresh(instance) = part else {
+            return None;
+        };
+        let ranks = ranks.get(&address(instance))?;
+        let objects = instance
+            .objects
+            .iter()
+            .filter(|_| instance.policy.is_some());
+        for ((key, digest), rank) in objects.zip(ranks) {
+            let digest = *digest;
+            claims.push((
+                *rank,
+                Claim {
+                    key,
+                    bundle,
+                    digest,
+                },
+            ));
+        }
+    }
+    // Stable: bundles stay in order.
+    claims.sort_by_key(|(rank, _)| *rank);
+    Some(claims.into_iter().map(|(_, claim)| claim).collect())
+}
+
+/// Every claim, by key and then by bundle.
+fn claims<'a>(parts: &'a BTreeMap<&'a BundleName, Part>, last: Option<&'a Last>) -> Vec<Claim<'a>> {
+    let mut claims = Vec::new();
     for (bundle, part) in parts {
         match part {
-            Part::Fresh(instance) => {
-                let Some(policy) = instance.policy else {
-                    continue;
-                };
-                bundles.insert((*bundle).clone(), policy);
-                for (key, digest) in &instance.objects {
-                    claims.entry(key).or_default().push((bundle, *digest));
-                }
+            Part::Fresh(instance) if instance.policy.is_some() => {
+                let objects = instance.objects.iter();
+                claims.extend(objects.map(|(key, digest)| Claim {
+                    key,
+                    bundle,
+                    digest: *digest,
+                }));
             }
+            Part::Fresh(_) => {}
             Part::Last => {
-                let Some(last) = last else { continue };
-                let Some(policy) = last.snapshot.bundles().get(*bundle) else {
-                    continue;
-                };
-                bundles.insert((*bundle).clone(), *policy);
-                let own = last
-                    .snapshot
-                    .objects()
-                    .iter()
-                    .filter(|(_, e)| e.bundle == **bundle);
-                for (key, entry) in own {
-                    claims.entry(key).or_default().push((bundle, entry.digest));
-                }
+                let snapshots = last.iter().map(|last| &last.snapshot);
+                let objects = snapshots
+                    .filter(|snapshot| snapshot.bundles().contains_key(*bundle))
+                    .flat_map(|snapshot| snapshot.objects());
+                let own = objects.filter(|(_, entry)| entry.bundle == **bundle);
+                claims.extend(own.map(|(key, entry)| Claim {
+                    key,
+                    bundle,
+                    digest: entry.digest,
+                }));
             }
         }
     }
+    claims.sort_by_key(|claim| claim.key);
+    claims
+}
+
+fn build(
+    claims: Vec<Claim<'_>>,
+    bundles: BTreeMap<BundleName, Digest>,
+    last: Option<&Last>,
+) -> Result<Arc<Entries>, TooMany> {
     let mut conflicts = Vec::new();
-    let mut objects = BTreeMap::new();
-    for (key, claimants) in claims {
-        let (holder, digest) = holder(key, &claimants, last);
-        for (loser, _) in claimants.iter().filter(|(bundle, _)| **bundle != *holder) {
-            let (object, holder, loser) = (key.clone(), holder.clone(), (*loser).clone());
+    let mut objects = Vec::with_capacity(claims.len());
+    for claimants in claims.chunk_by(|one, next| one.key == next.key) {
+        let holder = holder(claimants, last);
+        for claim in claimants.iter().filter(|c| c.bundle != holder.bundle) {
             conflicts.push(Conflict {
-                object,
-                holder,
-                loser,
+                object: holder.key.clone(),
+                holder: holder.bundle.clone(),
+                loser: claim.bundle.clone(),
             });
         }
-        objects.insert(
-            key.clone(),
-            Entry {
-                bundle: holder.clone(),
-                digest,
-            },
-        );
+        let entry = Entry {
+            bundle: holder.bundle.clone(),
+            digest: holder.digest,
+        };
+        objects.push((holder.key.clone(), entry));
     }
-    Entries::new(bundles, objects, conflicts)
+    // Sorted already, so that the map is filled without looking for places.
+    let built = Entries::new(bundles, objects.into_iter().collect(), conflicts)?;
+    Ok(match last {
+        Some(last) if last.snapshot == built.snapshot => Arc::new(Entries {
+            snapshot: Arc::clone(&last.snapshot),
+            digest: built.digest,
+            conflicts: built.conflicts.clone(),
+        }),
+        _ => built,
+    })
 }
 
 /// Who gets an object: the bundle that has it today, else the one with the lower name, which is
 /// the first.
-fn holder<'a>(
-    key: &ObjectKey,
-    claimants: &[(&'a BundleName, Digest)],
-    last: Option<&Last>,
-) -> (&'a BundleName, Digest) {
-    let first = claimants[0];
+fn holder<'a, 'b>(claimants: &'b [Claim<'a>], last: Option<&Last>) -> &'b Claim<'a> {
+    let first = &claimants[0];
     if claimants.len() == 1 {
         return first;
     }
     let today = last
-        .and_then(|last| last.snapshot.objects().get(key))
+        .and_then(|last| last.snapshot.objects().get(first.key))
         .map(|entry| &entry.bundle);
     claimants
         .iter()
-        .find(|(bundle, _)| Some(*bundle) == today)
-        .copied()
+        .find(|claim| Some(claim.bundle) == today)
         .unwrap_or(first)
 }

@@ -19,7 +19,7 @@ use crate::spec::Gap;
 /// What every cluster should run: what was decided, minus what may not be removed yet.
 #[must_use]
 pub fn desired(decisions: &Decisions, content: &Rendered, running: &Running) -> Desired {
-    let mut memory = Memory::default();
+    let mut memory = Memory::of(content);
     let mut desired = Desired::default();
     let mut drafts = drafts(decisions, content, running, &mut memory, &mut desired);
     for cluster in decisions.undeclared.iter().chain(running.clusters.keys()) {

@@ -1,7 +1,8 @@
 //! What is to be made for one bundle on one cluster, and what keeps it from being made.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use capstan_proto::digest::Hasher;
 use capstan_proto::{BundleName, ClusterName, Digest, PlacementName};
@@ -49,6 +50,8 @@ pub(super) struct Shape<'a> {
     pub(super) key: Digest,
     /// Where they stand: what problems name besides.
     pub(super) places: Digest,
+    /// The bundle's directory, where its path uses no values.
+    directory: OnceLock<Directory>,
 }
 
 #[derive(Default)]
@@ -114,6 +117,7 @@ impl<'a> Shape<'a> {
             restrictions,
             key: hasher.finish(),
             places: places.finish(),
+            directory: OnceLock::new(),
         }
     }
 }
@@ -154,9 +158,21 @@ pub(super) struct Job<'a> {
 pub(super) struct Ready<'a> {
     pub(super) shape: Arc<Shape<'a>>,
     pub(super) directory: Directory,
-    pub(super) path: String,
-    pub(super) namespace: Option<String>,
+    pub(super) path: Cow<'a, str>,
+    pub(super) namespace: Option<Cow<'a, str>>,
     pub(super) built_in: BuiltIn<'a>,
+}
+
+impl Ready<'_> {
+    /// Whether anything of it may differ between clusters of one mode.
+    pub(super) fn uses_values(&self) -> bool {
+        let bundle = &self.shape.document.spec;
+        let namespace = bundle.default_namespace.as_deref();
+        !self.shape.uses.is_empty()
+            || bundle.substitute && !self.directory.content.uses.is_empty()
+            || varies(&bundle.path)
+            || namespace.is_some_and(varies)
+    }
 }
 
 impl<'a> Subject<'a> {
@@ -242,16 +258,12 @@ impl<'a> Subject<'a> {
             built_in,
         };
         let path = path(&document.spec, values)?;
-        let name = directory(self.bundle, self.pin(), &path);
-        let Some(directory) = library.get(&name) else {
-            return Err(Box::new(unread(self.bundle, &document.spec.path_at)));
+        let directory = match shape.directory.get() {
+            Some(directory) => directory.clone(),
+            None => self.directory(document, &path, library)?,
         };
-        if varies(&document.spec.path) && !directory.is_there {
-            let message = format!("there is no directory `{path}`");
-            let hint = library.nearest(&name);
-            let problem = Problem::error(&document.spec.path_at, Code::NoDirectory, message);
-            let hint = hint.map(|near| format!("did you mean `{near}`?"));
-            return Err(Box::new(problem.maybe_hint(hint)));
+        if !varies(&document.spec.path) {
+            shape.directory.get_or_init(|| directory.clone());
         }
         let namespace = namespace(document, values)?;
         Ok(Ready {
@@ -262,12 +274,32 @@ impl<'a> Subject<'a> {
             built_in,
         })
     }
+
+    fn directory(
+        self,
+        document: &Document<Bundle>,
+        path: &str,
+        library: &mut Library<'_>,
+    ) -> Result<Directory, Box<Problem>> {
+        let name = directory(self.bundle, self.pin(), path);
+        let Some(directory) = library.get(&name) else {
+            return Err(Box::new(unread(self.bundle, &document.spec.path_at)));
+        };
+        if varies(&document.spec.path) && !directory.is_there {
+            let message = format!("there is no directory `{path}`");
+            let hint = library.nearest(&name);
+            let problem = Problem::error(&document.spec.path_at, Code::NoDirectory, message);
+            let hint = hint.map(|near| format!("did you mean `{near}`?"));
+            return Err(Box::new(problem.maybe_hint(hint)));
+        }
+        Ok(directory)
+    }
 }
 
 /// The bundle's directory, with values put in.
-fn path(bundle: &Bundle, values: Values<'_>) -> Result<String, Box<Problem>> {
+fn path<'a>(bundle: &'a Bundle, values: Values<'_>) -> Result<Cow<'a, str>, Box<Problem>> {
     if !varies(&bundle.path) {
-        return Ok(bundle.path.clone());
+        return Ok(Cow::Borrowed(&bundle.path));
     }
     let text = substitute::text(&bundle.path, &bundle.path_at, values)?;
     let parts = text.split('/').filter(|part| !matches!(*part, "" | "."));
@@ -277,24 +309,24 @@ fn path(bundle: &Bundle, values: Values<'_>) -> Result<String, Box<Problem>> {
         let problem = Problem::error(&bundle.path_at, Code::NoDirectory, message);
         return Err(Box::new(problem.hint("name a directory below")));
     }
-    Ok(parts.join("/"))
+    Ok(Cow::Owned(parts.join("/")))
 }
 
 /// The default namespace, with values put in.
-fn namespace(
-    document: &Document<Bundle>,
+fn namespace<'a>(
+    document: &'a Document<Bundle>,
     values: Values<'_>,
-) -> Result<Option<String>, Box<Problem>> {
+) -> Result<Option<Cow<'a, str>>, Box<Problem>> {
     let Some(raw) = &document.spec.default_namespace else {
         return Ok(None);
     };
     if !varies(raw) {
-        return Ok(Some(raw.clone()));
+        return Ok(Some(Cow::Borrowed(raw)));
     }
     let text = substitute::text(raw, &document.at, values)?;
     // Namespaces are named as clusters are: both are DNS-1123 labels.
     match ClusterName::try_new(text.clone()) {
-        Ok(_) => Ok(Some(text)),
+        Ok(_) => Ok(Some(Cow::Owned(text))),
         Err(error) => {
             let message = format!("`spec.defaultNamespace` is `{text}`: {error}");
             Err(Box::new(Problem::error(

@@ -28,27 +28,39 @@ pub fn render(spec: &Spec, trees: &Trees, decisions: &Decisions, previous: &Rend
         scopes,
         previous,
         made: BTreeMap::new(),
+        alike: BTreeMap::new(),
         failed: BTreeMap::new(),
         instantiated: 0,
     };
     let mut rendered = Rendered::default();
     let mut failures = Failures::default();
-    let mut placed: BTreeMap<&BundleName, usize> = BTreeMap::new();
-    for Job { subject, ready } in jobs {
-        *placed.entry(subject.bundle).or_default() += 1;
-        let result = ready.and_then(|ready| factory.instance(subject, &ready));
-        if let Err(failure) = &result
-            && !subject.is_told(failure, trees)
-        {
-            failures.add(failure, subject.cluster);
+    let mut names: BTreeMap<&BundleName, Named> = BTreeMap::new();
+    for jobs in jobs.chunk_by(|one, next| one.subject.cluster == next.subject.cluster) {
+        let mut bundles = Vec::with_capacity(jobs.len());
+        for Job { subject, ready } in jobs {
+            let named = names.entry(subject.bundle);
+            let named = named.or_insert_with(|| Named::new(subject.bundle));
+            named.clusters += 1;
+            named.branch |= subject.placed.inputs.pin.is_none();
+            let result = match ready {
+                Ok(ready) => factory.instance(*subject, ready),
+                Err(failure) => Err(Arc::clone(failure)),
+            };
+            if let Err(failure) = &result
+                && !subject.is_told(failure, trees)
+            {
+                failures.add(failure, subject.cluster);
+            }
+            bundles.push((Arc::clone(&named.name), result));
         }
-        let of_cluster = rendered.clusters.entry(subject.cluster.clone());
-        of_cluster
-            .or_default()
-            .insert(subject.bundle.clone(), result);
+        let cluster = jobs[0].subject.cluster.clone();
+        rendered
+            .clusters
+            .insert(cluster, bundles.into_iter().collect());
     }
-    rendered.problems = failures.problems(&placed);
-    let unplaced = unplaced_problems(&declared, decisions);
+    drop(jobs);
+    rendered.problems = failures.problems(&names);
+    let unplaced = unplaced_problems(&declared, &names);
     rendered.problems.extend(unplaced);
     rendered.work = Work {
         parsed: library.parsed,
@@ -58,6 +70,26 @@ pub fn render(spec: &Spec, trees: &Trees, decisions: &Decisions, previous: &Rend
     rendered.instances = factory.made;
     rendered.scopes = Arc::new(factory.scopes);
     rendered
+}
+
+/// A placed bundle.
+struct Named {
+    /// Shared by all clusters.
+    name: Arc<BundleName>,
+    /// How many clusters it is on.
+    clusters: usize,
+    /// Whether it is somewhere as the branch has it.
+    branch: bool,
+}
+
+impl Named {
+    fn new(name: &BundleName) -> Self {
+        Self {
+            name: Arc::new(name.clone()),
+            clusters: 0,
+            branch: false,
+        }
+    }
 }
 
 /// The directory of every declared bundle, placed or not, where it is the same for all clusters.
@@ -130,6 +162,9 @@ struct Factory<'a> {
     scopes_key: Digest,
     previous: &'a Rendered,
     made: BTreeMap<Digest, Arc<Instance>>,
+    /// What comes of shapes that use no values, by the shape's address and the cluster's mode. The
+    /// jobs hold the shapes.
+    alike: BTreeMap<(usize, &'static str), Result<Arc<Instance>, Failure>>,
     /// By inputs and the places that problems name. Not remembered: places may move.
     failed: BTreeMap<(Digest, Digest), Failure>,
     instantiated: usize,
@@ -137,6 +172,24 @@ struct Factory<'a> {
 
 impl Factory<'_> {
     fn instance(
+        &mut self,
+        subject: Subject<'_>,
+        ready: &Ready<'_>,
+    ) -> Result<Arc<Instance>, Failure> {
+        if ready.uses_values() {
+            return self.of_values(subject, ready);
+        }
+        let address = Arc::as_ptr(&ready.shape).addr();
+        let name = (address, subject.member.mode.as_str());
+        if let Some(made) = self.alike.get(&name) {
+            return made.clone();
+        }
+        let made = self.of_values(subject, ready);
+        self.alike.insert(name, made.clone());
+        made
+    }
+
+    fn of_values(
         &mut self,
         subject: Subject<'_>,
         ready: &Ready<'_>,
@@ -220,7 +273,7 @@ impl<'a> Failures<'a> {
 
     /// One problem for a place and a sentence, however many clusters have it. `placed` says on how
     /// many clusters each bundle is: what not all of them have in common names its clusters.
-    fn problems(&self, placed: &BTreeMap<&BundleName, usize>) -> BTreeSet<Problem> {
+    fn problems(&self, placed: &BTreeMap<&BundleName, Named>) -> BTreeSet<Problem> {
         let mut clusters: BTreeMap<&Problem, BTreeSet<&ClusterName>> = BTreeMap::new();
         for (failure, of) in self.found.values() {
             for problem in failure.iter() {
@@ -229,8 +282,9 @@ impl<'a> Failures<'a> {
         }
         let told = clusters.into_iter().map(|(problem, clusters)| {
             let bundle = problem.bundle.as_ref();
-            let all = bundle.and_then(|bundle| placed.get(bundle)).copied();
-            let common = all == Some(clusters.len()) && !hangs_on_cluster(problem);
+            let all = bundle.and_then(|bundle| placed.get(bundle));
+            let common =
+                all.is_some_and(|all| all.clusters == clusters.len()) && !hangs_on_cluster(problem);
             let named = clusters.into_iter().filter(|_| !common).cloned();
             Problem {
                 clusters: named.collect(),
@@ -252,16 +306,10 @@ fn hangs_on_cluster(problem: &Problem) -> bool {
 /// What does not parse is a problem before anything places it.
 fn unplaced_problems(
     declared: &[(&BundleName, Option<Directory>)],
-    decisions: &Decisions,
+    placed: &BTreeMap<&BundleName, Named>,
 ) -> BTreeSet<Problem> {
-    let placed: BTreeSet<&BundleName> = decisions
-        .clusters
-        .values()
-        .flat_map(|decision| &decision.bundles)
-        .filter(|(_, placed)| placed.declared && placed.inputs.pin.is_none())
-        .map(|(name, _)| name)
-        .collect();
-    let unplaced = declared.iter().filter(|(name, _)| !placed.contains(name));
+    let is_placed = |name: &BundleName| placed.get(name).is_some_and(|named| named.branch);
+    let unplaced = declared.iter().filter(|(name, _)| !is_placed(name));
     unplaced
         .filter_map(|(name, directory)| Some((name, directory.as_ref()?)))
         .flat_map(|(name, directory)| {
@@ -277,6 +325,7 @@ impl Rendered {
         &self,
         cluster: &ClusterName,
     ) -> impl Iterator<Item = (&BundleName, &Result<Arc<Instance>, Failure>)> {
-        self.clusters.get(cluster).into_iter().flatten()
+        let bundles = self.clusters.get(cluster).into_iter().flatten();
+        bundles.map(|(name, result)| (&**name, result))
     }
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use capstan_proto::{BundleName, ClusterName, Revision, SourceName};
 use expect_test::{Expect, expect};
 
-use super::{BuiltIn, Scalar, effective, expand};
+use super::{BuiltIn, Scalar, VariableError, circles, effective, expand};
 use crate::limits::VARIABLE_BYTES_MAX;
 use crate::problem::Place;
 use crate::spec::{Variable, Variables};
@@ -251,4 +251,43 @@ fn names_nothing(text: &str) -> super::VariableError {
         revision: &revision,
     };
     expand(text, &BTreeMap::new(), built_in).unwrap_err()
+}
+
+/// The circles among variables that use these texts.
+fn circle_words(pairs: &[(&str, Scalar)]) -> Vec<String> {
+    let told = |(name, error): (String, VariableError)| format!("{name}: {error}");
+    circles(&layer(pairs)).into_iter().map(told).collect()
+}
+
+#[test]
+fn each_knot_of_circles_is_told_once_at_its_least_member() {
+    let found = circle_words(&[
+        ("a", text("${b}")),
+        ("b", text("${d}${c}")),
+        ("c", text("${b}")),
+        ("d", text("${c}${z}")),
+        ("x", text("${y} ${a}")),
+        ("y", text("${x}")),
+        ("z", text("${z}")),
+    ]);
+    assert_eq!(
+        found,
+        [
+            "b: variables use each other in a circle: b -> c -> b",
+            "x: variables use each other in a circle: x -> y -> x",
+            "z: variables use each other in a circle: z -> z",
+        ]
+    );
+}
+
+#[test]
+fn a_circle_of_a_hundred_thousand_variables_is_found_at_once() {
+    let count = 100_000;
+    let names: Vec<String> = (0..count).map(|n| format!("v{n:06}")).collect();
+    let next = |n: usize| text(&format!("${{{}}}", names[(n + 1) % count]));
+    let pairs: Vec<(&str, Scalar)> = (0..count).map(|n| (names[n].as_str(), next(n))).collect();
+    let found = circle_words(&pairs);
+    assert_eq!(found.len(), 1);
+    assert!(found[0].starts_with("v000000: variables use each other in a circle: v000000 -> "));
+    assert!(found[0].ends_with(" -> v000031 -> \u{2026} -> v000000"));
 }
