@@ -60,6 +60,8 @@ pub struct Agent {
     bundles: BTreeMap<BundleName, Bundle>,
     /// What may be done on the cluster as a whole.
     cluster_mode: Mode,
+    /// A policy of the held snapshot is damaged, and with it the mode.
+    mode_unread: bool,
     objects: BTreeMap<ObjectKey, Object>,
     /// Objects of the held snapshot whose content is damaged.
     skipped: BTreeMap<ObjectKey, BundleName>,

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use capstan_proto::delta::Approval;
+use capstan_proto::policy::Mode;
 use capstan_proto::{
     BundleName, Digest, Entry, Moment, Number, ObjectKey, Revision, Snapshot, SourceName, Triple,
 };
@@ -20,6 +21,9 @@ pub struct Head {
     /// It was taken while nobody could say what was held before, and something was owned: it removes
     /// nothing, whatever is confirmed later. The next snapshot that follows it may.
     pub barren: bool,
+    /// What the cluster's mode was last known to be: the policies of its bundles carry it, and a snapshot
+    /// without bundles says nothing of it.
+    pub mode: Mode,
     /// Removal sets that were approved with it.
     pub approvals: Vec<Approval>,
     /// The commits it was resolved from.
@@ -49,6 +53,8 @@ struct StoredHead {
     follows_held: bool,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     barren: bool,
+    #[serde(default, skip_serializing_if = "is_enforced")]
+    mode: Mode,
     approvals: Vec<StoredApproval>,
     stamps: BTreeMap<SourceName, Revision>,
 }
@@ -78,6 +84,7 @@ impl Head {
             receipt: self.receipt.clone(),
             follows_held: self.follows_held,
             barren: self.barren,
+            mode: self.mode,
             approvals: self.approvals.iter().map(store_approval).collect(),
             stamps: self.stamps.clone(),
         };
@@ -98,6 +105,7 @@ impl Head {
             receipt: stored.receipt,
             follows_held: stored.follows_held,
             barren: stored.barren,
+            mode: stored.mode,
             approvals: stored.approvals.into_iter().map(load_approval).collect(),
             stamps: stored.stamps,
         })
@@ -128,6 +136,14 @@ pub fn snapshot_from_bytes(bytes: &[u8]) -> Result<Snapshot, HeadError> {
         .map(|(key, bundle, digest)| (key, Entry { bundle, digest }))
         .collect();
     Snapshot::try_new(stored.bundles, objects).map_err(HeadError::Snapshot)
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde passes a reference"
+)]
+fn is_enforced(mode: &Mode) -> bool {
+    *mode == Mode::Enforce
 }
 
 fn store_approval(approval: &Approval) -> StoredApproval {

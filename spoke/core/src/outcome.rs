@@ -27,6 +27,11 @@ pub enum Outcome {
     },
     /// The server serves no such kind: discovery was read anew, completely, and lacks it.
     NotServed,
+    /// The kind is served, and its objects live elsewhere than the key says: nothing was asked.
+    WrongScope {
+        /// Whether its objects live in namespaces.
+        namespaced: bool,
+    },
     /// Discovery could not be read, or says `Stale` for the group: whether the kind is served is not
     /// known.
     DiscoveryFailed {

@@ -46,6 +46,8 @@ pub struct Plan {
     pub definitions: BTreeMap<Kind, ObjectKey>,
     /// Objects of the snapshot that could not be read, with their bundles: they stay as they are.
     pub skipped: BTreeMap<ObjectKey, BundleName>,
+    /// A policy of the snapshot could not be read, and with it not the cluster's mode.
+    pub mode_unread: bool,
 }
 
 /// Why a complete snapshot is not taken.
@@ -77,9 +79,14 @@ pub fn read_leniently(snapshot: &Snapshot, contents: &Contents) -> Plan {
         .filter(|(key, _)| !objects.contains_key(*key))
         .map(|(key, entry)| (key.clone(), entry.bundle.clone()))
         .collect();
+    let mode_unread = bundles.len() < snapshot.bundles().len();
     let readable = Snapshot::try_new(bundles, objects).unwrap_or_default();
     let plan = read(&readable, contents).unwrap_or_default();
-    Plan { skipped, ..plan }
+    Plan {
+        skipped,
+        mode_unread,
+        ..plan
+    }
 }
 
 /// Reads every policy and every declaration of a snapshot.

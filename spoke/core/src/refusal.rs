@@ -99,6 +99,18 @@ pub fn judge(key: &ObjectKey, outcome: Outcome) -> Result<(u16, Value), Finding>
             "KindNotServed",
             format!("the cluster serves no {}", Kind::of(key)),
         )),
+        Outcome::WrongScope { namespaced } => {
+            let reason = "WrongScope".to_owned();
+            let words = match namespaced {
+                true => "objects of its kind live in a namespace, and it names none",
+                false => "objects of its kind live in no namespace, and it names one",
+            };
+            Err(plain(
+                Refusal::Invalid { reason },
+                "WrongScope",
+                words.to_owned(),
+            ))
+        }
         Outcome::DiscoveryFailed { detail } => {
             Err(plain(Refusal::KindUnknown, "KindUnknown", detail))
         }

@@ -88,6 +88,9 @@ impl Caller {
             Ok(resource) => resource,
             Err(outcome) => return outcome,
         };
+        if let Err(outcome) = in_scope(key, &resource) {
+            return outcome;
+        }
         let call = call(request, &resource).deadline(DEADLINE);
         outcome(self.kube.call(call).await)
     }
@@ -102,6 +105,16 @@ fn version(request: &Request) -> Option<&str> {
         | Request::Patch { api_version, .. } => api_version.as_str(),
     };
     Some(group_version(api_version).1).filter(|version| !version.is_empty())
+}
+
+/// A key in a namespace and a kind without them (or the reverse) are two objects: which is meant is not guessed.
+fn in_scope(key: &ObjectKey, resource: &Resource) -> Result<(), Outcome> {
+    match key.namespace.is_empty() == resource.namespaced {
+        true => Err(Outcome::WrongScope {
+            namespaced: resource.namespaced,
+        }),
+        false => Ok(()),
+    }
 }
 
 fn path(key: &ObjectKey, resource: &Resource) -> String {
@@ -204,3 +217,6 @@ fn certainly_unsent(error: &CallError) -> bool {
     }
     false
 }
+
+#[cfg(test)]
+mod tests;

@@ -54,6 +54,7 @@ fn store(generation: u64, names: &[&str]) -> Store {
             receipt: Vec::new(),
             follows_held: true,
             barren: false,
+            mode: capstan_proto::policy::Mode::Enforce,
             approvals: Vec::new(),
             stamps: BTreeMap::new(),
         },

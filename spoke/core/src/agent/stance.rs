@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 
 use capstan_proto::drift::Outcome;
-use capstan_proto::policy::Mode;
+use capstan_proto::policy::{BundlePolicy, Mode};
 use capstan_proto::{BundleName, Health, ObjectKey, Sync};
 
 use super::Agent;
@@ -42,32 +42,35 @@ impl Agent {
     /// where they changed.
     pub(super) fn settle_modes(&mut self) {
         let policies = || self.bundles.values().filter_map(|b| b.policy.as_ref());
-        let restraints: BTreeSet<Mode> = policies()
-            .map(|policy| policy.mode)
-            .filter(|mode| *mode != Mode::Enforce)
-            .collect();
-        self.cluster_mode = match restraints.iter().next() {
-            None => Mode::Enforce,
-            Some(mode) if restraints.len() == 1 => *mode,
-            Some(_) => Mode::Paused,
-        };
+        let whole = cluster_mode(policies(), self.mode_unread, self.known_mode());
         let mixed = policies().any(|policy| policy.mode == Mode::Enforce);
         let mut changed = BTreeSet::new();
         for (name, bundle) in &mut self.bundles {
             let own = bundle.policy.as_ref().map(|policy| policy.mode);
             let mode = match own {
-                _ if restraints.is_empty() => Mode::Enforce,
+                _ if whole == Mode::Enforce => Mode::Enforce,
                 Some(Mode::Enforce) => Mode::Paused,
                 Some(mode) => mode,
                 // What leaves is not let go while others stay in force.
                 None if mixed => Mode::Paused,
-                None => self.cluster_mode,
+                None => whole,
             };
             if std::mem::replace(&mut bundle.mode, mode) != mode {
                 changed.insert(name.clone());
             }
         }
+        self.cluster_mode = whole;
+        if let Some(target) = self.target.as_mut().filter(|_| !self.mode_unread) {
+            target.head.mode = whole;
+        }
         self.look_anew(&changed);
+    }
+
+    /// The mode that the newest snapshot had, or left as it was.
+    pub(super) fn known_mode(&self) -> Mode {
+        self.target
+            .as_ref()
+            .map_or(self.cluster_mode, |target| target.head.mode)
     }
 
     fn look_anew(&mut self, bundles: &BTreeSet<BundleName>) {
@@ -352,6 +355,27 @@ impl Agent {
                 None => drop(self.work.questions.insert(key)),
             }
         }
+    }
+}
+
+/// The mode of a cluster by the policies on it. Without any it is what it was; where one cannot be
+/// read, nothing is changed.
+pub(super) fn cluster_mode<'a>(
+    policies: impl Iterator<Item = &'a BundlePolicy>,
+    unread: bool,
+    known: Mode,
+) -> Mode {
+    let mut modes: BTreeSet<Mode> = policies.map(|policy| policy.mode).collect();
+    if unread {
+        modes.insert(Mode::Paused);
+    } else if modes.is_empty() {
+        return known;
+    }
+    modes.remove(&Mode::Enforce);
+    match modes.first() {
+        None => Mode::Enforce,
+        Some(mode) if modes.len() == 1 => *mode,
+        Some(_) => Mode::Paused,
     }
 }
 

@@ -10,6 +10,7 @@ use super::Agent;
 use super::bundle::{Bundle, Tally};
 use super::object::{Object, Saved, State};
 use super::send::namespace_key;
+use super::stance;
 use super::timer::Timer;
 use crate::backoff;
 use crate::effect::{Decision, Effect, Store, ToHub};
@@ -73,12 +74,14 @@ impl Agent {
             Some(_) => false,
             None => offer.follows_held && !unknown,
         };
+        let mode = stance::cluster_mode(plan.policies.values(), false, self.known_mode());
         self.target = Some(Target {
             head: Head {
                 triple: offer.triple,
                 receipt: Vec::new(),
                 follows_held,
                 barren: unknown,
+                mode,
                 approvals: offer.approvals,
                 stamps: offer.stamps,
             },
@@ -200,6 +203,7 @@ impl Agent {
     pub(super) fn bring_about(&mut self, plan: Plan) {
         self.unwant(&plan);
         self.skipped.clone_from(&plan.skipped);
+        self.mode_unread = plan.mode_unread;
         for bundle in self.bundles.values_mut() {
             bundle.policy = None;
             bundle.members.clear();

@@ -27,6 +27,7 @@ fn a_head_is_read_back() {
         receipt: vec![1, 2, 3],
         follows_held: true,
         barren: true,
+        mode: capstan_proto::policy::Mode::Paused,
         approvals: vec![Approval {
             removal_set: Digest::of(b"r"),
             approver: "operator".to_owned(),

@@ -45,6 +45,7 @@ fn head(generation: u64, receipt: &[u8]) -> Head {
         receipt: receipt.to_vec(),
         follows_held: true,
         barren: false,
+        mode: capstan_proto::policy::Mode::Enforce,
         approvals: Vec::new(),
         stamps: BTreeMap::new(),
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use capstan_proto::Sync;
 use capstan_proto::drift::Outcome;
-use capstan_proto::policy::Mode;
+use capstan_proto::policy::{BundlePolicy, Mode};
 use serde_json::{Value, json};
 
 use super::world::{Declared, World, bundle, config, deployment, key, name, with_policy};
@@ -141,6 +141,75 @@ fn one_bundle_that_says_paused_pauses_the_others() {
     world.pass(60_000);
     assert_eq!(writes(&mut world), [] as [&str; 0]);
     assert_eq!(world.state("other").sync, Sync::Drifted);
+}
+
+#[test]
+fn a_paused_cluster_that_loses_every_bundle_stays_paused_over_a_restart() {
+    let mut world = World::started();
+    let a = config("a", "1");
+    world.deploy(&[in_mode(Mode::Paused, vec![a.clone()])]);
+    world.deploy(&[in_mode(Mode::Enforce, vec![a.clone()])]);
+    world.deploy(&[in_mode(Mode::Paused, vec![a.clone()])]);
+    writes(&mut world);
+    world.deploy(&[]);
+    world.pass(600_000);
+    world.start();
+    world.connect();
+    world.pass(600_000);
+    world.start();
+    world.connect();
+    world.deploy(&[]);
+    world.pass(600_000);
+    assert_eq!(writes(&mut world), [] as [&str; 0]);
+    assert!(world.cluster.objects.contains_key(&key(&a)));
+    // A bundle that is enforced says that the cluster is.
+    world.deploy(&[bundle("other", vec![config("b", "1")])]);
+    world.pass(60_000);
+    assert!(!world.cluster.objects.contains_key(&key(&a)));
+}
+
+#[test]
+fn an_observed_and_a_released_cluster_delete_nothing_when_every_bundle_leaves() {
+    for (mode, still_ours) in [(Mode::Observe, true), (Mode::Release, false)] {
+        let mut world = World::started();
+        let a = config("a", "1");
+        world.deploy(&[in_mode(Mode::Enforce, vec![a.clone()])]);
+        world.permits = false;
+        world.slow = true;
+        world.deploy(&[in_mode(mode, vec![a.clone()])]);
+        world.permits = true;
+        world.deploy(&[]);
+        world.slow = false;
+        world.start();
+        world.connect();
+        world.pass(600_000);
+        assert!(world.cluster.objects.contains_key(&key(&a)), "{mode:?}");
+        assert_eq!(world.cluster.has_label(&key(&a)), still_ours, "{mode:?}");
+    }
+}
+
+#[test]
+fn a_damaged_policy_pauses_the_cluster() {
+    let mut world = World::started();
+    let (a, b) = (config("a", "1"), config("b", "1"));
+    let other = bundle("other", vec![b.clone()]);
+    world.deploy(&[in_mode(Mode::Paused, vec![a.clone()]), other.clone()]);
+    world.deploy(&[in_mode(Mode::Enforce, vec![a.clone()]), other.clone()]);
+    world.deploy(&[in_mode(Mode::Paused, vec![a]), other]);
+    writes(&mut world);
+    let policy = BundlePolicy {
+        mode: Mode::Paused,
+        ..BundlePolicy::default()
+    };
+    let digest = policy.digest();
+    world.disk.contents.insert(digest, b"{".as_slice().into());
+    world.disconnect();
+    world.start();
+    world.edit(&key(&b), "kubectl", |body| {
+        body["data"]["key"] = json!("mine")
+    });
+    world.pass(600_000);
+    assert_eq!(writes(&mut world), [] as [&str; 0]);
 }
 
 // === observed ===
