@@ -45,6 +45,8 @@ pub struct Plan<'a> {
     pub changes: Vec<Change<'a>>,
     /// What is left as it is although something else is declared; by bundle.
     pub kept: Vec<Keeping<'a>>,
+    /// Bundles of which one side cannot be read; by name.
+    pub uncompared: Vec<Uncompared<'a>>,
     /// Removals that wait for approval.
     pub held: Vec<HeldAnswer>,
     /// Problems that were not there before.
@@ -69,6 +71,12 @@ pub struct Summary {
     pub deleted: usize,
     /// Objects whose deletion waits for approval.
     pub held: usize,
+    /// Clusters of these that are in mode Paused or Observe: the change waits there.
+    pub waiting: usize,
+    /// Clusters that are not declared any more: they keep what they have.
+    pub undeclared: usize,
+    /// Bundles of which one side cannot be read.
+    pub uncompared: usize,
     /// Errors that were not there before.
     pub errors_introduced: usize,
     /// Errors that are not there any more.
@@ -181,6 +189,20 @@ pub struct Keeping<'a> {
     pub why: String,
     /// Where, by name.
     pub clusters: Vec<&'a ClusterName>,
+}
+
+/// A bundle that cannot be compared, because a revision that it is pinned to cannot be read.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Uncompared<'a> {
+    /// The bundle.
+    pub bundle: &'a str,
+    /// The revision, as it is written.
+    pub revision: &'a str,
+    /// Which side cannot be read: `from` or `to`.
+    pub side: &'static str,
+    /// Why, in words.
+    pub why: &'a str,
 }
 
 #[cfg(test)]

@@ -103,7 +103,8 @@ pub(super) enum Command {
         hub plan --from v1.4.0 --to v1.5.0 --inventory inventory.json -o json\n\n\
         Clusters are taken to have what --from gives them; removals beyond the budget are held, as the hub holds \
         them.\n\n\
-        Exit codes: 0 nothing is removed, 1 new errors in files, 2 wrong call, 3 something is removed or held."
+        Exit codes: 0 nothing is removed, 1 new errors in files, 2 wrong call, 3 something is removed or held, \
+        4 bundles cannot be compared. Of several, the first of 3, 4 and 1."
     )]
     Plan(Plan),
     /// Check fleet files, without a hub

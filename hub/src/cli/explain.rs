@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use anyhow::anyhow;
-use capstan_hub_core::explain::{Answer, Question, explain};
-use capstan_hub_core::problem::nearest;
+use capstan_hub_core::explain::{Answer, Explanation, Question, Step, explain};
+use capstan_hub_core::problem::{Place, nearest};
 use capstan_hub_core::report;
 use capstan_proto::{BundleName, SourceName, wire};
 
@@ -26,21 +26,43 @@ pub(super) fn offline(args: &Explain, repo: &Path, writer: &mut Writer<'_>) -> O
     let decided = decided.map_err(|problem| Failure::Usage(problem.into()))?;
     let question = Question {
         cluster: args.cluster.clone(),
-        bundle: bundle(&args.bundle, &checkout, &decided).map_err(Failure::Usage)?,
+        bundle: bundle(&args.bundle, &checkout, &decided).map_err(Failure::Failed)?,
     };
-    let explanation = explain(&decided.decisions, &decided.desired, &question);
+    let mut explanation = explain(&decided.decisions, &decided.desired, &question);
+    say_broken(&mut explanation, &decided);
     let placed = matches!(explanation.answer, Answer::Placed | Answer::Kept);
     match args.output {
         Format::Json | Format::Yaml => {
             let answer = view::explained(&decided.decisions, &explanation);
             writer.value(&answer, args.output)?;
         }
-        Format::Table | Format::Wide => writer.text(&report::explain(&explanation))?,
+        Format::Table | Format::Wide => {
+            writer.text(&report::explain(&explanation))?;
+            if let Some(note) = checkout.note() {
+                writer.text(&format!("note: {note}"))?;
+            }
+        }
     }
     match placed {
         true => Ok(()),
         false => Err(Failure::Said(super::FAILED)),
     }
+}
+
+/// Says which documents are broken, where one of them may be why the answer is no.
+fn say_broken(explanation: &mut Explanation, decided: &Decided) {
+    let broken = decided.broken();
+    match explanation.answer {
+        Answer::Placed | Answer::Kept => return,
+        // Perhaps one of them does declare it.
+        Answer::NotDeclared if !broken.is_empty() => explanation.steps.clear(),
+        Answer::NotDeclared | Answer::NotPlaced => {}
+    }
+    let step = |at: &Place| Step {
+        at: Some(at.clone()),
+        text: "is broken: `hub lint`".to_owned(),
+    };
+    explanation.steps.extend(broken.into_iter().map(step));
 }
 
 /// The bundle that a person means.
@@ -55,12 +77,13 @@ fn bundle(text: &str, checkout: &Checkout, decided: &Decided) -> anyhow::Result<
     if bundles.contains_key(&name) || named.any(|reference| reference.name == name) {
         return Ok(name);
     }
+    let broken = decided.broken_words();
     let known: Vec<&str> = bundles.keys().map(BundleName::name).collect();
     match nearest(name.name(), &known) {
         Some(near) => Err(anyhow!(
-            "no bundle `{text}` is declared (did you mean `{near}`?)"
+            "no bundle `{text}` is declared (did you mean `{near}`?){broken}"
         )),
-        None => Err(anyhow!("no bundle `{text}` is declared")),
+        None => Err(anyhow!("no bundle `{text}` is declared{broken}")),
     }
 }
 

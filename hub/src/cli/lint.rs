@@ -27,7 +27,7 @@ struct Checked {
     /// The folder of the files, from the repository's root.
     folder: String,
     problems: Vec<Problem>,
-    note: Option<&'static str>,
+    note: Option<String>,
 }
 
 pub(super) fn run(args: &Lint, writer: &mut Writer<'_>) -> Outcome {
@@ -51,7 +51,7 @@ pub(super) fn run(args: &Lint, writer: &mut Writer<'_>) -> Outcome {
             let report = Report {
                 revision: &revision,
                 problems: problems.iter().map(Finding::new).collect(),
-                note,
+                note: note.as_deref(),
             };
             let yaml = args.output == LintFormat::Yaml;
             writer.value(&report, if yaml { Format::Yaml } else { Format::Json })?;
@@ -95,7 +95,7 @@ fn all(args: &Lint) -> anyhow::Result<Checked> {
         revision: offline::written(&decided.revision).to_owned(),
         folder: checkout.folder().to_owned(),
         problems: decided.problems,
-        note: None,
+        note: checkout.note(),
     })
 }
 
@@ -109,7 +109,7 @@ fn one(path: &Path) -> anyhow::Result<Checked> {
         revision: String::new(),
         folder: String::new(),
         problems,
-        note: Some(note),
+        note: Some(note.to_owned()),
     })
 }
 

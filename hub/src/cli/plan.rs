@@ -10,8 +10,10 @@ use super::writer::Writer;
 use super::{FAILED, Failure, Outcome, files};
 use crate::offline::{self, At, Before, Checkout, Decided};
 
-/// Something would be removed.
+/// Something would be removed. It wins over everything else that may be said: nobody takes it for less.
 const REMOVES: u8 = 3;
+/// Some bundles cannot be compared, so that nobody knows whether something would be removed.
+const UNCOMPARED: u8 = 4;
 
 /// What JSON and YAML hold.
 #[derive(Serialize)]
@@ -45,7 +47,12 @@ pub(super) fn run(args: &Plan, writer: &mut Writer<'_>) -> Outcome {
             let yaml = args.output == PlanFormat::Yaml;
             writer.value(&report, if yaml { Format::Yaml } else { Format::Json })?;
         }
-        PlanFormat::Markdown => writer.raw(&report::plan_markdown(&plan))?,
+        PlanFormat::Markdown => {
+            writer.raw(&report::plan_markdown(&plan))?;
+            if let Some(note) = checkout.note() {
+                writer.raw(&format!("\n_note: {note}_\n"))?;
+            }
+        }
         PlanFormat::Table | PlanFormat::Wide => {
             let detail = match args.output {
                 PlanFormat::Wide => Detail::All,
@@ -57,12 +64,17 @@ pub(super) fn run(args: &Plan, writer: &mut Writer<'_>) -> Outcome {
             );
             writer.text(&format!("from {from} to {to}\n\n"))?;
             writer.plan(&report::plan(&plan, detail))?;
+            if let Some(note) = checkout.note() {
+                writer.text(&format!("note: {note}"))?;
+            }
         }
     }
-    if summary.errors_introduced > 0 {
-        Err(Failure::Said(FAILED))
-    } else if summary.removes() {
+    if summary.removes() {
         Err(Failure::Said(REMOVES))
+    } else if summary.uncompared > 0 {
+        Err(Failure::Said(UNCOMPARED))
+    } else if summary.errors_introduced > 0 {
+        Err(Failure::Said(FAILED))
     } else {
         Ok(())
     }

@@ -34,6 +34,9 @@ pub(super) fn run(args: &Resolve, writer: &mut Writer<'_>) -> Outcome {
             let text = report::resolve(resolved, detail);
             writer.text(text.trim_end())?;
             writer.text(&said(&decided))?;
+            if let Some(note) = checkout.note() {
+                writer.text(&format!("note: {note}"))?;
+            }
         }
     }
     let is_error = |problem: &capstan_hub_core::problem::Problem| {
@@ -60,7 +63,9 @@ fn only<'a>(args: &Resolve, decided: &'a Decided) -> anyhow::Result<Only<'a>> {
         let keys = || decided.decisions.placements.keys();
         only.placement = keys().find(|key| key.name() == name);
         if only.placement.is_none() {
-            return Err(unknown("placement", name, keys().map(PlacementName::name)));
+            let broken = decided.broken_words();
+            let names = keys().map(PlacementName::name);
+            return Err(unknown("placement", name, names, &broken));
         }
     }
     if let Some(name) = &args.cluster {
@@ -68,16 +73,22 @@ fn only<'a>(args: &Resolve, decided: &'a Decided) -> anyhow::Result<Only<'a>> {
         only.cluster = keys().find(|key| *key == name);
         if only.cluster.is_none() {
             let names = keys().map(ClusterName::as_str);
-            return Err(unknown("cluster", name.as_str(), names));
+            let broken = decided.broken_words();
+            return Err(unknown("cluster", name.as_str(), names, &broken));
         }
     }
     Ok(only)
 }
 
-fn unknown<'a>(what: &str, name: &str, known: impl Iterator<Item = &'a str>) -> anyhow::Error {
+fn unknown<'a>(
+    what: &str,
+    name: &str,
+    known: impl Iterator<Item = &'a str>,
+    broken: &str,
+) -> anyhow::Error {
     let known: Vec<&str> = known.collect();
     match nearest(name, &known) {
-        Some(near) => anyhow!("no {what} `{name}` is declared (did you mean `{near}`?)"),
-        None => anyhow!("no {what} `{name}` is declared"),
+        Some(near) => anyhow!("no {what} `{name}` is declared (did you mean `{near}`?){broken}"),
+        None => anyhow!("no {what} `{name}` is declared{broken}"),
     }
 }

@@ -8,12 +8,12 @@ use capstan_hub_core::interchange::{InventoryFile, as_selected};
 use capstan_hub_core::inventory::Inventory;
 use capstan_hub_core::manifest::{self, Rendered};
 use capstan_hub_core::placement::{self, Decisions};
-use capstan_hub_core::problem::Problem as Finding;
+use capstan_hub_core::problem::{Place, Problem as Finding, Severity};
 use capstan_hub_core::spec::{self, PinName, PinState, Rules, Spec, Trees};
 use capstan_proto::{ClusterName, Moment, Revision};
 
 use super::{At, Checkout, Problem};
-use crate::history;
+use crate::{history, telemetry};
 
 /// What decisions start from besides files.
 #[derive(Clone, Debug, Default)]
@@ -67,6 +67,29 @@ pub(crate) struct Decided {
     pub(crate) desired: Desired,
     /// Everything that is wrong.
     pub(crate) problems: Vec<Finding>,
+}
+
+impl Decided {
+    /// Documents that are broken, so that nobody knows what they would declare.
+    pub(crate) fn broken(&self) -> Vec<&Place> {
+        let is_broken = |finding: &&Finding| {
+            let of_document = finding.code.as_str().starts_with("E01");
+            finding.severity == Severity::Error && of_document
+        };
+        let broken = self.problems.iter().filter(is_broken);
+        broken.filter_map(|finding| finding.at.as_ref()).collect()
+    }
+
+    /// The same as the end of a sentence: nothing, or what is broken, in brackets.
+    pub(crate) fn broken_words(&self) -> String {
+        match self.broken().as_slice() {
+            [] => String::new(),
+            [only] => format!(" ({only} is broken: `hub lint`)"),
+            [first, more @ ..] => {
+                format!(" ({first} is broken, and {} more: `hub lint`)", more.len())
+            }
+        }
+    }
 }
 
 impl Checkout {
@@ -155,7 +178,14 @@ impl Checkout {
         match self.pin(&pin.text) {
             Ok(revision) => {
                 let at = At::Rev(revision.as_str().to_owned());
-                Ok(PinState::Read(self.tree(&at)?))
+                match self.tree(&at) {
+                    Ok(tree) => Ok(PinState::Read(tree)),
+                    // Only what is pinned hangs on it: a tag may be older than the folder.
+                    Err(Problem::Commit { source, .. }) => {
+                        Ok(PinState::Missing(telemetry::chain(&source)))
+                    }
+                    Err(problem) => Err(problem),
+                }
             }
             Err(why) => Ok(PinState::Missing(why)),
         }
@@ -173,13 +203,19 @@ struct Step<'a> {
 impl Step<'_> {
     fn run(&self, spec: &Arc<Spec>, before: Before<'_>) -> (Decisions, Rendered, Desired) {
         let remembered = self.start.inventory.previous(self.checkout.source());
+        let mut policies = Arc::default();
         let given = match before {
-            Before::Decided(before) => renamed(given(&before.desired), spec),
+            Before::Decided(before) => {
+                policies = Running::default().policies_after(&before.desired);
+                renamed(given(&before.desired), spec)
+            }
             Before::Inventory if !remembered.is_empty() => {
                 let had = Arc::new(as_selected(spec, &remembered));
                 let (decisions, rendered) = self.rendered(&had, &Decisions::default(), None);
                 let nothing = Running::default();
-                given(&desired::desired(&decisions, &rendered, &nothing))
+                let before = desired::desired(&decisions, &rendered, &nothing);
+                policies = nothing.policies_after(&before);
+                given(&before)
             }
             Before::Nothing | Before::Past | Before::Inventory => BTreeMap::new(),
         };
@@ -193,6 +229,7 @@ impl Step<'_> {
             clusters: given,
             budget: self.start.budget,
             now: self.start.now,
+            policies,
             ..Running::default()
         };
         let desired = desired::desired(&decisions, &rendered, &running);

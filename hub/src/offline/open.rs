@@ -82,6 +82,18 @@ impl Checkout {
         found.map_or(&self.within, |found| &found.folder)
     }
 
+    /// What is worth saying where a folder of a repository is looked at, and nobody said that it is the whole fleet.
+    pub(crate) fn note(&self) -> Option<String> {
+        let found = self.repository.as_ref()?;
+        let unsaid = self.within.is_empty() && !found.folder.is_empty();
+        unsaid.then(|| {
+            let folder = &found.folder;
+            format!(
+                "only `{folder}/` of the repository is read; where the fleet is more than that, call this at its root"
+            )
+        })
+    }
+
     /// The one source that is looked at.
     pub(crate) fn source(&self) -> &SourceName {
         &self.source

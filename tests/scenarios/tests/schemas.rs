@@ -200,6 +200,12 @@ commit
 @Bundle {name: other} {path: apps/web, defaultNamespace: web}
 @Placement {name: web} {bundles: [other], clusters: [{names: [later]}]}
 $ hub plan -o json
+-- fleet.yaml
+@Cluster {name: a, labels: {region: eu}}
+@Cluster {name: later, labels: {region: us}}
+@Bundle {name: other} {path: apps/web, defaultNamespace: web}
+@Placement {name: web} {bundles: [other], clusters: [{names: [later]}], revision: v9}
+$ hub plan -o json
 "#;
 
 #[test]

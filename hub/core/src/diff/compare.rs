@@ -8,12 +8,12 @@ use serde_json::Value as Json;
 
 use super::{
     Action, BundleChange, Change, ClusterChange, Fields, Keeping, ObjectChange, Plan, Side,
-    Summary, fields,
+    Summary, Uncompared, fields,
 };
 use crate::desired::{Desired, Kept, RemovalSet, Wanted};
 use crate::interchange::{Finding, HeldAnswer};
 use crate::problem::{Problem, Severity};
-use crate::spec::Member;
+use crate::spec::{Member, Mode, PinName, Pinned};
 
 /// What would become of the fleet when `to` follows `from`.
 #[must_use]
@@ -30,9 +30,14 @@ pub fn plan<'a>(from: Side<'a>, to: Side<'a>) -> Plan<'a> {
     let errors = |found: &[Finding<'_>]| found.iter().filter(|f| f.severity == "error").count();
     summary.errors_introduced = errors(&introduced);
     summary.errors_fixed = errors(&fixed);
+    summary.waiting = waiting(&groups, to);
+    let (clusters, uncompared) = (clusters(from, to), uncompared(from, to));
+    summary.undeclared = clusters.iter().filter(|change| change.to.is_none()).count();
+    summary.uncompared = uncompared.len();
     Plan {
         summary,
-        clusters: clusters(from, to),
+        clusters,
+        uncompared,
         bundles: bundles(from, to),
         changes: groups,
         kept: kept(to.desired),
@@ -213,6 +218,40 @@ fn summary(groups: &[Change<'_>]) -> Summary {
     }
     summary.clusters = touched.len();
     summary
+}
+
+/// How many of the clusters that change wait with it.
+fn waiting(groups: &[Change<'_>], to: Side<'_>) -> usize {
+    let touched = groups.iter().flat_map(|group| &group.clusters);
+    let touched: BTreeSet<&ClusterName> = touched.copied().collect();
+    let modes = touched.iter().filter_map(|name| to.spec.members.get(*name));
+    let waits = |member: &&Arc<Member>| matches!(member.mode, Mode::Paused | Mode::Observe);
+    modes.filter(waits).count()
+}
+
+/// Bundles that are pinned, on one side at least, to what cannot be read.
+fn uncompared<'a>(from: Side<'a>, to: Side<'a>) -> Vec<Uncompared<'a>> {
+    let mut found: BTreeMap<&BundleName, Uncompared<'a>> = BTreeMap::new();
+    for (side, named) in [(from, "from"), (to, "to")] {
+        let placements = side.spec.placements.values();
+        for (pin, bundles) in placements.flat_map(|document| document.spec.pins()) {
+            for bundle in bundles {
+                let name = PinName {
+                    source: bundle.source().clone(),
+                    text: pin.text.clone(),
+                };
+                if let Some(Pinned::Unknown(why)) = side.spec.pinned.get(&name).map(|p| &**p) {
+                    found.entry(bundle).or_insert(Uncompared {
+                        bundle: bundle.name(),
+                        revision: &pin.text,
+                        side: named,
+                        why,
+                    });
+                }
+            }
+        }
+    }
+    found.into_values().collect()
 }
 
 fn clusters<'a>(from: Side<'a>, to: Side<'a>) -> Vec<ClusterChange<'a>> {

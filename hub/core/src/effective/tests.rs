@@ -267,7 +267,7 @@ fn what_is_not_known_of_a_revision_is_said() {
             two/web at v2
               unknown: revision `v2` is pinned and not known: not read yet
               not declared
-            fleet.yaml:26:13: error[E0211]: `v1` cannot be read: there is no such tag (push the tag, or name another one; what is there stays until then)
+            fleet.yaml:26:13: error[E0211]: `v1` cannot be read: there is no such tag (push the tag, or name another one; what is there stays until then; in a clone without tags: `git fetch --tags --unshallow`)
         "#]],
     );
 }

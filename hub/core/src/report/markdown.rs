@@ -4,6 +4,7 @@ use crate::diff::{Change, Plan};
 
 use super::plan::{
     Detail, and_more, cluster_line, counted, field_line, finding_line, object_line, sentence,
+    uncompared_line,
 };
 
 /// Longest comment that GitHub takes, in characters.
@@ -22,6 +23,10 @@ pub fn plan_markdown(plan: &Plan<'_>) -> String {
     };
     page.head(plan);
     page.section("Held removals", held(plan));
+    page.section(
+        "Cannot be compared",
+        list(&plan.uncompared, uncompared_line),
+    );
     page.section("New problems", list(&plan.introduced, finding_line));
     page.section("Bundles and clusters", placed(plan));
     page.section("Stays as it is", kept(plan));

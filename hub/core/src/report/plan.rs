@@ -5,7 +5,8 @@ use std::fmt::{self, Write as _};
 use capstan_proto::{ClusterName, ObjectKey};
 
 use crate::diff::{
-    Action, BundleChange, Change, ClusterChange, Field, ObjectChange, Plan, Summary, Value,
+    Action, BundleChange, Change, ClusterChange, Field, ObjectChange, Plan, Summary, Uncompared,
+    Value,
 };
 use crate::interchange::{Finding, HeldAnswer};
 
@@ -92,6 +93,9 @@ pub fn plan(plan: &Plan<'_>, detail: Detail) -> String {
             format!("! {bundle} stays as it is on {on}: {why}"),
         );
     }
+    for uncompared in &plan.uncompared {
+        line(&mut out, format!("! {}", uncompared_line(uncompared)));
+    }
     for held in &plan.held {
         held_lines(&mut out, held, detail);
     }
@@ -115,9 +119,13 @@ pub(super) fn sentence(summary: &Summary) -> String {
         deleted,
         held,
         errors_introduced,
+        waiting,
+        undeclared,
+        uncompared,
         ..
     } = *summary;
     let mut text = match summary.is_nothing() {
+        true if uncompared > 0 => "nothing else changes on any cluster".to_owned(),
         true => "nothing changes on any cluster".to_owned(),
         false if clusters == 0 => {
             let held = counted(held, "removed object");
@@ -134,10 +142,42 @@ pub(super) fn sentence(summary: &Summary) -> String {
             )
         }
     };
+    if waiting > 0 {
+        let clusters = counted(waiting, "cluster");
+        write!(
+            text,
+            "; {clusters} in mode Paused or Observe, where it waits"
+        )
+        .expect(INFALLIBLE);
+    }
+    if undeclared > 0 {
+        text.push_str(&match undeclared {
+            1 => "; 1 cluster is not declared any more: it keeps what it has".to_owned(),
+            more => {
+                format!("; {more} clusters are not declared any more: they keep what they have")
+            }
+        });
+    }
+    if uncompared > 0 {
+        let bundles = counted(uncompared, "bundle");
+        write!(text, "; {bundles} cannot be compared").expect(INFALLIBLE);
+    }
     if errors_introduced > 0 {
         write!(text, "; {}", counted(errors_introduced, "new error")).expect(INFALLIBLE);
     }
     text
+}
+
+pub(super) fn uncompared_line(uncompared: &Uncompared<'_>) -> String {
+    let Uncompared {
+        bundle,
+        revision,
+        side,
+        why,
+    } = uncompared;
+    format!(
+        "{bundle} cannot be compared: `{revision}`, to which --{side} pins it, cannot be read: {why}"
+    )
 }
 
 pub(super) fn cluster_line(cluster: &ClusterChange<'_>) -> String {

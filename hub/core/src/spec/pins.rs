@@ -197,7 +197,8 @@ fn absent(spec: &Spec, trees: &Trees) -> Vec<Problem> {
     for (name, pin, bundle) in pinned(spec) {
         if let Some(PinState::Missing(why)) = trees.pins.get(&name) {
             let message = format!("`{}` cannot be read: {why}", pin.text);
-            let hint = "push the tag, or name another one; what is there stays until then";
+            let hint = "push the tag, or name another one; what is there stays until then; in a clone without \
+                        tags: `git fetch --tags --unshallow`";
             problems.push(Problem::error(&pin.at, Code::UnknownRevision, message).hint(hint));
             continue;
         }

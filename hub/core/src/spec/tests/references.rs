@@ -258,7 +258,7 @@ fn a_pinned_revision_declares_its_bundles_and_nothing_else() {
         expect![[r#"
             v1 ["main.b"]
             v2 unknown: there is no such tag
-            p.yaml:10:42: error[E0211]: `v2` cannot be read: there is no such tag (push the tag, or name another one; what is there stays until then)
+            p.yaml:10:42: error[E0211]: `v2` cannot be read: there is no such tag (push the tag, or name another one; what is there stays until then; in a clone without tags: `git fetch --tags --unshallow`)
         "#]],
     );
 }
