@@ -31,11 +31,32 @@ pub struct Inputs {
     /// Whether the bundle is declared there.
     pub declared: bool,
     /// The overrides that apply, in order: the bundle's, then the placement's.
-    pub overrides: Vec<Place>,
+    pub overrides: Vec<Applied>,
     /// The variables in force.
     pub variables: Effective,
     /// Why they are not all known: what is there of the bundle stays until they are.
     pub unknown: Option<Unknown>,
+}
+
+/// An override that applies. Known by its number in its document: a pinned revision and the branch,
+/// or a document that is kept beside a newer one, can have overrides at equal places.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Applied {
+    /// Whose override it is.
+    pub of: Overrider,
+    /// Which one of the document's, counted from 0.
+    pub index: usize,
+    /// Where it is, for people.
+    pub at: Place,
+}
+
+/// The document that an override belongs to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Overrider {
+    /// The bundle, at the revision in force.
+    Bundle,
+    /// The placement.
+    Placement,
 }
 
 /// Why it is not known what a bundle is rendered with on a cluster.
@@ -109,7 +130,8 @@ pub(crate) struct Subject<'a> {
 pub(crate) fn inputs(subject: Subject<'_>, placement: &Placement) -> Inputs {
     let mut inputs = Inputs::default();
     let of_placement = subject.applying(&placement.overrides, &mut inputs.unknown);
-    let pinned = of_placement.iter().rev().find_map(|o| o.revision.as_ref());
+    let mut pinned = of_placement.iter().rev();
+    let pinned = pinned.find_map(|(_, entry)| entry.revision.as_ref());
     inputs.pin = pinned.or(placement.revision.as_ref()).cloned();
     let document = subject.document(&mut inputs);
     inputs.declared = document.is_some();
@@ -122,9 +144,15 @@ pub(crate) fn inputs(subject: Subject<'_>, placement: &Placement) -> Inputs {
         document.map_or(&nothing, |document| &document.spec.variables),
         &subject.member.variables,
     ];
-    for entry in of_bundle.into_iter().chain(of_placement) {
-        layers.push(&entry.variables);
-        inputs.overrides.push(entry.at.clone());
+    for (of, entries) in [
+        (Overrider::Bundle, of_bundle),
+        (Overrider::Placement, of_placement),
+    ] {
+        for (index, entry) in entries {
+            layers.push(&entry.variables);
+            let at = entry.at.clone();
+            inputs.overrides.push(Applied { of, index, at });
+        }
     }
     if let Some(revision) = revision(subject.spec, subject.bundle, inputs.pin.as_ref()) {
         let built_in = BuiltIn {
@@ -139,20 +167,20 @@ pub(crate) fn inputs(subject: Subject<'_>, placement: &Placement) -> Inputs {
 }
 
 impl<'a> Subject<'a> {
-    /// The overrides that apply; the first of which it is not known is noted.
+    /// The overrides that apply, each with its number; the first of which it is not known is noted.
     fn applying(
         self,
         overrides: &'a [Override],
         unknown: &mut Option<Unknown>,
-    ) -> Vec<&'a Override> {
+    ) -> Vec<(usize, &'a Override)> {
         let mut applying = Vec::new();
-        for entry in overrides {
+        for (index, entry) in overrides.iter().enumerate() {
             let names = entry.bundles.as_ref();
             if names.is_some_and(|names| !names.contains(self.bundle)) {
                 continue;
             }
             match self.matches(entry) {
-                Truth::Yes => applying.push(entry),
+                Truth::Yes => applying.push((index, entry)),
                 Truth::No => {}
                 Truth::Unknown if unknown.is_some() => {}
                 Truth::Unknown => *unknown = Some(self.unknown(entry)),
@@ -378,21 +406,22 @@ impl<'a> Layers<'a> {
     }
 
     fn of_bundle(&self) -> impl Iterator<Item = &'a Override> + use<'a> {
-        applied(&self.bundle.spec.overrides, self.inputs)
+        applied(Overrider::Bundle, &self.bundle.spec.overrides, self.inputs)
     }
 
     fn of_placement(&self) -> impl Iterator<Item = &'a Override> + use<'a> {
-        applied(&self.placement.overrides, self.inputs)
+        applied(Overrider::Placement, &self.placement.overrides, self.inputs)
     }
 }
 
-/// An override is known by its place, which no two share.
+/// Those of a document's overrides that apply.
 fn applied<'a>(
+    of: Overrider,
     overrides: &'a [Override],
     inputs: &'a Inputs,
 ) -> impl Iterator<Item = &'a Override> + use<'a> {
-    let applies = |entry: &&Override| inputs.overrides.contains(&entry.at);
-    overrides.iter().filter(applies)
+    let applied = inputs.overrides.iter().filter(move |entry| entry.of == of);
+    applied.filter_map(|entry| overrides.get(entry.index))
 }
 
 #[cfg(test)]

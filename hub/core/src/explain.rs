@@ -187,8 +187,8 @@ impl Chain {
         if let Some(pin) = &placed.inputs.pin {
             self.pin(pin, bundle, decisions);
         }
-        for place in &placed.inputs.overrides {
-            self.at(place, "this override applies");
+        for applied in &placed.inputs.overrides {
+            self.at(&applied.at, "this override applies");
         }
         let pair = (cluster, bundle);
         let layers = Layers::of(decisions.spec(), pair, &placed.placement, &placed.inputs);

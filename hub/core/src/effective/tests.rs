@@ -305,3 +305,50 @@ spec:
         "#]],
     );
 }
+
+#[test]
+fn overrides_at_equal_places_are_told_apart() {
+    let branch = "
+@Cluster a
+@Cluster other
+@Bundle web
+spec: {path: w}
+== x.yaml
+@Placement p
+spec:
+  bundles: [web]
+  clusters: [{}]
+  revision: v1
+  overrides:
+  - clusters: [{names: [a]}]
+    variables: {placement: 1}
+    helm: {values: {placement: 1}}
+== w/w.yaml
+{apiVersion: v1, kind: ConfigMap, metadata: {name: a}}
+";
+    let then = "== x.yaml
+@Bundle web
+spec:
+  path: w
+  # Comments that put
+  # the override there.
+  overrides:
+  - clusters: [{names: [other]}]
+    variables: {bundle: 1}
+    helm: {values: {bundle: 1}}
+== w/w.yaml
+{apiVersion: v1, kind: ConfigMap, metadata: {name: a}}
+";
+    check_with(
+        &with_pins(branch, &[("v1", Some(then))]),
+        &[],
+        expect![[r#"
+            a/web at v1
+              placement = 1 (placement override at x.yaml:10:5)
+              helm {"placement":1}
+            other/web at v1
+              bundle = 1 (bundle override at x.yaml:10:5)
+              helm {"bundle":1}
+        "#]],
+    );
+}

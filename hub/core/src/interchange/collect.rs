@@ -143,7 +143,7 @@ impl<'a> Resolved<'a> {
             variable_layers: Default::default(),
             unresolved: Default::default(),
             shadowed: placed.shadowed.iter().map(|name| name.name()).collect(),
-            overrides: inputs.overrides.iter().map(ToString::to_string).collect(),
+            overrides: inputs.overrides.iter().map(|o| o.at.to_string()).collect(),
             revision: inputs.pin.as_ref().map(|pin| pin.text.as_str()),
             declared: placed.declared,
             unknown: inputs.unknown.as_ref().map(ToString::to_string),

@@ -11,7 +11,7 @@ use super::directory::{Directory, Library, Name};
 use super::instantiate::policy;
 use super::substitute::{self, Values};
 use super::{Failure, patch};
-use crate::effective::{self, Layers};
+use crate::effective::{self, Applied, Layers};
 use crate::placement::Placed;
 use crate::problem::{Code, Place, Problem};
 use crate::spec::{Bundle, Document, Member, Mode, Patch, PinState, Restriction, Spec, Trees};
@@ -64,7 +64,7 @@ type ShapeName<'a> = (
     &'a BundleName,
     Option<&'a str>,
     &'a PlacementName,
-    &'a [Place],
+    &'a [Applied],
 );
 
 impl<'a> Shapes<'a> {

@@ -38,8 +38,8 @@ fn show(decisions: &Decisions) -> String {
                     Err(error) => write!(out, " {variable}: {error}").unwrap(),
                 }
             }
-            for place in &placed.inputs.overrides {
-                write!(out, " override {place}").unwrap();
+            for applied in &placed.inputs.overrides {
+                write!(out, " override {}", applied.at).unwrap();
             }
             if !placed.declared {
                 write!(out, " not declared").unwrap();
