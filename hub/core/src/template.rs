@@ -19,8 +19,8 @@ use crate::yaml;
 pub enum Scalar {
     /// A text; may use other variables.
     Text(String),
-    /// A number, exactly as JSON holds it.
-    Number(serde_json::Number),
+    /// A number, as it is written.
+    Number(yaml::Numeral),
     /// A truth value.
     Bool(bool),
 }
@@ -31,7 +31,7 @@ impl Scalar {
     pub fn to_value(&self) -> Value {
         match self {
             Self::Text(text) => Value::String(text.clone()),
-            Self::Number(number) => Value::Number(number.clone()),
+            Self::Number(number) => Value::Number(number.number().clone()),
             Self::Bool(value) => Value::Bool(*value),
         }
     }
@@ -398,7 +398,7 @@ fn typed(text: &str) -> Scalar {
         yaml::Value::Number(number) => Scalar::Number(number),
         _ => Scalar::Text(text.to_owned()),
     };
-    if scalar.to_string() == text {
+    if scalar.to_value().to_string() == text {
         scalar
     } else {
         Scalar::Text(text.to_owned())

@@ -30,13 +30,65 @@ pub enum Value {
     /// A truth value.
     Bool(bool),
     /// A number.
-    Number(serde_json::Number),
+    Number(Numeral),
     /// A text.
     Text(String),
     /// A list.
     List(Vec<Node>),
     /// A map, in the order of the file. Keys are unique.
     Map(Vec<(Key, Node)>),
+}
+
+/// A number, and how it is written where that differs from the shortest form.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Numeral {
+    number: serde_json::Number,
+    written: Option<Box<str>>,
+}
+
+impl Numeral {
+    /// A number that is written like this.
+    #[must_use]
+    pub fn new(number: serde_json::Number, written: &str) -> Self {
+        let differs = number.to_string() != written;
+        Self {
+            number,
+            written: differs.then(|| written.into()),
+        }
+    }
+
+    /// The number.
+    #[must_use]
+    pub fn number(&self) -> &serde_json::Number {
+        &self.number
+    }
+}
+
+impl std::ops::Deref for Numeral {
+    type Target = serde_json::Number;
+
+    fn deref(&self) -> &serde_json::Number {
+        &self.number
+    }
+}
+
+impl<N: Into<serde_json::Number>> From<N> for Numeral {
+    fn from(number: N) -> Self {
+        Self {
+            number: number.into(),
+            written: None,
+        }
+    }
+}
+
+/// As it is written.
+impl std::fmt::Display for Numeral {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match &self.written {
+            Some(written) => f.write_str(written),
+            None => write!(f, "{}", self.number),
+        }
+    }
 }
 
 /// A key of a map and where it stands.
@@ -119,7 +171,7 @@ impl Node {
         match &self.value {
             Value::Null => serde_json::Value::Null,
             Value::Bool(value) => serde_json::Value::Bool(*value),
-            Value::Number(number) => serde_json::Value::Number(number.clone()),
+            Value::Number(number) => serde_json::Value::Number(number.number().clone()),
             Value::Text(text) => serde_json::Value::String(text.clone()),
             Value::List(items) => items.iter().map(Self::to_json).collect(),
             Value::Map(members) => members

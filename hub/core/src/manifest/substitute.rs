@@ -84,6 +84,8 @@ impl Values<'_> {
     pub(super) fn fingerprint(&self, name: &str) -> String {
         match value_of(name, self.variables, self.built_in) {
             None => "nothing".to_owned(),
+            // A number inside a longer text is as it is written.
+            Some(Ok(Scalar::Number(number))) => format!("number {} {number}", number.number()),
             Some(Ok(value)) => format!("value {}", value.to_value()),
             Some(Err(error)) => format!("error {error}"),
         }

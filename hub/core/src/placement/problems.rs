@@ -8,11 +8,11 @@ use capstan_proto::{BundleName, PlacementName};
 
 use super::answer::{self, Asking};
 use super::bits::Bits;
-use super::choose::Choice;
+use super::choose::{Choice, kept_out_by};
 use super::clusters::Core;
-use super::failing;
+use super::{failing, why};
 use crate::problem::{Code, Problem};
-use crate::spec::{Bundle, Document, Reference, out_of_reach};
+use crate::spec::{Bundle, Document, Placement, Reference, out_of_reach};
 
 /// Everything that was found while deciding, in order.
 pub(super) fn all(core: &Core) -> Vec<Problem> {
@@ -56,9 +56,43 @@ fn selects_nothing(core: &Core, name: &PlacementName, choice: &Choice) -> Proble
         None if !choice.eligible.is_empty() => {
             "its count leaves none of the eligible ones".to_owned()
         }
-        None => "no declared cluster matches its terms".to_owned(),
+        None => kept_out(core, &document.spec),
     };
     Problem::warning(&document.at, Code::SelectsNothing, message).hint(hint)
+}
+
+/// Why none of the clusters that the terms of a placement match is eligible.
+fn kept_out(core: &Core, placement: &Placement) -> String {
+    let index = &core.fleet.index;
+    let mut asking = Asking::new(index, &core.fleet.groups);
+    let mut matching = asking.any(&placement.clusters);
+    if matching.yes.is_empty() {
+        return "no declared cluster matches its terms".to_owned();
+    }
+    if let Some(except) = placement.except.first() {
+        matching.and_not(&asking.any(&placement.except));
+        if matching.yes.is_empty() {
+            return format!(
+                "its exceptions take out every cluster that its terms match, at {}",
+                except.at
+            );
+        }
+    }
+    let taints = |cluster: u32| index.member(cluster).taints.iter().map(|(taint, _)| taint);
+    let mut tainted = matching.yes.iter().filter_map(|cluster| {
+        let taint = kept_out_by(taints(cluster), &placement.tolerations, false)?;
+        Some((cluster, taint))
+    });
+    match tainted.next() {
+        Some((cluster, taint)) => format!(
+            "taint {} keeps {} out, at {}: add `tolerations: [{}]`",
+            why::words(taint),
+            index.name(cluster),
+            taint.at,
+            why::toleration(taint),
+        ),
+        None => "no declared cluster matches its terms".to_owned(),
+    }
 }
 
 fn falls_short(core: &Core, name: &PlacementName, choice: &Choice, constraint: usize) -> Problem {

@@ -177,7 +177,7 @@ impl Why {
 }
 
 /// A toleration for a taint, as YAML.
-fn toleration(taint: &Taint) -> String {
+pub(super) fn toleration(taint: &Taint) -> String {
     let value = match taint.value.as_str() {
         "" => String::new(),
         value => format!(", value: {}", serde_json::Value::from(value)),
@@ -187,7 +187,7 @@ fn toleration(taint: &Taint) -> String {
 }
 
 /// A taint as people write it.
-fn words(taint: &Taint) -> String {
+pub(super) fn words(taint: &Taint) -> String {
     let effect = taint.effect.as_str();
     match taint.value.as_str() {
         "" => format!("{}:{effect}", taint.key),

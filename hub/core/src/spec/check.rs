@@ -47,10 +47,20 @@ pub(super) fn check(reader: &mut Reader<'_>, node: &Node, path: &str, shape: &Sh
         }
         (Shape::Variables, Value::Map(_)) => check_variables(reader, node, path),
         (Shape::Object, Value::Map(_)) | (Shape::Any, _) => templates(reader, node),
+        (Shape::Either(shapes), Value::Text(text)) if takes_number(shapes, text) => {
+            let message = format!("`{path}` cannot be the string \"{}\"", shown(text));
+            let hint = format!("write it without quotes: {}", shown(text));
+            reader.error(node, Code::BadValue, message, &hint);
+        }
         (Shape::Either(shapes), value) => match shapes.iter().find(|shape| fits(shape, value)) {
             Some(shape) => check(reader, node, path, shape),
             None => reader.wrong_type(node, path, &shape.noun()),
         },
+        (Shape::Text(Format::Duration), Value::Number(number)) => {
+            let message = format!("`{path}` must be a duration such as `90s`, not a number");
+            let hint = format!("write {number}s");
+            reader.error(node, Code::WrongType, message, &hint);
+        }
         (Shape::Opaque, _) => {}
         _ => reader.wrong_type(node, path, &shape.noun()),
     }
@@ -87,6 +97,13 @@ fn check_item(reader: &mut Reader<'_>, item: &Node, path: &str, of: &Shape) {
     }
 }
 
+/// Whether a text would be the number that may stand there, without its quotes.
+fn takes_number(shapes: &[Shape], text: &str) -> bool {
+    let number = |shape: &Shape| matches!(shape, Shape::Integer { .. });
+    let digits = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+    digits && shapes.iter().any(number)
+}
+
 fn fits(shape: &Shape, value: &Value) -> bool {
     matches!(
         (shape, value),
@@ -94,6 +111,17 @@ fn fits(shape: &Shape, value: &Value) -> bool {
             | (Shape::Integer { .. }, Value::Number(_))
             | (Shape::Map(_) | Shape::Object, Value::Map(_))
     )
+}
+
+fn required_list(reader: &mut Reader<'_>, node: &Node, path: &str) {
+    if matches!(node.value, Value::Map(_)) {
+        return reader.wrong_type(node, path, "a list");
+    }
+    let hint = match path {
+        "spec.clusters" => "name something; `[{}]` is every cluster",
+        _ => "name something",
+    };
+    reader.error(node, Code::EmptyList, format!("`{path}` is empty"), hint);
 }
 
 fn empty(reader: &mut Reader<'_>, node: &Node, path: &str) {
@@ -113,7 +141,10 @@ pub(super) fn check_map(reader: &mut Reader<'_>, node: &Node, path: &str, map: &
                 true => name.to_owned(),
                 false => format!("{path}.{name}"),
             };
-            check(reader, value, &whole, &field.shape);
+            match (&field.shape, is_nothing(value)) {
+                (Shape::List(_), true) if field.required => required_list(reader, value, &whole),
+                _ => check(reader, value, &whole, &field.shape),
+            }
             continue;
         }
         let known = map.names();

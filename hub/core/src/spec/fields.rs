@@ -106,6 +106,7 @@ impl<'a> Reader<'a> {
             }
             Value::Bool(value) if wanted == "a string" => format!("write \"{value}\""),
             Value::Text(text) if wanted == "a list" => format!("write [{}]", shown(text)),
+            Value::Map(_) if wanted == "a list" => "write [{...}]".to_owned(),
             _ => String::new(),
         };
         self.error(node, Code::WrongType, message, &hint);

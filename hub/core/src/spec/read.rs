@@ -10,7 +10,7 @@ use super::doubt::{self, Doubt};
 use super::fields::Reader;
 use super::{API_VERSION, Document, File};
 use crate::limits;
-use crate::problem::{Code, Place, Problem, allowed, did_you_mean};
+use crate::problem::{Code, Place, Problem, allowed, did_you_mean, nearest};
 use crate::yaml::{Dialect, Node, Value, read_file};
 
 /// What was found in one file.
@@ -92,7 +92,10 @@ pub(super) fn file(
     let mut reader = Reader::new(source, path);
     for document in read_file(path, file.bytes(), Dialect::Fleet) {
         match document {
-            Ok(node) if !perhaps_ours => contents.unversioned.extend(unversioned(&reader, &node)),
+            Ok(node) if !perhaps_ours => {
+                contents.unversioned.extend(unversioned(&reader, &node));
+                misspelt_group(&mut reader, &node);
+            }
             Ok(node) if contents.is_full() => {
                 too_many(&mut reader, &node, &mut contents);
                 break;
@@ -100,8 +103,12 @@ pub(super) fn file(
             Ok(node) => one(&mut reader, &node, revision, &mut contents),
             Err(fault) if tells => {
                 let at = reader.place(fault.line, fault.column);
+                let hint = match fault.message.contains("alias") || fault.message.contains("anchor") {
+                    true => format!("quote a text that begins with `*` or `&`; {STAYS}"),
+                    false => STAYS.to_owned(),
+                };
                 let problem = Problem::error(&at, Code::NotYaml, fault.message);
-                reader.push(problem, STAYS);
+                reader.push(problem, &hint);
                 if matters && contents.fault.is_none() {
                     contents.fault = Some(at);
                 }
@@ -150,6 +157,7 @@ fn one(reader: &mut Reader<'_>, node: &Node, revision: &Revision, contents: &mut
         }
         if !version.starts_with("capstan.") {
             contents.unversioned.extend(unversioned(reader, node));
+            misspelt_group(reader, node);
             contents
                 .foreign
                 .push((at, kind_text, name.unwrap_or_default()));
@@ -213,6 +221,32 @@ fn misspelt(reader: &Reader<'_>, node: &Node) -> Option<Problem> {
         Code::UnknownField,
         message,
     ))
+}
+
+/// Tells of a document of a kind of ours whose group is ours but for a slip.
+fn misspelt_group(reader: &mut Reader<'_>, node: &Node) {
+    /// More slips than that are another group.
+    const SLIPS_MAX: usize = 2;
+    let Some(at) = node.get("apiVersion") else {
+        return;
+    };
+    let kind = node.get("kind").and_then(Node::text).and_then(Kind::parse);
+    let (Some(kind), Some(version)) = (kind, at.text()) else {
+        return;
+    };
+    let ours = API_VERSION.split('/').next().unwrap_or_default();
+    let group = version.split('/').next().unwrap_or_default();
+    let near = nearest(group, &[ours]).is_some();
+    if !near || strsim::osa_distance(&group.to_lowercase(), ours) > SLIPS_MAX {
+        return;
+    }
+    let message = format!(
+        "`{}` is not ours, so this {} is not read",
+        shown(version),
+        kind.as_str()
+    );
+    let problem = Problem::warning(&reader.at(at), Code::UnknownVersion, message);
+    reader.push(problem, &format!("did you mean `{API_VERSION}`?"));
 }
 
 /// A document that has no `apiVersion` at all and is of a kind of ours, as it looks.

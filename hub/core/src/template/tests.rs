@@ -291,3 +291,16 @@ fn a_circle_of_a_hundred_thousand_variables_is_found_at_once() {
     assert!(found[0].starts_with("v000000: variables use each other in a circle: v000000 -> "));
     assert!(found[0].ends_with(" -> v000031 -> \u{2026} -> v000000"));
 }
+
+#[test]
+fn a_number_keeps_its_text_inside_a_longer_text() {
+    use crate::yaml;
+    let yaml::Value::Number(number) = yaml::plain("1.10") else {
+        panic!("not a number");
+    };
+    let variables = super::Effective::from([("f".to_owned(), Ok(Scalar::Number(number)))]);
+    let value_of = |name: &str| variables.get(name).cloned();
+    let joined = |text: &str| super::join(&super::parse(text).unwrap(), value_of).unwrap();
+    assert_eq!(joined("agent:${f}"), Scalar::Text("agent:1.10".to_owned()));
+    assert_eq!(joined("${f}").to_value(), serde_json::json!(1.1));
+}

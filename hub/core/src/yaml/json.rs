@@ -179,7 +179,7 @@ impl Walk<'_> {
             "true" => Ok(Value::Bool(true)),
             "false" => Ok(Value::Bool(false)),
             number => serde_json::from_str(number)
-                .map(Value::Number)
+                .map(|read| Value::Number(super::Numeral::new(read, number)))
                 .map_err(said),
         }
     }

@@ -2,7 +2,7 @@
 
 use serde_json::Number;
 
-use super::{Dialect, Value};
+use super::{Dialect, Numeral, Value};
 
 /// The value of a plain scalar.
 pub(super) fn plain(text: &str, dialect: Dialect) -> Value {
@@ -18,7 +18,7 @@ pub(super) fn plain(text: &str, dialect: Dialect) -> Value {
         return Value::Bool(value);
     }
     match integer(text, dialect).or_else(|| float(text)) {
-        Some(number) => Value::Number(number),
+        Some(number) => Value::Number(Numeral::new(number, text)),
         None => Value::Text(text.to_owned()),
     }
 }

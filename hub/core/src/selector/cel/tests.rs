@@ -39,7 +39,7 @@ pub(super) fn cluster() -> Cluster {
         ("n", Scalar::Number(7.into())),
         (
             "f",
-            Scalar::Number(serde_json::Number::from_f64(2.5).unwrap()),
+            Scalar::Number(serde_json::Number::from_f64(2.5).unwrap().into()),
         ),
         ("s", Scalar::Text("12".to_owned())),
         ("b", Scalar::Bool(true)),

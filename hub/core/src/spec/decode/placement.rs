@@ -121,7 +121,10 @@ fn tolerations(reader: &mut Reader<'_>, node: &Node) -> Vec<Toleration> {
         }
         let exists = word(item, "operator", &[("Equal", false), ("Exists", true)]);
         let key = text_of(item, "key").map(ToOwned::to_owned);
-        if !exists && item.get("key").is_none() {
+        let known = item
+            .get("operator")
+            .is_none_or(|operator| operator.text() == Some("Equal"));
+        if !exists && known && item.get("key").is_none() {
             let message = "a toleration with operator Equal needs a `key`".to_owned();
             let hint = "`{operator: Exists}` alone tolerates every taint";
             reader.error(item, Code::MissingField, message, hint);

@@ -96,7 +96,7 @@ fn property(field: &Field, definitions: &mut Object<String, Value>) -> Value {
     if !field.default.is_empty() {
         schema["default"] = match yaml::plain(field.default) {
             yaml::Value::Bool(value) => json!(value),
-            yaml::Value::Number(number) => json!(number),
+            yaml::Value::Number(number) => json!(number.number()),
             _ => json!(field.default.trim_matches('"')),
         };
     }

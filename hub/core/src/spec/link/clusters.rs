@@ -20,14 +20,19 @@ impl Linker<'_> {
     pub(super) fn clusters(&mut self) {
         self.revive_templates();
         let names: Vec<ClusterName> = self.spec.clusters.keys().cloned().collect();
+        let mut missing: BTreeMap<TemplateName, Vec<Reference<TemplateName>>> = BTreeMap::new();
         for name in &names {
             let unknown: Vec<_> = self.unknown_templates(&self.spec.clusters[name].spec);
             if !unknown.is_empty() {
-                for reference in &unknown {
-                    self.unknown_template(reference);
+                for reference in unknown {
+                    let naming = missing.entry(reference.name.clone()).or_default();
+                    naming.push(reference);
                 }
                 self.replace_cluster(name);
             }
+        }
+        for naming in missing.values() {
+            self.unknown_template(&naming[0], naming.len() - 1);
         }
         self.renames();
         self.unused_templates();
@@ -64,7 +69,7 @@ impl Linker<'_> {
         }
     }
 
-    fn unknown_template(&mut self, reference: &Reference<TemplateName>) {
+    fn unknown_template(&mut self, reference: &Reference<TemplateName>, more: usize) {
         let (source, name) = (reference.name.source(), reference.name.name());
         if self.doubts.cover(source, Kind::Template, name) {
             return;
@@ -80,7 +85,12 @@ impl Linker<'_> {
         let hint = self
             .names
             .did_you_mean(name, templates.len(), known, nothing);
-        let message = format!("no template is called `{name}`");
+        let more = match more {
+            0 => String::new(),
+            1 => ", which one more cluster names".to_owned(),
+            more => format!(", which {more} more clusters name"),
+        };
+        let message = format!("no template is called `{name}`{more}");
         let problem = Problem::error(&reference.at, Code::UnknownTemplate, message);
         self.problems.push(problem.maybe_hint(hint));
     }

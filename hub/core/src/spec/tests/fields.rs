@@ -168,7 +168,7 @@ fn placements_are_read_strictly() {
             fleet.yaml:9:11: error[E0104]: `spec.safety.maxRemovedClusters` is missing
             fleet.yaml:10:11: error[E0109]: `spec.prefer` is empty (leave `prefer` out, or name something)
             fleet.yaml:11:9: error[E0109]: `spec.spread` is empty (leave `spread` out, or name something)
-            fleet.yaml:12:16: error[E0103]: `spec.tolerations` must be a list, not a map
+            fleet.yaml:12:16: error[E0103]: `spec.tolerations` must be a list, not a map (write [{...}])
         "#]],
     );
     spec_of(

@@ -68,3 +68,20 @@ fn a_taint_that_stands_twice_is_told() {
         fleet.yaml:5:76: warning[E0224]: taint `k` with NoSchedule stands here already, at fleet.yaml:5:17 (the last one counts; remove the others)
     "#]].assert_eq(&problems.concat());
 }
+
+/// The problems of these files, a line each.
+fn told(text: &str) -> String {
+    let (_, problems) = load_all(&[text]);
+    problems.iter().map(|p| format!("{p}\n")).collect()
+}
+
+#[test]
+fn a_group_that_is_ours_but_for_a_slip_is_told() {
+    let text = |group: &str| {
+        format!("== fleet.yaml\napiVersion: {group}/v1alpha1\nkind: Placement\nmetadata: {{name: p}}\n")
+    };
+    expect![[r#"
+        fleet.yaml:1:13: warning[E0108]: `capstn.dev/v1alpha1` is not ours, so this Placement is not read (did you mean `capstan.dev/v1alpha1`?)
+    "#]].assert_eq(&told(&text("capstn.dev")));
+    assert_eq!(told(&text("cluster.x-k8s.io")), "");
+}
