@@ -103,7 +103,8 @@ pub(super) fn file(
             Ok(node) => one(&mut reader, &node, revision, &mut contents),
             Err(fault) if tells => {
                 let at = reader.place(fault.line, fault.column);
-                let hint = match fault.message.contains("alias") || fault.message.contains("anchor") {
+                let hint = match fault.message.contains("alias") || fault.message.contains("anchor")
+                {
                     true => format!("quote a text that begins with `*` or `&`; {STAYS}"),
                     false => STAYS.to_owned(),
                 };
