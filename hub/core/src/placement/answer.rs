@@ -115,11 +115,11 @@ impl Answer {
     }
 }
 
-/// Whether a cluster is a member of a group.
+/// Whether a cluster is a member of a group. Of a group that is not known nobody can say.
 pub(super) fn member(groups: &Groups, name: &GroupName, cluster: u32) -> Truth {
     groups
         .get(name)
-        .map_or(Truth::No, |answer| answer.truth(cluster))
+        .map_or(Truth::Unknown, |answer| answer.truth(cluster))
 }
 
 /// The label keys that terms name.
@@ -242,8 +242,11 @@ impl<'a> Asking<'a> {
 
     fn members(&self, groups: &[Reference<GroupName>]) -> Answer {
         let mut all = Answer::none(self.index.len());
-        for group in groups.iter().filter_map(|r| self.groups.get(&r.name)) {
-            all.or(group);
+        for reference in groups {
+            match self.groups.get(&reference.name) {
+                Some(group) => all.or(group),
+                None => all.possible = Some(Bits::full(self.index.len())),
+            }
         }
         all
     }

@@ -31,6 +31,9 @@ pub(super) struct Choice {
     pub(super) shortfall: Option<usize>,
     /// Whether another `previous` could give another choice.
     pub(super) hangs_on_previous: bool,
+    /// Whether it wants more than its count says, so that nobody is given up while something is
+    /// not known.
+    pub(super) held: bool,
     /// CEL expressions that failed.
     pub(super) failures: Failures,
     /// Clusters that it selected when it last selected any, where it selects none now.
@@ -100,21 +103,37 @@ pub(super) fn wanted(count: Option<Count>, eligible: usize) -> usize {
     }
 }
 
-/// Chooses clusters for a placement that selected `previous` the time before.
+/// Chooses clusters for a placement that selected `previous` the time before, and `absent` ones
+/// that are not declared while something is not known.
 pub(super) fn choose<'a>(
     asking: &mut Asking<'a>,
     name: &'a PlacementName,
     placement: &Placement,
     previous: Arc<Bits>,
+    absent: Arc<BTreeSet<ClusterName>>,
 ) -> Choice {
-    let (eligible, mut hangs) = eligible(asking, placement, &previous);
-    let n = wanted(placement.count, eligible.count());
+    let Eligible {
+        clusters: eligible,
+        unknown,
+        hangs_on_previous: mut hangs,
+    } = eligible(asking, placement, &previous);
+    let counted = wanted(placement.count, eligible.count());
+    let n = match placement.count {
+        None => counted,
+        Some(_) => {
+            let mut kept = eligible.clone();
+            kept.and(&previous);
+            wanted_at_least(counted, kept.count(), unknown, !absent.is_empty())
+        }
+    };
     let eligible = Arc::new(eligible);
     let mut choice = Choice {
         selected: Arc::clone(&eligible),
         eligible,
         previous,
         wanted: n,
+        held: n > counted,
+        absent,
         ..Choice::default()
     };
     if placement.count.is_some() {
@@ -126,17 +145,37 @@ pub(super) fn choose<'a>(
     choice
 }
 
-/// Who is eligible, and whether that hangs on who was selected before.
-fn eligible(asking: &mut Asking<'_>, placement: &Placement, previous: &Bits) -> (Bits, bool) {
+/// How many are wanted where something is not known. While the answer for any cluster is `unknown`,
+/// nobody who is kept is given up for the count: a share would be of too few. While any is `absent`
+/// that was selected, nobody takes its place either.
+fn wanted_at_least(counted: usize, kept: usize, unknown: bool, absent: bool) -> usize {
+    match (unknown, absent) {
+        (_, true) => kept,
+        (true, false) => counted.max(kept),
+        (false, false) => counted,
+    }
+}
+
+/// Who is eligible.
+struct Eligible {
+    clusters: Bits,
+    /// Whether the answer for any cluster hangs on what is not known.
+    unknown: bool,
+    /// Whether it hangs on who was selected before.
+    hangs_on_previous: bool,
+}
+
+fn eligible(asking: &mut Asking<'_>, placement: &Placement, previous: &Bits) -> Eligible {
     let mut matching = asking.any(&placement.clusters);
     if !placement.except.is_empty() {
         matching.and_not(&asking.any(&placement.except));
     }
-    let mut hangs = matching.possible.is_some();
+    let unknown = matching.possible.is_some();
+    let mut hangs = unknown;
     let mut eligible = matching.yes;
-    if let Some(mut unknown) = matching.possible {
-        unknown.and(previous);
-        eligible.or(&unknown);
+    if let Some(mut possible) = matching.possible {
+        possible.and(previous);
+        eligible.or(&possible);
     }
     for ((key, value, effect), clusters) in asking.index.taints() {
         let taint = (key.as_str(), value.as_str(), *effect);
@@ -154,7 +193,11 @@ fn eligible(asking: &mut Asking<'_>, placement: &Placement, previous: &Bits) -> 
             }
         }
     }
-    (eligible, hangs)
+    Eligible {
+        clusters: eligible,
+        unknown,
+        hangs_on_previous: hangs,
+    }
 }
 
 /// Keeps, gives up and picks.
@@ -257,3 +300,6 @@ fn evenly(
     choice.passed_over = Some(Bits::of(index.len(), passed));
     selected
 }
+
+#[cfg(test)]
+mod tests;

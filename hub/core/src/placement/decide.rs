@@ -114,6 +114,8 @@ impl Deciding<'_> {
                 || self.changes.placements.contains(name)
                 || self.changes.touch_groups_of(placement)
                 || before.hangs_on_previous && self.moved(before, &previous)
+                || before.absent.is_empty() != absent.is_empty()
+                || before.held && self.changes.any_cluster()
                 || self.affected(placement, before)
         };
         let kept = before.filter(|before| !anew(before));
@@ -122,11 +124,10 @@ impl Deciding<'_> {
         }
         work.placements_evaluated += 1;
         let mut asking = Asking::new(&self.fleet.index, &self.fleet.groups);
-        let mut choice = choose(&mut asking, name, placement, previous);
+        let mut choice = choose(&mut asking, name, placement, previous, absent);
         if choice.selected.is_empty() {
             choice.emptied = self.emptied(name, before);
         }
-        choice.absent = absent;
         Arc::new(choice)
     }
 

@@ -96,6 +96,11 @@ fn groups_of(placement: &Placement) -> impl Iterator<Item = &GroupName> {
 }
 
 impl Changes {
+    /// Whether anything changed of any cluster.
+    pub(super) fn any_cluster(&self) -> bool {
+        !self.clusters.is_empty() || !self.gone.is_empty()
+    }
+
     /// Whether a placement asks for a group that has other members.
     pub(super) fn touch_groups_of(&self, placement: &Placement) -> bool {
         !self.groups.is_empty() && groups_of(placement).any(|name| self.groups.contains(name))
@@ -168,6 +173,9 @@ impl Fleet {
     /// Finds the members of every group, groups that others name first.
     fn regroup(&mut self, before: &Self, changes: &mut Changes, work: &mut Work) {
         let spec = Arc::clone(&self.spec);
+        let gone = |name: &&GroupName| !spec.groups.contains_key(*name);
+        let gone = before.groups.keys().filter(gone);
+        changes.groups.extend(gone.cloned());
         let mut left: BTreeSet<&GroupName> = spec.groups.keys().collect();
         while !left.is_empty() {
             let ready = |name: &&GroupName| {
@@ -182,13 +190,6 @@ impl Fleet {
                 self.group(name, before, changes, work);
                 left.remove(name);
             }
-        }
-        for gone in before
-            .groups
-            .keys()
-            .filter(|name| !spec.groups.contains_key(*name))
-        {
-            changes.groups.insert(gone.clone());
         }
     }
 
@@ -223,7 +224,7 @@ impl Fleet {
         }
         let nobody = Answer::default();
         let was = old.as_deref().unwrap_or(&nobody);
-        if *was != answer {
+        if old.is_none() || *was != answer {
             changes.groups.insert(name.clone());
             let nobody = Bits::empty(self.index.len());
             let or_nobody = |bits: &Bits| {

@@ -140,7 +140,16 @@ impl<'a> Oracle<'a> {
                 ..Selection::default()
             };
         };
-        let n = wanted(count, eligible.len());
+        let counted = wanted(count, eligible.len());
+        let declared = |cluster: &ClusterName| self.spec.members.contains_key(cluster);
+        let unread = !self.spec.gaps.is_empty();
+        let n = if unread && !before.iter().all(declared) {
+            kept.len()
+        } else if self.is_anything_unknown(placement) {
+            counted.max(kept.len())
+        } else {
+            counted
+        };
         // Step 4.
         let shrinks = kept.len() > n;
         let begin = if shrinks { Vec::new() } else { kept.clone() };
@@ -188,6 +197,14 @@ impl<'a> Oracle<'a> {
             self.why_not(placement, before, cluster)
                 .unwrap_or(otherwise),
         )
+    }
+
+    /// Whether the answer for any cluster hangs on what is not known.
+    fn is_anything_unknown(&self, placement: &Placement) -> bool {
+        self.spec.members.keys().any(|cluster| {
+            let matches = self.any(&placement.clusters, cluster);
+            matches.and(!self.any(&placement.except, cluster)) == Truth::Unknown
+        })
     }
 
     /// Step 1: why a cluster is not eligible; `None` where it is.
@@ -324,9 +341,14 @@ impl<'a> Oracle<'a> {
         let mut order: Vec<&PlacementName> = selections.keys().collect();
         order.sort_by_key(|name| (Reverse(self.spec.placements[*name].spec.priority), *name));
         let mut owners: Owners = Owners::new();
-        for name in order {
+        let own = order.iter().map(|name| (*name, true));
+        let others = order.iter().map(|name| (*name, false));
+        for (name, own) in own.chain(others) {
             let bundles = self.spec.placements[name].spec.bundles.iter();
-            let bundles: BTreeSet<&BundleName> = bundles.map(|b| &b.name).collect();
+            let bundles = bundles.map(|bundle| &bundle.name);
+            let bundles: BTreeSet<&BundleName> = bundles
+                .filter(|bundle| (bundle.source() == name.source()) == own)
+                .collect();
             for chosen in &selections[name].selected {
                 let of_cluster = owners.entry(chosen.cluster.clone()).or_default();
                 for bundle in &bundles {
@@ -353,7 +375,7 @@ impl<'a> Oracle<'a> {
 
     fn member(&self, group: &GroupName, cluster: &ClusterName) -> Truth {
         let members = self.groups.get(group);
-        members.map_or(Truth::No, |members| members.truth(cluster))
+        members.map_or(Truth::Unknown, |members| members.truth(cluster))
     }
 
     fn any(&self, terms: &[Term], cluster: &ClusterName) -> Truth {

@@ -1,7 +1,7 @@
 //! Which placement owns which bundle on which cluster.
 //!
 //! A *route* is one bundle of one placement. Routes are numbered by bundle, then by who owns it
-//! first: the higher priority, then the lower name. So of the routes that lead to a cluster, in
+//! first: the bundle's own source before others, then the higher priority, then the lower name. So of the routes that lead to a cluster, in
 //! order, the first of each bundle is the owner's, and the others are shadowed. The routes of 64
 //! clusters, whose bits are one word of every set, are kept together and made together.
 
@@ -57,13 +57,15 @@ impl Routes {
     pub(super) fn new<'a>(
         placements: impl Iterator<Item = (&'a PlacementName, &'a Placement)>,
     ) -> Self {
-        let mut by_bundle: BTreeMap<&BundleName, Vec<(Reverse<i64>, u32)>> = BTreeMap::new();
+        type Claim = (bool, Reverse<i64>, u32);
+        let mut by_bundle: BTreeMap<&BundleName, Vec<Claim>> = BTreeMap::new();
         let mut names = Vec::new();
         for (position, (name, placement)) in (0..).zip(placements) {
             names.push(name.clone());
             for bundle in &placement.bundles {
                 let claims = by_bundle.entry(&bundle.name).or_default();
-                claims.push((Reverse(placement.priority), position));
+                let foreign = bundle.name.source() != name.source();
+                claims.push((foreign, Reverse(placement.priority), position));
             }
         }
         let mut routes = Vec::new();
@@ -72,7 +74,7 @@ impl Routes {
             claims.sort_unstable();
             claims.dedup();
             let of = number(bundles.len());
-            routes.extend(claims.into_iter().map(|(_, placement)| (of, placement)));
+            routes.extend(claims.into_iter().map(|(_, _, placement)| (of, placement)));
             bundles.push(bundle.clone());
         }
         Self {
@@ -226,3 +228,6 @@ impl Block {
         Self { ends, routes }
     }
 }
+
+#[cfg(test)]
+mod tests;

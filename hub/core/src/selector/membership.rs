@@ -102,9 +102,9 @@ fn members<'a>(
     members
 }
 
-/// Whether a cluster is a member of a group; no group that is not known has members.
+/// Whether a cluster is a member of a group. Of a group that is not known nobody can say.
 pub(super) fn is_member(groups: &Membership, group: &GroupName, cluster: &ClusterName) -> Truth {
     groups
         .get(group)
-        .map_or(Truth::No, |members| members.truth(cluster))
+        .map_or(Truth::Unknown, |members| members.truth(cluster))
 }

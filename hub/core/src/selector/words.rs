@@ -183,6 +183,9 @@ fn group_words(
             }
             words
         }
+        (Truth::Unknown, Some(found)) if !groups.contains_key(&found.name) => {
+            format!("group {} is not known", found.name.name())
+        }
         (Truth::Unknown, Some(found)) => format!(
             "whether it is a member of group {} hangs on facts that are not known yet",
             found.name.name()

@@ -2,6 +2,10 @@
 //!
 //! Every placement of such a source excepts a group that no source can declare: the clusters out of
 //! its reach. So whatever decides or explains keeps to it, and says so in the words of any exception.
+//!
+//! A restriction may name a group that is not known: its source is unread, or the group is broken and
+//! no good version of it is known. Then nobody can say who is in it, and so who is out of reach: what
+//! the source has on such a cluster stays, and nothing new of it comes there.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

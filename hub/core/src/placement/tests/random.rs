@@ -74,11 +74,14 @@ impl Run {
             "from the start, and from the time before"
         );
         self.unchanged_fleets_need_no_work(&spec, &inventory, &decisions);
-        let chosen = |s: &Selection| s.selected.iter().map(|c| c.cluster.clone()).collect();
-        self.previous = expected
-            .iter()
-            .map(|(name, s)| (name.clone(), chosen(s)))
-            .collect();
+        let unread = !spec.gaps.is_empty();
+        let remembered = |(name, selection): (&PlacementName, &Selection)| {
+            let absent = |c: &ClusterName| unread && !spec.members.contains_key(c);
+            let chosen = selection.selected.iter().map(|c| c.cluster.clone());
+            let absent = before(name).into_iter().filter(absent);
+            (name.clone(), chosen.chain(absent).collect())
+        };
+        self.previous = expected.iter().map(remembered).collect();
         assert_eq!(decisions.previous(), self.previous);
         self.decisions = decisions;
     }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use capstan_proto::{BundleName, ClusterName, PlacementName};
+use capstan_proto::{BundleName, ClusterName, PlacementName, SourceName};
 
 use crate::fixture::{cluster, revision, source};
 use crate::inventory::{Facts, Inventory};
@@ -12,7 +12,7 @@ use crate::selector::{
     Cel, Decimal, Expression, FactExpression, FactOperator, Operator, Pattern, Relation, Term, cel,
 };
 use crate::spec::{
-    Count, Document, Effect, Group, GroupName, Layer, Member, Mode, Placement, Preference,
+    Count, Document, Effect, Gap, Group, GroupName, Layer, Member, Mode, Placement, Preference,
     Reference, Spec, Spread, Taint, Toleration, Unsatisfiable,
 };
 
@@ -58,6 +58,8 @@ pub(super) struct World {
     placements: BTreeMap<PlacementName, Document<Arc<Placement>>>,
     /// Places are numbered, so that no two are the same.
     places: u32,
+    /// Whether a source is unread, so that clusters that are gone may only be unread too.
+    unread: bool,
 }
 
 const KEYS: [&str; 3] = ["a", "b", "region"];
@@ -71,6 +73,7 @@ impl World {
             groups: BTreeMap::new(),
             placements: BTreeMap::new(),
             places: 0,
+            unread: false,
         };
         for number in 0..clusters {
             world.add(rng, number);
@@ -87,6 +90,11 @@ impl World {
     pub(super) fn spec(&self) -> Spec {
         let mut spec = Spec::default();
         spec.revisions.insert(source(), revision(1));
+        spec.revisions.insert(other(), revision(1));
+        if self.unread {
+            let unread = SourceName::try_new("unread").unwrap();
+            spec.gaps.insert(unread, vec![Gap::Unread]);
+        }
         spec.members = self.members.clone();
         spec.groups = self.groups.clone();
         spec.placements = self.placements.clone();
@@ -136,7 +144,7 @@ impl World {
 
     /// Changes one thing.
     pub(super) fn change(&mut self, rng: &mut Rng) {
-        match rng.below(13) {
+        match rng.below(14) {
             0..3 => self.change_labels(rng),
             3 => self.change_taints(rng),
             4 => {
@@ -150,7 +158,11 @@ impl World {
             6..8 => self.change_facts(rng),
             8 => {
                 let number = rng.below(3);
-                self.group(rng, number);
+                if rng.percent(30) {
+                    self.groups.remove(&group_name(number));
+                } else {
+                    self.group(rng, number);
+                }
             }
             9 => {
                 let number = rng.below(4);
@@ -164,6 +176,7 @@ impl World {
                 }
             }
             11 => self.forget_facts(),
+            12 => self.unread = !self.unread,
             _ => {
                 let at = rng.below(self.placements.len().max(1));
                 let name = self.placements.keys().nth(at).cloned();
@@ -303,7 +316,8 @@ impl World {
             spread: rng.some(2, |rng| self.spread(rng)),
             ..empty_placement()
         };
-        let name = PlacementName::try_new(source(), format!("p{number}")).unwrap();
+        let of = if number % 2 == 0 { source() } else { other() };
+        let name = PlacementName::try_new(of, format!("p{number}")).unwrap();
         let document = self.document(Arc::new(placement));
         self.placements.insert(name, document);
     }
@@ -381,6 +395,11 @@ impl World {
             program: cel::Program::parse(text).unwrap(),
         }
     }
+}
+
+/// A source whose name is before that of the bundles' own.
+fn other() -> SourceName {
+    SourceName::try_new("another").unwrap()
 }
 
 fn group_name(number: usize) -> GroupName {

@@ -120,7 +120,7 @@ pub(super) static PLACEMENT: Map = Map {
                 min: i64::MIN,
                 max: i64::MAX,
             },
-            "Of two placements that place one bundle on one cluster the higher owns it and its overrides; of equal ones the lower name. The other is shown as shadowed.",
+            "Of two placements that place one bundle on one cluster one of the bundle's own source owns it and its overrides before those of other sources; then the higher priority, then the lower name. The other is shown as shadowed.",
         )
         .default("0"),
         Field::new(

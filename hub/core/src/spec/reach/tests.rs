@@ -149,3 +149,41 @@ fn a_placement_that_keeps_its_reach_is_the_very_same() {
     let of = |spec: &Spec| Arc::clone(&spec.placements[&name].spec);
     assert!(Arc::ptr_eq(&of(&before), &of(&after)));
 }
+
+/// What `team` keeps of `previous`, where its reach is a group of `platform` in this state.
+fn kept(platform: Option<&str>, previous: &Decisions) -> (String, Decisions) {
+    let mut trees = restricted("[{groups: [platform/g]}]", &placement("[{}]"));
+    let clusters = SourceName::try_new("clusters").unwrap();
+    let read = |text: &str| SourceState::Read(Arc::new(tree(1, text)));
+    trees.sources.insert(clusters, read(PLATFORM));
+    let state = platform.map_or(SourceState::Unread, read);
+    trees
+        .sources
+        .insert(SourceName::try_new("platform").unwrap(), state);
+    let (spec, _) = load(&trees, None);
+    let decisions = resolve(&Arc::new(spec), &Inventory::default(), previous);
+    let name = PlacementName::try_new(team(), "web").unwrap();
+    let placement = decisions.placements.get(&name).unwrap();
+    let selected: Vec<&str> = placement.selected().map(|c| c.as_str()).collect();
+    (selected.join(" "), decisions)
+}
+
+#[test]
+fn while_the_group_of_a_reach_is_not_known_what_is_there_stays_and_nothing_comes() {
+    let group = "@ClusterGroup g\nspec: {clusters: [{names: [a, b]}]}\n";
+    let (selected, before) = kept(Some(group), &Decisions::default());
+    assert_eq!(selected, "a b");
+    let broken = group.replace("names", "nemas");
+    for unknown in [None, Some(&*broken), Some("== empty.yaml\n")] {
+        let (selected, after) = kept(unknown, &before);
+        assert_eq!(selected, "a b", "{unknown:?}");
+        assert_eq!(after.previous(), before.previous());
+        let (selected, _) = kept(unknown, &Decisions::remembered(before.previous()));
+        assert_eq!(selected, "a b", "{unknown:?}, after a restart");
+        let (selected, _) = kept(unknown, &Decisions::default());
+        assert_eq!(selected, "", "{unknown:?}");
+        let smaller = group.replace("a, b", "b, c");
+        let (selected, _) = kept(Some(&smaller), &after);
+        assert_eq!(selected, "b c", "once it is known");
+    }
+}
