@@ -385,6 +385,7 @@ impl State {
                 approvals: self.approvals.clone(),
                 budget: self.setting.budget,
                 now,
+                policies: Arc::clone(&self.memory.policies),
                 ..Running::default()
             },
         }

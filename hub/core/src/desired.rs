@@ -6,6 +6,7 @@
 
 mod budget;
 mod draft;
+mod modes;
 mod removal;
 mod resolve;
 
@@ -20,6 +21,7 @@ use capstan_proto::{
 use serde::{Deserialize, Serialize};
 
 pub use budget::Budget;
+pub use modes::Policies;
 use removal::Group;
 pub use removal::{Hold, RemovalSet, Why};
 pub use resolve::desired;
@@ -95,6 +97,9 @@ pub struct Running {
     /// Clusters that did not say yet what they run, where that is not on record. While placements
     /// wait for them, nothing is said to them.
     pub awaited: BTreeSet<ClusterName>,
+    /// What the policies say that clusters were given, as far as it is known: the mode of a cluster is put
+    /// into those of bundles that stay as they are.
+    pub policies: Arc<Policies>,
 }
 
 /// Removals that were within the budget, so that small steps add up.
@@ -208,6 +213,8 @@ pub enum Kept {
         /// Which one.
         placement: PlacementName,
     },
+    /// It would leave, and the cluster is released: it is let go, not removed.
+    Released,
     /// Its removal waits for approval.
     Held {
         /// Digest of the removal set.
@@ -245,6 +252,7 @@ impl fmt::Display for Kept {
             Self::SourceUnknown { source, why } => {
                 write!(f, "source {source} is not fully known: {why}")
             }
+            Self::Released => write!(f, "the cluster is released: nothing leaves it by removal"),
             Self::Held { set } => write!(f, "its removal waits for approval of {}", set.short()),
         }
     }

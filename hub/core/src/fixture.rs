@@ -129,6 +129,7 @@ impl Hub {
     }
 
     pub(crate) fn hand_out(&mut self, desired: &Desired) {
+        self.running.policies = self.running.policies_after(desired);
         for (name, wanted) in &desired.clusters {
             if let Wanted::Snapshot(target) = wanted {
                 self.running

@@ -23,6 +23,7 @@ use std::sync::Arc;
 use capstan_proto::{BundleName, ClusterName, Digest, ObjectKey};
 
 pub use instantiate::BUNDLE_LABEL;
+pub(crate) use instantiate::carried;
 pub use render::render;
 pub use scope::{Scope, Scopes};
 

@@ -192,6 +192,8 @@ codes! {
     SafetyNotAllowed = "E0502",
     /// It is not on record which clusters a placement selected, and clusters did not say it yet.
     SelectionLost = "E0503",
+    /// The cluster's mode does not reach a bundle that stays as it is.
+    ModeNotCarried = "E0504",
     /// A spoke claims a snapshot that this hub never gave it.
     UnknownClaim = "E0601",
     /// An agent is too old for what is declared.

@@ -7,19 +7,20 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use capstan_hub_core::desired::{self, Desired, Given, Kept, Running, Wanted};
+use capstan_hub_core::desired::{self, Desired, Given, Kept, Policies, Running, Wanted};
 use capstan_hub_core::inventory::Inventory;
 use capstan_hub_core::manifest::{self, Rendered};
 use capstan_hub_core::placement::{self, Decisions, Selected};
 use capstan_hub_core::problem::Problem;
 use capstan_hub_core::spec::{self, SourceState, Spec, Trees};
-use capstan_proto::{PlacementName, SourceName};
+use capstan_proto::{Digest, PlacementName, SourceName};
 
 use super::lost::{Found, Lost, Ran};
 use super::pins::{self, Pins, Tags};
 use super::previous::Previous;
 use super::source::Archive;
 use crate::history::{PAST_MAX, Past as _};
+use crate::content::Content;
 use crate::telemetry;
 
 /// What a pass starts from.
@@ -54,6 +55,8 @@ pub(crate) struct Memory {
     pub(crate) pins: Pins,
     /// Placements of which it is not known what they selected before.
     pub(crate) lost: Lost,
+    /// What the policies say that clusters were given.
+    pub(crate) policies: Arc<Policies>,
 }
 
 /// What a pass found, with what it was computed from.
@@ -97,6 +100,19 @@ impl Memory {
     }
 }
 
+impl Input {
+    /// Reads the policies that clusters were given, where a pass before this one did not know them.
+    pub(crate) fn read_policies(&mut self, content: &Content) {
+        let unknown = self.running.unknown_policies();
+        let read = |digest: Digest| Some((digest, content.get(digest).ok()??));
+        let found: Vec<_> = unknown.into_iter().filter_map(read).collect();
+        if !found.is_empty() {
+            let found = found.iter().map(|(digest, bytes)| (*digest, &**bytes));
+            self.running.learn_policies(found);
+        }
+    }
+}
+
 /// Runs a pass.
 pub(crate) fn run(input: Input) -> Outcome {
     let began = Instant::now();
@@ -135,10 +151,12 @@ pub(crate) fn run(input: Input) -> Outcome {
         ),
     }
     let desired = step.desired;
+    let policies = running.policies_after(&desired);
     let selected = selected(&step.memory.decisions, &memory.decisions, found.as_ref());
     let memory = Memory {
         pins,
         lost,
+        policies,
         ..step.memory
     };
     problems.extend(memory.decisions.problems.iter().cloned());
@@ -279,6 +297,7 @@ fn forgotten(running: &Running, desired: &Desired) -> std::collections::BTreeSet
 
 /// What a step would have given.
 fn give(running: &mut Running, desired: &Desired) {
+    running.policies = running.policies_after(desired);
     for (cluster, wanted) in &desired.clusters {
         let Wanted::Snapshot(target) = wanted else {
             continue;

@@ -198,9 +198,13 @@ impl Hands {
         }
     }
 
-    fn pass(&self, input: Input) {
+    fn pass(&self, mut input: Input) {
         let events = self.events.clone();
-        let working = tokio::task::spawn_blocking(move || pass::run(input));
+        let content = self.shelving.content();
+        let working = tokio::task::spawn_blocking(move || {
+            input.read_policies(&content);
+            pass::run(input)
+        });
         tokio::spawn(async move {
             match working.await {
                 Ok(outcome) => tell(&events, Event::Passed(Box::new(outcome))).await,

@@ -70,6 +70,11 @@ impl Shelving {
         )
     }
 
+    /// What is on the disk.
+    pub(crate) fn content(&self) -> Arc<Content> {
+        Arc::clone(&self.content)
+    }
+
     /// Makes content readable; gives back what is still to be written, if anything.
     pub(crate) fn add(&mut self, content: Fresh) -> Option<Writing> {
         let new: Fresh = {

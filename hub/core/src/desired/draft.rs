@@ -4,12 +4,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use capstan_proto::policy::Mode;
 use capstan_proto::{BundleName, ClusterName, Digest, ObjectKey, PlacementName};
 use capstan_proto::{Entry, Snapshot};
 
+use super::modes::{Memo, Policies};
 use super::{Conflict, Kept, Last, Running};
 use crate::effective;
-use crate::manifest::{Instance, Rendered};
+use crate::manifest::{self, Instance, Rendered};
 use crate::placement::{ClusterDecision, Decisions, Placed};
 use crate::spec::Gap;
 
@@ -21,6 +23,12 @@ pub(super) struct Draft {
     pub(super) kept: BTreeMap<BundleName, Kept>,
     /// The instances whose content is needed.
     pub(super) instances: Vec<Arc<Instance>>,
+    /// The cluster's; `None` where it is not declared.
+    pub(super) mode: Option<Mode>,
+    /// Policies that were made anew to carry it.
+    pub(super) remade: BTreeMap<Digest, Arc<[u8]>>,
+    /// Bundles whose policy does not carry it, because it is not known.
+    pub(super) not_carried: BTreeSet<BundleName>,
 }
 
 /// The entries of a snapshot. Clusters that run the same share them.
@@ -44,10 +52,13 @@ pub(super) struct Memory {
     entries: BTreeMap<Vec<usize>, Option<Arc<Entries>>>,
     leaving: BTreeMap<(usize, usize), Arc<Leaving>>,
     held: BTreeMap<HeldKey, Result<Arc<Entries>, TooMany>>,
+    modes: Memo,
+    /// What drafts gave up: its addresses are keys here.
+    given_up: Vec<Arc<Entries>>,
 }
 
-/// A draft's entries, what was last given, and the bundles that are put back.
-type HeldKey = (usize, usize, Vec<BundleName>);
+/// A draft's entries, what was last given, the cluster's mode, and the bundles that are put back.
+type HeldKey = (usize, usize, Option<Mode>, Vec<BundleName>);
 
 /// More objects than a snapshot may have.
 pub(super) type TooMany = usize;
@@ -56,8 +67,8 @@ pub(super) type TooMany = usize;
 enum Part {
     /// As it was rendered.
     Fresh(Arc<Instance>),
-    /// As it was last given, if it was.
-    Last,
+    /// As it was last given, if it was, with the policy that it has now.
+    Last(Option<Digest>),
 }
 
 impl Memory {
@@ -128,31 +139,70 @@ impl Draft {
         Arc::clone(memory.leaving.entry(key).or_insert_with(compare))
     }
 
-    /// Puts bundles' objects back that may not be removed yet, each with the set it waits for.
+    /// The policy of a bundle that stays as it is: the last one with the present mode.
+    fn carry(
+        &mut self,
+        bundle: &BundleName,
+        last: &Last,
+        memo: &mut Memo,
+        known: &Policies,
+    ) -> Option<Digest> {
+        let policy = *last.snapshot.bundles().get(bundle)?;
+        let Some(mode) = self.mode else {
+            return Some(policy);
+        };
+        let Some(carried) = memo.carry(policy, mode, known) else {
+            self.not_carried.insert(bundle.clone());
+            return Some(policy);
+        };
+        if let Some(bytes) = carried.bytes {
+            self.remade.insert(carried.digest, bytes);
+        }
+        Some(carried.digest)
+    }
+
+    /// Puts bundles' objects back that may not be removed, each with the reason.
     pub(super) fn hold(
         &mut self,
-        held: &BTreeMap<BundleName, Digest>,
+        held: &BTreeMap<BundleName, Kept>,
         last: &Last,
         memory: &mut Memory,
+        known: &Policies,
     ) -> Result<(), TooMany> {
+        memory.given_up.push(Arc::clone(&self.entries));
         let leaving = self.leaving(last, memory);
+        let mut policies = BTreeMap::new();
+        for bundle in held
+            .keys()
+            .filter(|bundle| !self.has_bundle(bundle))
+            .cloned()
+            .collect::<Vec<_>>()
+        {
+            if let Some(policy) = self.carry(&bundle, last, &mut memory.modes, known) {
+                policies.insert(bundle, policy);
+            }
+        }
         let names: Vec<BundleName> = held.keys().cloned().collect();
-        let key = (address(&self.entries), address(&last.snapshot), names);
+        let key = (
+            address(&self.entries),
+            address(&last.snapshot),
+            self.mode,
+            names,
+        );
         let merged = memory.held.entry(key).or_insert_with(|| {
             let mut bundles = self.entries.snapshot.bundles().clone();
             let mut objects = self.objects().clone();
+            bundles.extend(policies);
             for bundle in held.keys() {
-                if let Some(policy) = last.snapshot.bundles().get(bundle) {
-                    bundles.entry(bundle.clone()).or_insert(*policy);
-                }
                 for key in leaving.get(bundle).into_iter().flatten() {
                     objects.insert(key.clone(), last.snapshot.objects()[key].clone());
                 }
             }
             Entries::new(bundles, objects, self.entries.conflicts.clone())
         });
-        self.entries = Arc::clone(merged.as_ref().map_err(|count| *count)?);
-        for (bundle, set) in held {
+        let merged = Arc::clone(merged.as_ref().map_err(|count| *count)?);
+        self.entries = merged;
+        for (bundle, why) in held {
             if let Some(owner) = last.owners.get(bundle) {
                 self.owners
                     .entry(bundle.clone())
@@ -160,7 +210,7 @@ impl Draft {
             }
             self.kept
                 .entry(bundle.clone())
-                .or_insert(Kept::Held { set: *set });
+                .or_insert_with(|| why.clone());
         }
         Ok(())
     }
@@ -185,6 +235,7 @@ impl Drafter<'_> {
         let mut parts: BTreeMap<&BundleName, Part> = BTreeMap::new();
         let mut owners = BTreeMap::new();
         let mut kept = BTreeMap::new();
+        let mut lasting = BTreeSet::new();
         let was_there =
             |bundle| last.is_some_and(|last| last.snapshot.bundles().contains_key(bundle));
         for (bundle, placed) in &decision.bundles {
@@ -197,7 +248,7 @@ impl Drafter<'_> {
                     kept.insert(bundle.clone(), why);
                     if was_there(bundle) {
                         owners.insert(bundle.clone(), placed.placement.clone());
-                        parts.insert(bundle, Part::Last);
+                        lasting.insert(bundle);
                     }
                 }
             }
@@ -210,25 +261,66 @@ impl Drafter<'_> {
                 && let Some(why) = self.unasked(bundle, last)
             {
                 kept.insert(bundle.clone(), why);
-                parts.insert(bundle, Part::Last);
+                lasting.insert(bundle);
             }
         }
-        for (bundle, _) in parts.iter().filter(|(_, part)| matches!(part, Part::Last)) {
+        for bundle in &lasting {
             if let Some(owner) = last.and_then(|last| last.owners.get(*bundle)) {
                 owners.insert((*bundle).clone(), owner.clone());
             }
         }
-        let entries = entries(&parts, last, memory)?;
+        let mut draft = self.empty(cluster);
+        for bundle in lasting {
+            let policy = last.and_then(|last| {
+                draft.carry(bundle, last, &mut memory.modes, &self.running.policies)
+            });
+            parts.insert(bundle, Part::Last(policy));
+        }
+        draft.entries = entries(&parts, last, memory)?;
         let instances = parts.into_values().filter_map(|part| match part {
             Part::Fresh(instance) => Some(instance),
-            Part::Last => None,
+            Part::Last(_) => None,
         });
-        Ok(Draft {
-            entries,
-            owners,
-            kept,
-            instances: instances.collect(),
-        })
+        draft.instances = instances.collect();
+        draft.owners = owners;
+        draft.kept = kept;
+        if let Some(last) = last.filter(|_| draft.mode == Some(Mode::Release)) {
+            self.release(&mut draft, last, memory)?;
+        }
+        Ok(draft)
+    }
+
+    /// A draft of nothing yet.
+    fn empty(&self, cluster: &ClusterName) -> Draft {
+        let snapshot = Snapshot::default();
+        let member = self.decisions.spec().members.get(cluster);
+        Draft {
+            entries: Arc::new(Entries {
+                digest: snapshot.digest(),
+                snapshot: Arc::new(snapshot),
+                conflicts: Vec::new(),
+            }),
+            owners: BTreeMap::new(),
+            kept: BTreeMap::new(),
+            instances: Vec::new(),
+            mode: member.map(|member| manifest::carried(member.mode)),
+            remade: BTreeMap::new(),
+            not_carried: BTreeSet::new(),
+        }
+    }
+
+    /// Nothing leaves a cluster that is released: its spoke is told to let all of it go, and deletes
+    /// only what it is not told of.
+    fn release(&self, draft: &mut Draft, last: &Last, memory: &mut Memory) -> Result<(), TooMany> {
+        let leaving = draft.leaving(last, memory);
+        let held: BTreeMap<_, _> = leaving
+            .keys()
+            .map(|bundle| (bundle.clone(), Kept::Released))
+            .collect();
+        match held.is_empty() {
+            true => Ok(()),
+            false => draft.hold(&held, last, memory, &self.running.policies),
+        }
     }
 
     /// The instance of a placed bundle, or why what is there stays as it is.
@@ -328,20 +420,20 @@ fn entries(
         .values()
         .map(|part| match part {
             Part::Fresh(instance) => Some(address(instance)),
-            Part::Last => None,
+            Part::Last(_) => None,
         })
         .collect();
     let Some(key) = fresh else {
-        return build(claims(parts, last), bundles(parts, last), last);
+        return build(claims(parts, last), bundles(parts), last);
     };
     match memory.entries.get(&key) {
         Some(Some(entries)) => return Ok(Arc::clone(entries)),
         // Two bundles claim one object: who has it today counts.
-        Some(None) => return build(claims(parts, last), bundles(parts, last), last),
+        Some(None) => return build(claims(parts, last), bundles(parts), last),
         None => {}
     }
     let claims = ranked(parts, &memory.ranks).unwrap_or_else(|| claims(parts, last));
-    let built = build(claims, bundles(parts, last), last)?;
+    let built = build(claims, bundles(parts), last)?;
     let shared = built.conflicts.is_empty().then(|| Arc::clone(&built));
     memory.entries.insert(key, shared);
     Ok(built)
@@ -355,17 +447,14 @@ struct Claim<'a> {
 }
 
 /// The policies of the bundles that are there.
-fn bundles(
-    parts: &BTreeMap<&BundleName, Part>,
-    last: Option<&Last>,
-) -> BTreeMap<BundleName, Digest> {
-    let policy = |bundle: &BundleName, part: &Part| match part {
+fn bundles(parts: &BTreeMap<&BundleName, Part>) -> BTreeMap<BundleName, Digest> {
+    let policy = |part: &Part| match part {
         Part::Fresh(instance) => instance.policy,
-        Part::Last => last?.snapshot.bundles().get(bundle).copied(),
+        Part::Last(policy) => *policy,
     };
     parts
         .iter()
-        .filter_map(|(bundle, part)| Some(((*bundle).clone(), policy(bundle, part)?)))
+        .filter_map(|(bundle, part)| Some(((*bundle).clone(), policy(part)?)))
         .collect()
 }
 
@@ -415,7 +504,7 @@ fn claims<'a>(parts: &'a BTreeMap<&'a BundleName, Part>, last: Option<&'a Last>)
                 }));
             }
             Part::Fresh(_) => {}
-            Part::Last => {
+            Part::Last(_) => {
                 let snapshots = last.iter().map(|last| &last.snapshot);
                 let objects = snapshots
                     .filter(|snapshot| snapshot.bundles().contains_key(*bundle))

@@ -3,12 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use capstan_proto::{BundleName, ClusterName, Digest, Moment, ObjectKey, delta};
+use capstan_proto::{BundleName, ClusterName, Moment, ObjectKey, delta};
 
 use super::budget::{self, Count, Held, Unit, Units};
 use super::draft::{Draft, Drafter, Memory};
+use super::modes;
 use super::{
-    Approval, Conflict, Desired, Given, Group, Hold, Last, Prune, Removal, RemovalSet, Running,
+    Approval, Conflict, Desired, Given, Group, Hold, Kept, Last, Prune, Removal, RemovalSet,
+    Running,
 };
 use super::{Target, Wanted};
 use crate::manifest::Rendered;
@@ -46,7 +48,7 @@ pub fn desired(decisions: &Decisions, content: &Rendered, running: &Running) -> 
             .iter()
             .map(|hold| held_problem(hold, decisions)),
     );
-    desired.problems.extend(conflicts(&drafts, content, running));
+    desired.problems.extend(conflicts(&drafts, content));
     let safeties = budget::not_allowed(decisions, &running.budget);
     desired.problems.extend(safeties);
     desired.problems.extend(waiting(decisions, running));
@@ -57,12 +59,13 @@ pub fn desired(decisions: &Decisions, content: &Rendered, running: &Running) -> 
         let Some(draft) = drafts.get_mut(cluster) else {
             continue;
         };
-        if let Err(count) = draft.hold(&held, last, &mut memory) {
+        if let Err(count) = draft.hold(&held, last, &mut memory, &running.policies) {
             let wanted = too_large(cluster, count, &mut desired.problems);
             desired.clusters.insert(cluster.clone(), wanted);
             drafts.remove(cluster);
         }
     }
+    desired.problems.extend(modes::not_carried(&drafts));
     desired.holds = holds.into_values().collect();
     finish(drafts, decisions, running, &mut desired);
     desired.problems.sort();
@@ -241,15 +244,15 @@ fn held_bundles<'a>(
     units: &Units,
     held: &'a Held,
     holds: &BTreeMap<Group, Hold>,
-) -> BTreeMap<&'a ClusterName, BTreeMap<BundleName, Digest>> {
-    let mut bundles: BTreeMap<&ClusterName, BTreeMap<BundleName, Digest>> = BTreeMap::new();
+) -> BTreeMap<&'a ClusterName, BTreeMap<BundleName, Kept>> {
+    let mut bundles: BTreeMap<&ClusterName, BTreeMap<BundleName, Kept>> = BTreeMap::new();
     for name in held.keys() {
         let (cluster, bundle) = name;
         let set = holds[&units[name].group].digest;
         bundles
             .entry(cluster)
             .or_default()
-            .insert(bundle.clone(), set);
+            .insert(bundle.clone(), Kept::Held { set });
     }
     bundles
 }
@@ -303,11 +306,7 @@ fn removals(units: &Units, held: &Held, running: &Running) -> Vec<Removal> {
 }
 
 /// One problem for two bundles and an object, however many clusters see it.
-fn conflicts(
-    drafts: &BTreeMap<ClusterName, Draft>,
-    content: &Rendered,
-    running: &Running,
-) -> Vec<Problem> {
+fn conflicts(drafts: &BTreeMap<ClusterName, Draft>, content: &Rendered) -> Vec<Problem> {
     let mut clusters: BTreeMap<&Conflict, Vec<&ClusterName>> = BTreeMap::new();
     for (cluster, draft) in drafts {
         for conflict in &draft.entries.conflicts {
@@ -336,13 +335,7 @@ fn conflicts(
             ..Problem::of_cluster(clusters[0], Code::ObjectConflict, message)
         }
         .about_bundle(&conflict.loser)
-        .hint(match running.clusters.get(clusters[0]) {
-            Some(_) => "declare it in one bundle",
-            None => {
-                "declare it in one bundle; which one has it today is not known here: else the \
-                 lower name has it"
-            }
-        })
+        .hint("declare it in one bundle")
     };
     clusters.into_iter().map(problem).collect()
 }
@@ -357,6 +350,7 @@ fn finish(
     // Thousands of clusters share instances: each is looked at once.
     let mut seen = BTreeSet::new();
     for (cluster, draft) in drafts {
+        desired.content.extend(draft.remade);
         for instance in draft.instances {
             if seen.insert(Arc::as_ptr(&instance).addr()) {
                 let bytes = instance.bytes.iter();

@@ -160,7 +160,7 @@ pub(super) fn policy(bundle: &Bundle, namespace: Option<&str>, mode: Mode) -> Bu
 }
 
 /// A cluster's mode as policies carry it.
-const fn carried(mode: Mode) -> Carried {
+pub(crate) const fn carried(mode: Mode) -> Carried {
     match mode {
         Mode::Enforce => Carried::Enforce,
         Mode::Observe => Carried::Observe,

@@ -40,6 +40,7 @@ fn failure(kept: &Kept) -> Option<Reason> {
         | Kept::NamesUnknown { .. }
         | Kept::Waits { .. }
         | Kept::SourceUnknown { .. }
+        | Kept::Released
         | Kept::Held { .. } => None,
     }
 }

@@ -29,6 +29,14 @@ pub(super) const ENTRIES: &[Entry] = &[
         mend: "Connect the clusters. One that will not come back is left out with `hub recover CLUSTER --confirm` or `hub cluster ban CLUSTER`.",
     },
     Entry {
+        code: Code::ModeNotCarried,
+        about: "A cluster's mode travels in the policy of each bundle there. A bundle that stays as it is (it is broken, suspended, or its removal waits) gets its last policy with the present mode; here that policy is lost from the hub's content, so the bundle says what it said before. While bundles of a cluster say different things, nothing is changed there.",
+        example: Example::Words(
+            "A cluster is set to `Paused` while its only bundle does not render, at a hub whose content directory was removed.",
+        ),
+        mend: "Mend the bundle, or place it again: it is rendered with the present mode then.",
+    },
+    Entry {
         code: Code::UnknownClaim,
         about: "A spoke says that it runs a snapshot which this hub never gave it: the hub was restored from an older copy, or the cluster was moved here. Nothing is pruned there until the two agree.",
         example: Example::Words("A hub whose data directory was restored from last week's backup."),

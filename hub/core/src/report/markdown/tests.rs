@@ -27,6 +27,7 @@ fn plan<'a>(changes: Vec<Change<'a>>, bundles: Vec<BundleChange<'a>>) -> Plan<'a
         bundles,
         changes,
         kept: Vec::new(),
+        uncompared: Vec::new(),
         held: Vec::new(),
         introduced: Vec::new(),
         fixed: Vec::new(),
