@@ -316,7 +316,11 @@ impl World {
             spread: rng.some(2, |rng| self.spread(rng)),
             ..empty_placement()
         };
-        let of = if number % 2 == 0 { source() } else { other() };
+        let of = if number.is_multiple_of(2) {
+            source()
+        } else {
+            other()
+        };
         let name = PlacementName::try_new(of, format!("p{number}")).unwrap();
         let document = self.document(Arc::new(placement));
         self.placements.insert(name, document);
