@@ -186,6 +186,8 @@ codes! {
     PatchMatchesNothing = "E0411",
     /// A patch cannot be carried out, or makes what cannot be declared.
     BadPatch = "E0412",
+    /// Definitions of one kind disagree on whether it lives in a namespace.
+    ScopesDisagree = "E0413",
     /// A removal waits for approval.
     RemovalHeld = "E0501",
     /// A placement changes its removal budget, and the hub does not let it.

@@ -112,12 +112,51 @@ fn is_protected(key: &ObjectKey) -> bool {
     )
 }
 
+/// Finds what a draft has of an object with another scope.
+struct Moved<'a> {
+    draft: &'a Draft,
+    /// The names of namespaced objects, by group and kind, of the kinds that were asked for.
+    namespaced: BTreeMap<(&'a str, &'a str), BTreeSet<&'a str>>,
+}
+
+impl<'a> Moved<'a> {
+    fn new(draft: &'a Draft) -> Self {
+        Self {
+            draft,
+            namespaced: BTreeMap::new(),
+        }
+    }
+
+    fn has(&mut self, key: &'a ObjectKey) -> bool {
+        let objects = self.draft.objects();
+        let in_namespace = |namespace: &str, name: &str| ObjectKey {
+            group: key.group.clone(),
+            kind: key.kind.clone(),
+            namespace: namespace.to_owned(),
+            name: name.to_owned(),
+        };
+        if !key.namespace.is_empty() {
+            return objects.contains_key(&in_namespace("", &key.name));
+        }
+        let kind = (key.group.as_str(), key.kind.as_str());
+        let names = self.namespaced.entry(kind).or_insert_with(|| {
+            // Sorted by group, kind and namespace: those without one come before.
+            let from = in_namespace("\0", "");
+            let of_kind = objects.range(from..).map(|(key, _)| key);
+            let of_kind = of_kind.take_while(|key| (key.group.as_str(), key.kind.as_str()) == kind);
+            of_kind.map(|key| key.name.as_str()).collect()
+        });
+        names.contains(key.name.as_str())
+    }
+}
+
 impl Count<'_> {
     /// The units that wait, and why. What was held for one reason does not count for the next: it
     /// stays, after all.
     pub(super) fn held(&self) -> Held {
         let mut held = Held::new();
         self.protected(&mut held);
+        self.scope_changed(&mut held);
         self.selections(&mut held);
         self.clusters(&mut held);
         self.objects(&mut held);
@@ -130,6 +169,20 @@ impl Count<'_> {
             for object in unit.objects.iter().filter(|key| is_protected(key)) {
                 let (cluster, object) = (unit_name.0.clone(), object.clone());
                 let why = Why::Protected { cluster, object };
+                held.entry(unit_name.clone()).or_default().insert(why);
+            }
+        }
+    }
+
+    /// Objects that only a change of their kind's scope takes away: they come back with a namespace,
+    /// or without one.
+    fn scope_changed(&self, held: &mut Held) {
+        for (unit_name, unit) in self.units {
+            let draft = &self.drafts[&unit_name.0];
+            let mut moved = Moved::new(draft);
+            for object in unit.objects.iter().filter(|key| moved.has(key)) {
+                let (cluster, object) = (unit_name.0.clone(), object.clone());
+                let why = Why::ScopeChanged { cluster, object };
                 held.entry(unit_name.clone()).or_default().insert(why);
             }
         }

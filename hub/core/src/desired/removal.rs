@@ -165,6 +165,13 @@ pub enum Why {
         /// The object.
         object: ObjectKey,
     },
+    /// An object whose kind was moved into namespaces or out of them, and which goes for that alone.
+    ScopeChanged {
+        /// The cluster.
+        cluster: ClusterName,
+        /// The object, as it was.
+        object: ObjectKey,
+    },
 }
 
 impl fmt::Display for Why {
@@ -220,6 +227,16 @@ impl fmt::Display for Why {
             }
             Self::Protected { cluster, object } => {
                 write!(f, "{object} on cluster {cluster} takes what is in it along")
+            }
+            Self::ScopeChanged { cluster, object } => {
+                let now = match object.namespace.as_str() {
+                    "" => "in a namespace",
+                    _ => "outside namespaces",
+                };
+                write!(
+                    f,
+                    "{object} on cluster {cluster} would go because its kind is declared {now} now"
+                )
             }
         }
     }

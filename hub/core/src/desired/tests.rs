@@ -949,3 +949,46 @@ fn nothing_is_removed_when_a_bundles_directory_becomes_a_link_or_a_submodule() {
     "#]],
     );
 }
+
+#[test]
+fn an_object_that_only_a_change_of_its_kinds_scope_takes_away_always_waits() {
+    let with = |scope: &str| {
+        format!(
+            "{}== d/crd.yaml\napiVersion: apiextensions.k8s.io/v1\nkind: CustomResourceDefinition\n\
+             metadata: {{name: walls.example.com}}\n\
+             spec: {{group: example.com, scope: {scope}, names: {{kind: Wall}}}}\n\
+             == w/wall.yaml\n{{apiVersion: example.com/v1, kind: Wall, metadata: {{name: wall}}}}\n",
+            fleet()
+        )
+    };
+    let (cluster_scoped, namespaced) = (with("Cluster"), with("Namespaced"));
+    for (one, two) in [
+        (&cluster_scoped, &namespaced),
+        (&namespaced, &cluster_scoped),
+    ] {
+        let mut hub = Hub::default();
+        hub.commit(one);
+        let held = hub.commit(two);
+        assert_eq!(held.holds.len(), 1);
+        assert_eq!(held.holds[0].set.objects(), 3);
+        let sentence = held.holds[0].sentence();
+        assert!(
+            sentence.contains("because its kind is declared"),
+            "{sentence}"
+        );
+        hub.approve(&held.holds[0]);
+        assert!(hub.commit(two).holds.is_empty());
+    }
+    check(
+        &[&cluster_scoped, &namespaced],
+        expect![[r#"
+        a: db[d1 walls.example.com] web[w1 w2 wall wall]
+          web kept: its removal waits for approval of c2d7785bdc72
+        b: db[d1 walls.example.com] web[w1 w2 wall wall]
+          web kept: its removal waits for approval of c2d7785bdc72
+        c: db[d1 walls.example.com] web[w1 w2 wall wall]
+          web kept: its removal waits for approval of c2d7785bdc72
+        held: removing 3 objects from 3 clusters waits for approval: Wall.example.com wall on cluster a would go because its kind is declared in a namespace now; Wall.example.com wall on cluster b would go because its kind is declared in a namespace now; Wall.example.com wall on cluster c would go because its kind is declared in a namespace now
+    "#]],
+    );
+}

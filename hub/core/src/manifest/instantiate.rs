@@ -100,7 +100,7 @@ fn restricted(objects: &[Object], inputs: Inputs<'_>) -> Vec<Problem> {
     let mut problems = Vec::new();
     for restriction in inputs.restrictions {
         problems.extend(made.and_then(|name| restrict::made(name, at, restriction)));
-        problems.extend(restrict::problems(objects, restriction));
+        problems.extend(restrict::problems(objects, restriction, inputs.scopes));
     }
     problems
 }

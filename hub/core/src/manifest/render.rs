@@ -16,13 +16,13 @@ use crate::problem::{self, Code, Problem};
 use crate::spec::{Mode, Spec, Trees};
 
 /// Renders every placed bundle for every cluster it is placed on. `previous` is a memory:
-/// without broken content the answer is the same without it.
+/// without broken content and contradictory definitions the answer is the same without it.
 #[must_use]
 pub fn render(spec: &Spec, trees: &Trees, decisions: &Decisions, previous: &Rendered) -> Rendered {
     let mut library = Library::new(trees, previous);
     let declared = declared(spec, &mut library);
     let jobs = jobs(spec, decisions, &mut library);
-    let scopes = scopes(&library, previous);
+    let (scopes, contradictions) = scopes(&library, spec, previous);
     let mut factory = Factory {
         scopes_key: scopes_key(&scopes),
         scopes,
@@ -62,6 +62,7 @@ pub fn render(spec: &Spec, trees: &Trees, decisions: &Decisions, previous: &Rend
     rendered.problems = failures.problems(&names);
     let unplaced = unplaced_problems(&declared, &names);
     rendered.problems.extend(unplaced);
+    rendered.problems.extend(contradictions);
     rendered.work = Work {
         parsed: library.parsed,
         instantiated: factory.instantiated,
@@ -130,26 +131,28 @@ fn jobs<'a>(spec: &'a Spec, decisions: &'a Decisions, library: &mut Library<'_>)
     jobs
 }
 
-fn scopes(library: &Library<'_>, previous: &Rendered) -> Scopes {
-    let contents = || library.directories.values().map(|d| &*d.content);
-    let mut scopes = Scopes::of(contents());
-    if contents().any(super::Content::is_in_doubt) {
-        scopes.fill(&previous.scopes);
+fn scopes(library: &Library<'_>, spec: &Spec, previous: &Rendered) -> (Scopes, Vec<Problem>) {
+    let directories = || library.directories.iter().map(|(n, d)| (n, &*d.content));
+    let before = &previous.scopes;
+    let (mut scopes, problems) = Scopes::of(directories(), &spec.restrictions, before);
+    if directories().any(|(_, content)| content.is_in_doubt()) {
+        scopes.fill(before);
     }
-    scopes
+    (scopes, problems)
 }
 
 fn scopes_key(scopes: &Scopes) -> Digest {
     let mut hasher = Hasher::new();
-    for ((group, kind), scope) in scopes.found() {
-        let scope = match scope {
+    for ((group, kind), found) in scopes.found() {
+        let scope = match found.scope {
             Scope::Cluster => b"c",
             Scope::Namespaced => b"n",
         };
         hasher
             .field(group.as_bytes())
             .field(kind.as_bytes())
-            .field(scope);
+            .field(scope)
+            .field(&[u8::from(found.defined)]);
     }
     hasher.finish()
 }

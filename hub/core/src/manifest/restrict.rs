@@ -1,26 +1,45 @@
 //! What the objects of a restricted source may be: their kinds and their namespaces.
 //!
 //! With namespaces given, nothing outside them is possible but a Namespace of such a name: an object
-//! without a namespace must be of a kind that is allowed by name.
+//! without a namespace must be of a kind that is allowed by name, and so must one of a kind of which
+//! it is not known whether it lives in a namespace: the one that is written, or filled in, is void
+//! where it does not.
 
 use capstan_proto::ObjectKey;
 
+use super::Scopes;
 use super::patch::Object;
 use crate::problem::{Code, Place, Problem};
 use crate::selector::glob;
 use crate::spec::{Kinds, Restriction};
 
 /// What the source may not have, of the objects of one of its bundles.
-pub(super) fn problems(objects: &[Object], restriction: &Restriction) -> Vec<Problem> {
+pub(super) fn problems(
+    objects: &[Object],
+    restriction: &Restriction,
+    scopes: &Scopes,
+) -> Vec<Problem> {
     let found = objects.iter().filter_map(|object| {
         let key = &object.key;
         kind(key, restriction)
+            .or_else(|| unknown(key, restriction, scopes))
             .or_else(|| namespace(key, restriction))
             .map(|(message, hint)| {
                 Problem::error(&object.at, Code::Restricted, message).maybe_hint(hint)
             })
     });
     found.collect()
+}
+
+/// Whether the source may place definitions of kinds.
+pub(super) fn may_define(restriction: &Restriction) -> bool {
+    let key = ObjectKey {
+        group: "apiextensions.k8s.io".to_owned(),
+        kind: "CustomResourceDefinition".to_owned(),
+        namespace: String::new(),
+        name: String::new(),
+    };
+    kind(&key, restriction).is_none() && namespace(&key, restriction).is_none()
 }
 
 /// A default namespace that is made although the source may not use it.
@@ -48,6 +67,29 @@ fn kind(key: &ObjectKey, restriction: &Restriction) -> Option<Words> {
     refused.then(|| (format!("{key}: the source may not declare {name}"), hint))
 }
 
+/// A kind that may live outside namespaces, whatever its objects say.
+fn unknown(key: &ObjectKey, restriction: &Restriction, scopes: &Scopes) -> Option<Words> {
+    let free = restriction.namespaces.is_empty()
+        || is_named(key, restriction)
+        || scopes.is_known(&key.group, &key.kind);
+    (!free).then(|| {
+        let name = name_of(key);
+        let message = format!("{key}: it is not known whether {name} lives in a namespace");
+        let hint = format!(
+            "place its CustomResourceDefinition from a source that may, or name {name} in the \
+             source's `kinds.allow`"
+        );
+        (message, Some(hint))
+    })
+}
+
+fn is_named(key: &ObjectKey, restriction: &Restriction) -> bool {
+    match &restriction.kinds {
+        Kinds::Allow(kinds) => kinds.contains(&name_of(key)),
+        Kinds::All | Kinds::Deny(_) => false,
+    }
+}
+
 fn namespace(key: &ObjectKey, restriction: &Restriction) -> Option<Words> {
     if restriction.namespaces.is_empty() {
         return None;
@@ -58,10 +100,7 @@ fn namespace(key: &ObjectKey, restriction: &Restriction) -> Option<Words> {
         key.namespace.as_str(),
     ) {
         ("", "Namespace", _) => is_inside(&key.name, restriction),
-        (_, _, "") => match &restriction.kinds {
-            Kinds::Allow(kinds) => kinds.contains(&name_of(key)),
-            Kinds::All | Kinds::Deny(_) => false,
-        },
+        (_, _, "") => is_named(key, restriction),
         (_, _, namespace) => is_inside(namespace, restriction),
     };
     let place = match key.namespace.as_str() {

@@ -1,5 +1,7 @@
 //! Directories to objects, and what is not done twice.
 
+mod scopes;
+
 use std::fmt::Write as _;
 
 use expect_test::{Expect, expect};
@@ -762,6 +764,35 @@ spec:
         o/a.yaml:7:1: error[E0115]: Deployment.apps team-a-x/d: the source may not declare apps/Deployment (allowed: rbac.authorization.k8s.io/ClusterRole, v1/ConfigMap, v1/Namespace)
         o/a.yaml:9:1: error[E0115]: StorageClass.storage.k8s.io s: the source may not declare storage.k8s.io/StorageClass (allowed: rbac.authorization.k8s.io/ClusterRole, v1/ConfigMap, v1/Namespace)
     "#]].assert_eq(&show(&rendered));
+}
+
+#[test]
+fn overrides_at_equal_places_patch_only_their_own_clusters() {
+    let patch = |of: &str| format!("patches: [{{merge: {{data: {{by: {of}}}}}}}]}}");
+    let object = "== w/a.yaml\n{apiVersion: v1, kind: ConfigMap, metadata: {name: c}}\n";
+    let branch = format!(
+        "@Cluster a\n@Cluster other\n@Bundle web\nspec: {{path: w}}\n== x.yaml\n@Placement p\nspec:\n  \
+         bundles: [web]\n  clusters: [{{}}]\n  revision: v1\n  overrides:\n  \
+         - {{clusters: [{{names: [a]}}], {}\n{object}",
+        patch("placement")
+    );
+    let then = format!(
+        "== x.yaml\n@Bundle web\nspec:\n  path: w\n  #\n  #\n  overrides:\n  \
+         - {{clusters: [{{names: [other]}}], {}\n{object}",
+        patch("bundle")
+    );
+    let mut trees = trees(1, &branch);
+    let name = crate::spec::PinName {
+        source: crate::fixture::source(),
+        text: "v1".to_owned(),
+    };
+    let tree = std::sync::Arc::new(crate::fixture::tree(100, &then));
+    let state = crate::spec::PinState::Read(tree);
+    trees.pins.insert(name, state);
+    expect![[r#"
+        a/web ConfigMap default/c: {"apiVersion":"v1","data":{"by":"placement"},"kind":"ConfigMap","metadata":{"labels":{"capstan.dev/bundle":"main.web"},"name":"c","namespace":"default"}}
+        other/web ConfigMap default/c: {"apiVersion":"v1","data":{"by":"bundle"},"kind":"ConfigMap","metadata":{"labels":{"capstan.dev/bundle":"main.web"},"name":"c","namespace":"default"}}
+    "#]].assert_eq(&show(&rendered(&trees, &Rendered::default())));
 }
 
 #[test]

@@ -213,4 +213,22 @@ pub(super) const ENTRIES: &[Entry] = &[
         ]),
         mend: "Mend the pointer, or use `merge`, which adds what is missing.",
     },
+    Entry {
+        code: Code::ScopesDisagree,
+        about: "Two CustomResourceDefinitions in the fleet say different things of one kind: that it lives in a namespace, and that it does not. What was in force stays in force; else the definition of a source without restrictions counts before one of a restricted source, and the branch before pinned revisions. Otherwise every object of the kind would become another one. Definitions of sources that may not place any do not count.",
+        example: Example::Files(&[
+            CLUSTER,
+            WEB,
+            (
+                "web/walls.yaml",
+                "apiVersion: apiextensions.k8s.io/v1\nkind: CustomResourceDefinition\nmetadata: {name: walls.example.com}\nspec: {group: example.com, scope: Cluster, names: {kind: Wall}}\n",
+            ),
+            (
+                "web/wall.yaml",
+                "apiVersion: apiextensions.k8s.io/v1\nkind: CustomResourceDefinition\nmetadata: {name: wall.example.com}\nspec: {group: example.com, scope: Namespaced, names: {kind: Wall}}\n",
+            ),
+            PLACED,
+        ]),
+        mend: "Define a kind in one place. Where its scope shall change, change every definition, pinned ones too.",
+    },
 ];
