@@ -19,8 +19,8 @@ use super::lost::{Found, Lost, Ran};
 use super::pins::{self, Pins, Tags};
 use super::previous::Previous;
 use super::source::Archive;
-use crate::history::{PAST_MAX, Past as _};
 use crate::content::Content;
+use crate::history::{PAST_MAX, Past as _};
 use crate::telemetry;
 
 /// What a pass starts from.

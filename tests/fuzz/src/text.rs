@@ -204,7 +204,7 @@ fn variables(text: &str) -> Variables {
         }
         let value = match serde_json::from_str(value) {
             Ok(serde_json::Value::Bool(value)) => Scalar::Bool(value),
-            Ok(serde_json::Value::Number(number)) => Scalar::Number(number),
+            Ok(serde_json::Value::Number(number)) => Scalar::Number(number.into()),
             _ => Scalar::Text(value.to_owned()),
         };
         layer.insert(name.to_owned(), variable(value));

@@ -48,7 +48,9 @@ pub fn desired(decisions: &Decisions, content: &Rendered, running: &Running) -> 
             .iter()
             .map(|hold| held_problem(hold, decisions)),
     );
-    desired.problems.extend(conflicts(&drafts, content));
+    desired
+        .problems
+        .extend(conflicts(&drafts, content, running));
     let safeties = budget::not_allowed(decisions, &running.budget);
     desired.problems.extend(safeties);
     desired.problems.extend(waiting(decisions, running));
@@ -306,7 +308,11 @@ fn removals(units: &Units, held: &Held, running: &Running) -> Vec<Removal> {
 }
 
 /// One problem for two bundles and an object, however many clusters see it.
-fn conflicts(drafts: &BTreeMap<ClusterName, Draft>, content: &Rendered) -> Vec<Problem> {
+fn conflicts(
+    drafts: &BTreeMap<ClusterName, Draft>,
+    content: &Rendered,
+    running: &Running,
+) -> Vec<Problem> {
     let mut clusters: BTreeMap<&Conflict, Vec<&ClusterName>> = BTreeMap::new();
     for (cluster, draft) in drafts {
         for conflict in &draft.entries.conflicts {
@@ -335,7 +341,13 @@ fn conflicts(drafts: &BTreeMap<ClusterName, Draft>, content: &Rendered) -> Vec<P
             ..Problem::of_cluster(clusters[0], Code::ObjectConflict, message)
         }
         .about_bundle(&conflict.loser)
-        .hint("declare it in one bundle")
+        .hint(match running.clusters.get(clusters[0]) {
+            Some(_) => "declare it in one bundle",
+            None => {
+                "declare it in one bundle; which one has it today is not known here: else the \
+                 lower name has it"
+            }
+        })
     };
     clusters.into_iter().map(problem).collect()
 }

@@ -78,7 +78,9 @@ fn told(text: &str) -> String {
 #[test]
 fn a_group_that_is_ours_but_for_a_slip_is_told() {
     let text = |group: &str| {
-        format!("== fleet.yaml\napiVersion: {group}/v1alpha1\nkind: Placement\nmetadata: {{name: p}}\n")
+        format!(
+            "== fleet.yaml\napiVersion: {group}/v1alpha1\nkind: Placement\nmetadata: {{name: p}}\n"
+        )
     };
     expect![[r#"
         fleet.yaml:1:13: warning[E0108]: `capstn.dev/v1alpha1` is not ours, so this Placement is not read (did you mean `capstan.dev/v1alpha1`?)
