@@ -213,9 +213,13 @@ impl Core {
         groups
     }
 
-    /// As [`Core::groups_of`], with the groups that brought the cluster there; for words.
+    /// As [`Core::groups_of`], with the groups that brought the cluster there and those that it is not
+    /// in, which are known; for words.
     pub(super) fn groups_with_ways(&self, number: u32) -> Membership {
         let mut groups = self.groups_of(number);
+        for name in self.fleet.groups.keys() {
+            groups.entry(name.clone()).or_default();
+        }
         let cluster = self.fleet.index.name(number);
         let candidate = self.fleet.index.candidate(number);
         let inside = |name: &crate::spec::GroupName| self.fleet.inside(name, number);

@@ -130,7 +130,7 @@ fn wrong_types_are_refused_at_their_places() {
             fleet.yaml:12:11: error[E0303]: `${` is not closed by `}` (write `$${` for a literal `${`)
             fleet.yaml:16:18: error[E0103]: `metadata.name` must be a string, not a number (write "7")
             fleet.yaml:17:17: error[E0103]: `spec.bundles` must be a list, not a string (write [web])
-            fleet.yaml:17:32: error[E0109]: `spec.clusters` is empty (leave `clusters` out, or name something)
+            fleet.yaml:17:32: error[E0109]: `spec.clusters` is empty (name something; `[{}]` is every cluster)
             fleet.yaml:17:46: error[E0103]: `spec.priority` must be a whole number, not a string
             fleet.yaml:17:61: error[E0103]: `spec.suspend` must be true or false, not a number
         "#]],

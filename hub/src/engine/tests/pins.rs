@@ -230,7 +230,7 @@ fn a_tag_that_is_missing_keeps_what_is_there_and_is_a_problem_where_it_stands() 
     assert_eq!(
         told,
         [
-            "placement.yaml:7:13: error[E0211]: `v2` cannot be read: the source has no tag or commit `v2` (push the tag, or name another one; what is there stays until then)"
+            "placement.yaml:7:13: error[E0211]: `v2` cannot be read: the source has no tag or commit `v2` (push the tag, or name another one; what is there stays until then; in a clone without tags: `git fetch --tags --unshallow`)"
         ]
     );
     // The tag comes without a commit on the branch.

@@ -161,7 +161,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         example: Example::Words(
             "```yaml\nspec: {bundles: [web], clusters: [{}], revision: web/v1.42.0}\n```\n\nbefore the tag `web/v1.42.0` was pushed.",
         ),
-        mend: "Push the tag, or name another one. A commit must be one that the source's branch or a tag reaches.",
+        mend: "Push the tag, or name another one. A clone without tags gets them with `git fetch --tags --unshallow`; a tag from before the source's folder existed has no bundles. A commit must be one that the source's branch or a tag reaches.",
     },
     Entry {
         code: Code::BadRename,
