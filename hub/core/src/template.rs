@@ -398,7 +398,8 @@ fn typed(text: &str) -> Scalar {
         yaml::Value::Number(number) => Scalar::Number(number),
         _ => Scalar::Text(text.to_owned()),
     };
-    if scalar.to_value().to_string() == text {
+    let plain = scalar.to_value().to_string();
+    if plain == text {
         scalar
     } else {
         Scalar::Text(text.to_owned())
