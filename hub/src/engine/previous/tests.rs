@@ -38,7 +38,6 @@ fn what_was_written_is_read_back_after_a_restart() {
             &Previous::from([(placement("fleet.gone"), clusters(1))]),
         );
         remember(&store, BTreeMap::from([(placement("fleet.gone"), None)])).unwrap();
-        assert_eq!(recall(&store).unwrap(), wanted, "before it is on the disk");
     }
     // What the store does on threads of its own ends a moment after it is closed.
     let store = loop {
