@@ -11,7 +11,7 @@ use super::{At, Checkout};
 /// A repository with the fleet in `fleet/`, one commit and a tag.
 fn repository() -> tempfile::TempDir {
     let directory = tempfile::tempdir().unwrap();
-    let root = directory.path().join("work");
+    let root = directory.path().join("checkout");
     fs::create_dir_all(root.join("fleet/apps")).unwrap();
     fs::create_dir_all(root.join("fleet/build")).unwrap();
     fs::write(root.join("fleet/a.yaml"), "a: 1\n").unwrap();
@@ -42,7 +42,7 @@ fn repository() -> tempfile::TempDir {
 fn check(path: PathBuf, within: &str, rev: Option<&str>, expected: &Expect) {
     let root = path
         .ancestors()
-        .find(|path| path.ends_with("work") || path.ends_with("work.git"))
+        .find(|path| path.ends_with("checkout") || path.ends_with("checkout.git"))
         .and_then(Path::parent)
         .unwrap_or(Path::new("/"))
         .display()
@@ -66,7 +66,7 @@ fn check(path: PathBuf, within: &str, rev: Option<&str>, expected: &Expect) {
 #[test]
 fn files_on_disk_are_read_without_what_git_ignores() {
     let directory = repository();
-    let root = directory.path().join("work");
+    let root = directory.path().join("checkout");
     let all = expect![[r#"
         a.yaml: a: 2
         apps/b.yml: b: 1
@@ -85,7 +85,7 @@ fn files_on_disk_are_read_without_what_git_ignores() {
 #[test]
 fn a_commit_is_read_below_the_directory_that_is_named() {
     let directory = repository();
-    let root = directory.path().join("work");
+    let root = directory.path().join("checkout");
     let committed = expect![[r#"
         a.yaml: a: 1
         apps/b.yml: b: 1
@@ -98,9 +98,9 @@ fn a_commit_is_read_below_the_directory_that_is_named() {
 #[test]
 fn a_bare_repository_has_its_head() {
     let directory = repository();
-    let bare = directory.path().join("work.git");
+    let bare = directory.path().join("checkout.git");
     Repository::clone(
-        directory.path().join("work").to_str().unwrap(),
+        directory.path().join("checkout").to_str().unwrap(),
         directory.path().join("clone"),
     )
     .unwrap();
@@ -119,19 +119,19 @@ fn a_bare_repository_has_its_head() {
     let checkout = Checkout::open(&bare, "fleet").unwrap();
     assert!(checkout.is_bare());
     assert!(checkout.tree(&At::Disk).is_err());
-    assert_eq!(checkout.source().as_str(), "work");
+    assert_eq!(checkout.source().as_str(), "checkout");
 }
 
 #[test]
 fn what_is_not_there_is_said_with_what_is_nearest() {
     let directory = repository();
-    let root = directory.path().join("work");
+    let root = directory.path().join("checkout");
     check(
         root.join("flet"),
         "",
         None,
         &expect![[r#"
-            there is no /work/flet (name a directory with fleet files, or a Git repository)
+            there is no /checkout/flet (name a directory with fleet files, or a Git repository)
         "#]],
     );
     check(
@@ -139,7 +139,7 @@ fn what_is_not_there_is_said_with_what_is_nearest() {
         "",
         None,
         &expect![[r#"
-            /work/fleet/a.yaml is a file (name the directory that it is in)
+            /checkout/fleet/a.yaml is a file (name the directory that it is in)
         "#]],
     );
     check(
@@ -147,7 +147,7 @@ fn what_is_not_there_is_said_with_what_is_nearest() {
         "",
         Some("shop/v1.0.1"),
         &expect![[r#"
-            there is no revision `shop/v1.0.1` in /work (did you mean `shop/v1.0.0`?)
+            there is no revision `shop/v1.0.1` in /checkout (did you mean `shop/v1.0.0`?)
         "#]],
     );
     check(
@@ -155,7 +155,7 @@ fn what_is_not_there_is_said_with_what_is_nearest() {
         "",
         Some("x"),
         &expect![[r#"
-            there is no revision `x` in /work (there are main, shop/v1.0.0)
+            there is no revision `x` in /checkout (there are main, shop/v1.0.0)
         "#]],
     );
 }

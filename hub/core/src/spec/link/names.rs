@@ -1,6 +1,7 @@
 //! Names that are not there, or not for everybody: sentences and hints.
 
 use std::cell::Cell;
+use std::collections::BTreeSet;
 
 use capstan_proto::{BundleName, SourceName};
 
@@ -128,36 +129,47 @@ pub(in crate::spec) fn near_hint(word: &str, known: &[&str]) -> Option<String> {
 pub(super) fn groups_of<'s>(
     spec: &'s Spec,
     names: &'s Names<'_>,
-    (from, source): (&SourceName, &SourceName),
+    sources: (&SourceName, &SourceName),
 ) -> Vec<&'s str> {
-    let exported = names
-        .trees
-        .rules
-        .get(source)
-        .map(|rules| &rules.exported_groups);
-    let visible = |name: &str| from == source || exported.is_some_and(|all| all.contains(name));
-    let groups = spec.groups.keys().filter(|g| g.source() == source);
-    groups
-        .map(GroupName::name)
-        .filter(|name| visible(name))
-        .collect()
+    let of_source = spec.groups.keys().filter(|g| g.source() == sources.1);
+    let all = of_source.map(GroupName::name);
+    visible(
+        all,
+        sources,
+        exported(names, sources.1, |r| &r.exported_groups),
+    )
 }
 
 /// Bundles of a source that another one may name.
 pub(super) fn bundles_of<'s>(
     spec: &'s Spec,
     names: &'s Names<'_>,
-    (from, source): (&SourceName, &SourceName),
+    sources: (&SourceName, &SourceName),
 ) -> Vec<&'s str> {
-    let exported = names
-        .trees
-        .rules
-        .get(source)
-        .map(|rules| &rules.exported_bundles);
-    let visible = |name: &str| from == source || exported.is_some_and(|all| all.contains(name));
-    let bundles = spec.bundles.keys().filter(|b| b.source() == source);
-    bundles
-        .map(BundleName::name)
-        .filter(|name| visible(name))
+    let of_source = spec.bundles.keys().filter(|b| b.source() == sources.1);
+    let all = of_source.map(BundleName::name);
+    visible(
+        all,
+        sources,
+        exported(names, sources.1, |r| &r.exported_bundles),
+    )
+}
+
+/// What the hub's configuration lets other sources name; nothing unless it says so.
+fn exported<'s>(
+    names: &'s Names<'_>,
+    source: &SourceName,
+    of: impl FnOnce(&'s Rules) -> &'s BTreeSet<String>,
+) -> Option<&'s BTreeSet<String>> {
+    names.trees.rules.get(source).map(of)
+}
+
+/// All of one's own names, and of another source's those that it exports.
+fn visible<'s>(
+    all: impl Iterator<Item = &'s str>,
+    (from, source): (&SourceName, &SourceName),
+    exported: Option<&BTreeSet<String>>,
+) -> Vec<&'s str> {
+    all.filter(|name| from == source || exported.is_some_and(|names| names.contains(*name)))
         .collect()
 }
