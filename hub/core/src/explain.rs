@@ -3,16 +3,21 @@
 //! Nothing is decided here again: every step puts a decision of the resolver or the removal budget
 //! in words, from the documents and facts that it was made from.
 
-use capstan_proto::{BundleName, ClusterName};
+use std::cmp::Reverse;
+
+use capstan_proto::{BundleName, ClusterName, PlacementName};
 
 use crate::desired::{Desired, Kept, Prune, Target, Wanted};
 use crate::effective::{Layers, revision};
 use crate::placement::{
     ClusterDecision, Decisions, Placed, PlacementDecision, Step as Chosen, Why,
 };
-use crate::problem::Place;
+use crate::problem::{Place, nearest};
 use crate::selector::Match;
 use crate::spec::{Layer, Mode, Pin, Spec};
+
+/// Placements of which it is said what would have to change. Each is decided again a few times.
+const ADVISED_MAX: usize = 8;
 
 /// What is asked.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,6 +48,8 @@ pub struct Step {
     pub at: Option<Place>,
     /// What was decided there.
     pub text: String,
+    /// Whether it says what would have to change, rather than what is.
+    pub advice: bool,
 }
 
 /// The answer, with the chain of reasons from the first to the last.
@@ -112,7 +119,15 @@ impl Explanation {
                 .iter()
                 .position(same)
                 .map_or(0, |found| found + 1);
-            self.steps.insert(after, Step { at: Some(at), text });
+            let advice = false;
+            self.steps.insert(
+                after,
+                Step {
+                    at: Some(at),
+                    text,
+                    advice,
+                },
+            );
         }
     }
 }
@@ -126,6 +141,7 @@ impl Chain {
         self.steps.push(Step {
             at: Some(at.clone()),
             text: text.into(),
+            advice: false,
         });
     }
 
@@ -133,6 +149,16 @@ impl Chain {
         self.steps.push(Step {
             at: None,
             text: text.into(),
+            advice: false,
+        });
+    }
+
+    /// What would have to change.
+    fn advise(&mut self, text: impl Into<String>) {
+        self.steps.push(Step {
+            at: None,
+            text: text.into(),
+            advice: true,
         });
     }
 
@@ -144,6 +170,7 @@ impl Chain {
                 Some(Wanted::NoOpinion { reason }) => self.text(reason.clone()),
                 _ => self.text(format!("no source declares cluster {cluster}")),
             }
+            self.undeclared(cluster, decisions);
             return Answer::NotDeclared;
         };
         self.at(
@@ -170,6 +197,18 @@ impl Chain {
             }
         };
         self.outcome(answer, bundle, target, desired)
+    }
+
+    /// What was meant, perhaps, and what would declare a cluster.
+    fn undeclared(&mut self, cluster: &ClusterName, decisions: &Decisions) {
+        let names: Vec<&str> = decisions.clusters.keys().map(ClusterName::as_str).collect();
+        let meant = match nearest(cluster.as_str(), &names) {
+            Some(near) => format!("did you mean `{near}`? else "),
+            None => String::new(),
+        };
+        self.advise(format!(
+            "{meant}declare it first: `kind: Cluster` with `metadata: {{name: {cluster}}}`"
+        ));
     }
 
     /// Who owns it, what selected it, what changes its variables, who else wants it.
@@ -214,7 +253,42 @@ impl Chain {
                  name owns it",
                 shadowed.name()
             );
-            self.steps.push(Step { at, text });
+            self.steps.push(Step {
+                at,
+                text,
+                advice: false,
+            });
+            self.ownership(bundle, &placed.placement, shadowed, decisions);
+        }
+    }
+
+    /// What would have a shadowed placement own a bundle.
+    fn ownership(
+        &mut self,
+        bundle: &BundleName,
+        owner: &PlacementName,
+        shadowed: &PlacementName,
+        decisions: &Decisions,
+    ) {
+        let name = shadowed.name();
+        let is_own = |placement: &PlacementName| placement.source() == bundle.source();
+        if is_own(owner) && !is_own(shadowed) {
+            let source = bundle.source();
+            return self.advise(format!(
+                "no priority has {name} own it: placements of the bundle's source {source} come first"
+            ));
+        }
+        let Some(priority) = decisions.placements.get(owner).map(|o| o.priority()) else {
+            return;
+        };
+        let least = match shadowed < owner {
+            true => Some(priority),
+            false => priority.checked_add(1),
+        };
+        if let Some(least) = least {
+            self.advise(format!(
+                "for {name} to own it: set `priority: {least}` in {name}"
+            ));
         }
     }
 
@@ -230,7 +304,9 @@ impl Chain {
             Mode::Release => "everything stays there, without our marks",
         };
         let mode = member.mode.as_str();
-        self.text(format!("its mode is {mode}: {words}"));
+        self.text(format!(
+            "its mode is {mode}: {words}; for changes to be applied: set `mode: Enforce`"
+        ));
     }
 
     /// The revision that a bundle is read at.
@@ -261,13 +337,73 @@ impl Chain {
                 .iter()
                 .any(|reference| reference.name == *bundle)
         };
-        let mut any = false;
-        for decision in decisions.placements.values().filter(names_it) {
-            any = true;
-            self.why(cluster, decision);
+        let all: Vec<PlacementDecision<'_>> =
+            decisions.placements.values().filter(names_it).collect();
+        for decision in &all {
+            self.why(cluster, *decision);
         }
-        if !any {
-            self.text(format!("no placement names bundle {}", bundle.name()));
+        if all.is_empty() {
+            return self.nobody_names(cluster, bundle, decisions);
+        }
+        // What comes latest in deciding is nearest to being there.
+        let mut nearest = all;
+        nearest.sort_by_key(|decision| Reverse(decision.reason(cluster)));
+        for decision in nearest.iter().take(ADVISED_MAX) {
+            self.advice(cluster, *decision);
+        }
+        if let Some(more) = nearest
+            .len()
+            .checked_sub(ADVISED_MAX)
+            .filter(|more| *more > 0)
+        {
+            self.advise(format!(
+                "and {more} more placements name it, farther from selecting {cluster}"
+            ));
+        }
+        if !decisions.bundles.contains_key(bundle) {
+            self.advise(declare(bundle));
+        }
+    }
+
+    /// How a bundle that no placement names comes to a cluster.
+    fn nobody_names(&mut self, cluster: &ClusterName, bundle: &BundleName, decisions: &Decisions) {
+        let name = bundle.name();
+        self.text(format!("no placement names bundle {name}"));
+        let may = |decision: &PlacementDecision<'_>| {
+            let placement = decision.placement();
+            decision.name().source() == bundle.source()
+                && !decision.is_suspended()
+                && placement.pins().next().is_none()
+                && decision.selects(cluster)
+        };
+        let mut placements = decisions.placements.values();
+        if let Some(decision) = placements.find(may) {
+            let text = format!(
+                "for it to be there: add `{name}` to `bundles` of {}, which selects {cluster}",
+                decision.name().name()
+            );
+            self.steps.push(Step {
+                at: Some(decision.at().clone()),
+                text,
+                advice: true,
+            });
+        } else if decisions.spec().restrictions.contains_key(bundle.source()) {
+            self.advise(format!(
+                "for it to be there: name it in a placement whose source may use {cluster}"
+            ));
+        } else {
+            let tainted = decisions.spec().members.get(cluster);
+            let tolerations = match tainted.is_some_and(|member| !member.taints.is_empty()) {
+                true => ", tolerations: [{operator: Exists}]",
+                false => "",
+            };
+            self.advise(format!(
+                "for it to be there: declare a Placement with `spec: {{bundles: [{name}], clusters: \
+                 [{{names: [{cluster}]}}]{tolerations}}}`"
+            ));
+        }
+        if !decisions.bundles.contains_key(bundle) {
+            self.advise(declare(bundle));
         }
     }
 
@@ -321,8 +457,26 @@ impl Chain {
                 );
             }
         }
-        if let Some(remedy) = why.remedy() {
-            self.text(format!("for {name} to select it: {remedy}"));
+        if let Some(nearest) = why.nearest() {
+            self.text(nearest);
+        }
+    }
+
+    /// What would have to change for a placement to select the cluster: only what was tried.
+    fn advice(&mut self, cluster: &ClusterName, decision: PlacementDecision<'_>) {
+        let name = decision.name().name();
+        let advice = decision.advice(cluster);
+        for (number, advice) in advice.iter().enumerate() {
+            self.advise(match number {
+                0 => format!("for {name} to select it: {advice}"),
+                _ => format!("or: {advice}"),
+            });
+        }
+        if advice.is_empty() {
+            self.advise(format!(
+                "no change of fleet files alone has {name} select it: the hub's configuration keeps its \
+                 source from {cluster}, or something is not known yet"
+            ));
         }
     }
 
@@ -383,11 +537,14 @@ impl Chain {
             "nothing of it is there"
         };
         self.text(format!("{stays}: {kept}"));
+        if let Some(advice) = for_change(kept, bundle) {
+            self.advise(advice);
+        }
         if let Kept::Held { set } = kept
             && let Some(hold) = desired.holds.iter().find(|hold| hold.digest == *set)
         {
             self.text(hold.sentence());
-            self.text(format!("run `{}`", hold.command()));
+            self.advise(format!("to let it go: `{}`", hold.command()));
         }
         if there {
             Answer::Kept
@@ -395,6 +552,36 @@ impl Chain {
             Answer::NotPlaced
         }
     }
+}
+
+/// What would declare a bundle.
+fn declare(bundle: &BundleName) -> String {
+    let name = bundle.name();
+    format!("and declare it: `kind: Bundle` with `metadata: {{name: {name}}}`")
+}
+
+/// What would have to change for a bundle that is left as it is to become as it is declared; `None` where
+/// nothing is asked of anybody, or that is said already.
+fn for_change(kept: &Kept, bundle: &BundleName) -> Option<String> {
+    let name = bundle.name();
+    Some(match kept {
+        Kept::NotDeclared { .. } => format!(
+            "for it to be there as declared: declare it, `kind: Bundle` with `metadata: {{name: {name}}}`, or \
+             mend the name"
+        ),
+        Kept::NotRendered { .. } => "for it to become as declared: mend that".to_owned(),
+        Kept::NotKnown { .. } => "it becomes as declared once that is known".to_owned(),
+        Kept::Suspended { placement } => format!(
+            "for it to become as declared: take `suspend: true` out of {}",
+            placement.name()
+        ),
+        Kept::SourceUnknown { source, .. } => {
+            format!("it becomes as declared once source {source} is known again")
+        }
+        Kept::NamesUnknown { .. } | Kept::Waits { .. } | Kept::Released | Kept::Held { .. } => {
+            return None;
+        }
+    })
 }
 
 fn labels(decision: &ClusterDecision) -> String {

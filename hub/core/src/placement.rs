@@ -10,6 +10,7 @@
 //! Widths of numbers: weights are 64-bit integers and scores sums in 128 bits, so no score is ever
 //! cut off; priorities are 64-bit integers; counts and `maxSkew` are unsigned 32-bit integers.
 
+mod advice;
 mod answer;
 mod bits;
 mod choose;
@@ -35,6 +36,7 @@ use std::sync::Arc;
 
 use capstan_proto::{BundleName, ClusterName, PlacementName, Revision, SourceName};
 
+pub use advice::{Advice, Change};
 pub use clusters::Clusters;
 use clusters::Core;
 pub use decide::resolve;

@@ -61,6 +61,7 @@ fn say_broken(explanation: &mut Explanation, decided: &Decided) {
     let step = |at: &Place| Step {
         at: Some(at.clone()),
         text: "is broken: `hub lint`".to_owned(),
+        advice: false,
     };
     explanation.steps.extend(broken.into_iter().map(step));
 }

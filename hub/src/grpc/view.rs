@@ -668,7 +668,8 @@ pub(crate) fn explained(decisions: &Decisions, explanation: &Explanation) -> wir
         placed: matches!(explanation.answer, Answer::Placed | Answer::Kept),
         summary: explanation
             .steps
-            .last()
+            .iter()
+            .rfind(|step| !step.advice)
             .map(|step| step.text.clone())
             .unwrap_or_default(),
         reasons: steps

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use capstan_proto::{BundleName, ClusterName, PlacementName};
 
+use super::advice::{Advice, advice};
 use super::answer::Asking;
 use super::bits::Bits;
 use super::choose::{Choice, kept_out_by};
@@ -272,6 +273,16 @@ impl<'a> PlacementDecision<'a> {
     pub fn why(&self, cluster: &ClusterName) -> Option<Why> {
         let number = self.core.fleet.index.number(cluster)?;
         Some(Why::of(*self, number))
+    }
+
+    /// What would have to change for it to select a declared cluster that it does not select. Every
+    /// piece was tried; there is none where nothing that can be written down would do.
+    #[must_use]
+    pub fn advice(&self, cluster: &ClusterName) -> Vec<Advice> {
+        match self.selects(cluster) {
+            true => Vec::new(),
+            false => advice(*self, cluster),
+        }
     }
 
     /// How many clusters it lacks, and why; `None` where it has as many as are wanted.

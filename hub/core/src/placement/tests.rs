@@ -1,5 +1,6 @@
 //! Decisions with their reasons, whatever the order of files.
 
+mod advice;
 mod failing;
 mod golden;
 mod incremental;

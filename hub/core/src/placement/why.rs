@@ -69,8 +69,6 @@ pub enum Why {
         eligible: usize,
         /// How many are wanted.
         wanted: usize,
-        /// The least count with which it would be selected, spread aside.
-        needed: usize,
     },
 }
 
@@ -130,49 +128,29 @@ impl Why {
         }
     }
 
-    /// What would have to change for the cluster to be selected; `None` where it is.
+    /// The term that is nearest to matching, in words, where none matches; `None` where that says no
+    /// more than the misses.
     #[must_use]
-    pub fn remedy(&self) -> Option<String> {
-        match self {
-            Self::Selected { .. } => None,
-            Self::NotMatched { nearest, .. } => {
-                let nearest = nearest.as_ref()?;
-                let keys = match nearest.keys {
-                    1 => "its one key does not hold".to_owned(),
-                    keys => format!("{} of its {keys} keys do not hold", nearest.failing.len()),
-                };
-                let failing = nearest.failing.join("; ");
-                Some(format!(
-                    "the term at {} is nearest: {keys}: {failing}",
-                    nearest.term
-                ))
-            }
-            Self::Excepted { except, .. } => Some(format!(
-                "the exception at {} must not match it: {}",
-                except.term, except.because
-            )),
-            Self::Tainted { taints, .. } => {
-                let all: Vec<String> = taints.iter().map(|(t, _)| toleration(t)).collect();
-                Some(format!(
-                    "add `tolerations: [{}]`, or remove the taint",
-                    all.join(", ")
-                ))
-            }
-            Self::Spread {
-                constraint,
-                has,
-                least,
-                ..
-            } => Some(format!(
-                "`maxSkew` at {} must be {} or more, or clusters with other values of {} eligible",
-                constraint.at,
-                has + 1 - least,
-                constraint.by,
-            )),
-            Self::OutRanked { needed, .. } => Some(format!(
-                "`count` must be {needed} or more, or `prefer` must rank it higher"
-            )),
+    pub fn nearest(&self) -> Option<String> {
+        let Self::NotMatched {
+            nearest: Some(nearest),
+            misses,
+        } = self
+        else {
+            return None;
+        };
+        if misses.len() == 1 && nearest.keys == 1 {
+            return None;
         }
+        let keys = match nearest.keys {
+            1 => "its one key does not hold".to_owned(),
+            keys => format!("{} of its {keys} keys do not hold", nearest.failing.len()),
+        };
+        let failing = nearest.failing.join("; ");
+        Some(format!(
+            "the term at {} is nearest: {keys}: {failing}",
+            nearest.term
+        ))
     }
 }
 
@@ -350,21 +328,12 @@ impl Reasons<'_> {
         let ranking = self.decision.ranking();
         let ranked = ranking.sorted(&choice.eligible);
         let rank = ranked.iter().position(|c| *c == self.number).unwrap_or(0) + 1;
-        let was_selected = |cluster: &&u32| choice.previous.contains(**cluster);
-        let kept = ranked.iter().filter(was_selected).count();
-        let above = || ranked.iter().take(rank);
-        let needed = if was_selected(&&self.number) {
-            above().filter(was_selected).count()
-        } else {
-            kept + above().filter(|c| !was_selected(c)).count()
-        };
         Why::OutRanked {
             selected: self.selector(),
             score: ranking.score(self.number),
             rank,
             eligible: ranked.len(),
             wanted: choice.wanted,
-            needed,
         }
     }
 
@@ -418,9 +387,12 @@ impl Reasons<'_> {
             add(&mut counts, *cluster);
         }
         let stopped = violated(&counts, false);
-        let (at, has, least) = last
-            .or(stopped)
-            .expect("it was passed over for a constraint");
+        // Where picking stopped for want of candidates, that was the last time.
+        let last = match choice.shortfall {
+            Some(_) => stopped.or(last),
+            None => last.or(stopped),
+        };
+        let (at, has, least) = last.expect("it was passed over for a constraint");
         let label = index.member(self.number).labels.get(&spread[at].by);
         Why::Spread {
             selected: self.selector(),
@@ -433,7 +405,7 @@ impl Reasons<'_> {
 }
 
 /// Every key of a term as a term of its own.
-fn parts(term: &Term) -> Vec<Term> {
+pub(super) fn parts(term: &Term) -> Vec<Term> {
     let empty = Term {
         at: term.at.clone(),
         match_labels: BTreeMap::new(),

@@ -100,16 +100,17 @@ fn a_placed_bundle_is_explained_by_the_lines_that_placed_it() {
     check_explain(
         &[&more],
         expect![[r#"
-        web is on a
-          clusters.yaml:2:1  cluster a is declared with labels name=a
-          bundles.yaml:2:1   bundle web is declared
-          p.yaml:5:31        placement other places it
-          p.yaml:5:48        this term of other selects a: label name is `a`
-          p.yaml:5:87        this override applies
-                             variable x is 1, of the placement override at p.yaml:5:87
-                             variable y has no value: nothing defines the variable `z`
-          p.yaml:7:1         placement web places it too and is shadowed: the higher priority, then the lower name owns it
-    "#]],
+            web is on a
+              clusters.yaml:2:1  cluster a is declared with labels name=a
+              bundles.yaml:2:1   bundle web is declared
+              p.yaml:5:31        placement other places it
+              p.yaml:5:48        this term of other selects a: label name is `a`
+              p.yaml:5:87        this override applies
+                                 variable x is 1, of the placement override at p.yaml:5:87
+                                 variable y has no value: nothing defines the variable `z`
+              p.yaml:7:1         placement web places it too and is shadowed: the higher priority, then the lower name owns it
+                                 for web to own it: set `priority: 3` in web
+        "#]],
     );
 }
 
@@ -129,7 +130,9 @@ fn a_bundle_that_is_not_there_is_explained_by_what_does_not_hold() {
               bundles.yaml:2:1   bundle web is declared
               p.yaml:5:35        this term of web does not select a: label name is `a`, not `b`
               p.yaml:5:61        this term of web does not select a: name a matches none of `c`
-                                 for web to select it: the term at p.yaml:5:35 is nearest: its one key does not hold: label name is `a`, not `b`
+                                 the term at p.yaml:5:35 is nearest: its one key does not hold: label name is `a`, not `b`
+                                 for web to select it: give a the label `name: b`
+                                 or: add `{names: [a]}` to `clusters` of web
         "#]],
     );
     check_explain(
@@ -140,7 +143,7 @@ fn a_bundle_that_is_not_there_is_explained_by_what_does_not_hold() {
               bundles.yaml:2:1   bundle web is declared
               p.yaml:5:35        this term of web selects a: `{}` is every declared cluster
               p.yaml:5:49        this exception of web takes it out: name matches `a`
-                                 for web to select it: the exception at p.yaml:5:49 must not match it: name matches `a`
+                                 for web to select it: take the exception at p.yaml:5:49 out
         "#]],
     );
     let nobody = fleet().replace(
@@ -150,19 +153,21 @@ fn a_bundle_that_is_not_there_is_explained_by_what_does_not_hold() {
     check_explain(
         &[&nobody],
         expect![[r#"
-        web is not on a
-          clusters.yaml:2:1  cluster a is declared with labels name=a
-          bundles.yaml:2:1   bundle web is declared
-                             no placement names bundle web
-    "#]],
+            web is not on a
+              clusters.yaml:2:1  cluster a is declared with labels name=a
+              bundles.yaml:2:1   bundle web is declared
+                                 no placement names bundle web
+              p.yaml:2:1         for it to be there: add `web` to `bundles` of db, which selects a
+        "#]],
     );
     let undeclared = fleet().replace("@Cluster\nmetadata: {name: a, labels: {name: a}}\n", "");
     check_explain(
         &[&undeclared],
         expect![[r#"
-        a is not declared
-            no source declares cluster a
-    "#]],
+            a is not declared
+                no source declares cluster a
+                declare it first: `kind: Cluster` with `metadata: {name: a}`
+        "#]],
     );
 }
 
@@ -179,34 +184,37 @@ fn what_stays_although_nobody_asks_is_explained_by_what_holds_it() {
               clusters.yaml:2:1  cluster a is declared with labels name=a
               bundles.yaml:2:1   bundle web is declared
               p.yaml:5:35        this term of web does not select a: label x is not there, `y` is wanted
-                                 for web to select it: the term at p.yaml:5:35 is nearest: its one key does not hold: label x is not there, `y` is wanted
+                                 for web to select it: give a the label `x: "y"`
+                                 or: add `{names: [a]}` to `clusters` of web
                                  what is there stays: its removal waits for approval of b435449755fb
                                  removing 6 objects from 3 clusters waits for approval: placement web selects no cluster any more
-                                 run `hub approve b435449755fb --reason "..."`
+                                 to let it go: `hub approve b435449755fb --reason "..."`
         "#]],
     );
     let broken = fleet().replace("== w/w.yaml\n", "== w/w.yaml\na: [\n");
     check_explain(
         &[&fleet(), &broken],
         expect![[r#"
-        web stays on a as it is
-          clusters.yaml:2:1  cluster a is declared with labels name=a
-          bundles.yaml:2:1   bundle web is declared
-          p.yaml:5:18        placement web places it
-          p.yaml:5:35        this term of web selects a: `{}` is every declared cluster
-                             what is there stays: it does not render: w/w.yaml:1:4: error[E0401]: unclosed bracket '['
-    "#]],
+            web stays on a as it is
+              clusters.yaml:2:1  cluster a is declared with labels name=a
+              bundles.yaml:2:1   bundle web is declared
+              p.yaml:5:18        placement web places it
+              p.yaml:5:35        this term of web selects a: `{}` is every declared cluster
+                                 what is there stays: it does not render: w/w.yaml:1:4: error[E0401]: unclosed bracket '['
+                                 for it to become as declared: mend that
+        "#]],
     );
     check_explain(
         &[&broken],
         expect![[r#"
-        web is not on a
-          clusters.yaml:2:1  cluster a is declared with labels name=a
-          bundles.yaml:2:1   bundle web is declared
-          p.yaml:5:18        placement web places it
-          p.yaml:5:35        this term of web selects a: `{}` is every declared cluster
-                             nothing of it is there: it does not render: w/w.yaml:1:4: error[E0401]: unclosed bracket '['
-    "#]],
+            web is not on a
+              clusters.yaml:2:1  cluster a is declared with labels name=a
+              bundles.yaml:2:1   bundle web is declared
+              p.yaml:5:18        placement web places it
+              p.yaml:5:35        this term of web selects a: `{}` is every declared cluster
+                                 nothing of it is there: it does not render: w/w.yaml:1:4: error[E0401]: unclosed bracket '['
+                                 for it to become as declared: mend that
+        "#]],
     );
 }
 
