@@ -28,6 +28,7 @@ pub use resolve::desired;
 
 use crate::effective::Unknown;
 use crate::problem::{Place, Problem};
+use crate::spec::Spec;
 
 /// What a cluster was last given.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -100,6 +101,30 @@ pub struct Running {
     /// What the policies say that clusters were given, as far as it is known: the mode of a cluster is put
     /// into those of bundles that stay as they are.
     pub policies: Arc<Policies>,
+}
+
+impl Running {
+    /// The same under the names that clusters have now: their identity moves along, and with it what
+    /// they lost, so that a new name is no new budget. Which moved: the former name and the present one.
+    pub fn rename(&mut self, spec: &Spec) -> Vec<(ClusterName, ClusterName)> {
+        let mut moved = Vec::new();
+        for (name, member) in &spec.members {
+            let Some(former) = &member.renamed_from else {
+                continue;
+            };
+            if !spec.members.contains_key(former)
+                && !self.clusters.contains_key(name)
+                && let Some(had) = self.clusters.remove(former)
+            {
+                self.clusters.insert(name.clone(), had);
+                moved.push((former.clone(), name.clone()));
+            }
+        }
+        for (former, name) in &moved {
+            self.log.rename(former, name);
+        }
+        moved
+    }
 }
 
 /// Removals that were within the budget, so that small steps add up.
@@ -192,6 +217,11 @@ pub enum Kept {
         /// Which one.
         placement: PlacementName,
     },
+    /// Its placement reaches further than its source may.
+    ReachesTooFar {
+        /// Which one.
+        placement: PlacementName,
+    },
     /// Its placement names another bundle that is not declared: a slip of the pen, perhaps.
     NamesUnknown {
         /// The placement.
@@ -233,6 +263,11 @@ impl fmt::Display for Kept {
             Self::Suspended { placement } => {
                 write!(f, "placement {} is suspended", placement.name())
             }
+            Self::ReachesTooFar { placement } => write!(
+                f,
+                "placement {} reaches further than its source may; what it brought stays",
+                placement.name()
+            ),
             Self::Waits { placement } => write!(
                 f,
                 "placement {} waits until every cluster said what it runs, because the hub's record \

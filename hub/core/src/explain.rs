@@ -578,6 +578,10 @@ fn for_change(kept: &Kept, bundle: &BundleName) -> Option<String> {
         Kept::SourceUnknown { source, .. } => {
             format!("it becomes as declared once source {source} is known again")
         }
+        Kept::ReachesTooFar { placement } => format!(
+            "for it to become as declared: let {} select only what its source may use",
+            placement.name()
+        ),
         Kept::NamesUnknown { .. } | Kept::Waits { .. } | Kept::Released | Kept::Held { .. } => {
             return None;
         }

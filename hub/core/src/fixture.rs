@@ -80,6 +80,17 @@ pub(crate) fn trees(n: u32, text: &str) -> Trees {
     }
 }
 
+/// Several sources at revision `n`.
+pub(crate) fn many(n: u32, texts: &[(&str, &str)]) -> Trees {
+    let read = |text: &str| SourceState::Read(Arc::new(tree(n, text)));
+    let source = |name: &str| SourceName::try_new(name).unwrap();
+    let texts = texts.iter();
+    Trees {
+        sources: texts.map(|(of, text)| (source(of), read(text))).collect(),
+        ..Trees::default()
+    }
+}
+
 /// Loads one revision after another; the last spec and its problems.
 pub(crate) fn load_all(texts: &[&str]) -> (Spec, Vec<Problem>) {
     let mut spec = None;
@@ -113,8 +124,12 @@ impl Hub {
     /// Reads a commit and hands out what follows from it.
     pub(crate) fn commit(&mut self, text: &str) -> Desired {
         self.revision += 1;
-        let trees = trees(self.revision, text);
-        let desired = self.look(&trees);
+        self.follow(&trees(self.revision, text))
+    }
+
+    /// Looks at trees and hands out what follows from them.
+    pub(crate) fn follow(&mut self, trees: &Trees) -> Desired {
+        let desired = self.look(trees);
         self.hand_out(&desired);
         desired
     }

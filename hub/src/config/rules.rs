@@ -53,7 +53,7 @@ fn restriction(
         restriction.kinds = kinds(reader, node);
     }
     if let Some(node) = fields.take("serviceAccount") {
-        service_account(reader, node);
+        restriction.service_account_required = service_account(reader, node);
     }
     reader.close(fields, "restrict");
     Some(restriction)
@@ -99,23 +99,18 @@ fn clusters(
     restriction.clusters = terms;
 }
 
-/// Bundles cannot name a service account yet, so nothing of such a source could be applied.
-fn service_account(reader: &mut Reader<'_>, node: Node) {
+/// Whether bundles must name a service account. None can yet: such a source places nothing, and each
+/// of its bundles says so.
+fn service_account(reader: &mut Reader<'_>, node: Node) -> bool {
     let Some((at, text)) = reader.text(node, "restrict.serviceAccount") else {
-        return;
+        return false;
     };
-    let (message, hint) = match text.as_str() {
-        "required" => (
-            "`restrict.serviceAccount: required` cannot be met: this version's bundles cannot name a service account"
-                .to_owned(),
-            "leave it out, and restrict `namespaces` and `kinds`",
-        ),
-        other => (
-            format!("`restrict.serviceAccount`: `{other}` is no value of it"),
-            "leave it out",
-        ),
-    };
-    reader.wrong(at, message, hint);
+    if text == "required" {
+        return true;
+    }
+    let message = format!("`restrict.serviceAccount`: `{text}` is no value of it");
+    reader.wrong(at, message, "write required, or leave it out");
+    false
 }
 
 fn kinds(reader: &mut Reader<'_>, node: Node) -> Kinds {

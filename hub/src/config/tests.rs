@@ -137,7 +137,7 @@ fn rules(text: &str) -> String {
 fn what_a_source_may_do_is_read() {
     let read = rules(
         "  restrict:\n    clusters: [{names: [a], groups: [platform/europe]}]\n    namespaces: [\"team-a-*\"]\n    \
-         kinds: {allow: [apps/Deployment, v1/Service]}\n  exports: {groups: [mine], bundles: [web]}\n",
+         kinds: {allow: [apps/Deployment, v1/Service]}\n    serviceAccount: required\n  exports: {groups: [mine], bundles: [web]}\n",
     );
     for part in [
         "platform",
@@ -145,7 +145,7 @@ fn what_a_source_may_do_is_read() {
         "Allow({\"apps/Deployment\", \"v1/Service\"})",
         "exported_groups: {\"mine\"}",
         "exported_bundles: {\"web\"}",
-        "service_account_required: false",
+        "service_account_required: true",
     ] {
         assert!(read.contains(part), "{part} in {read}");
     }
@@ -159,13 +159,13 @@ fn mistakes_in_what_a_source_may_do_are_reported_at_once() {
         hub.yaml:8:57: `restrict.clusters` names a group of source `other`, which is no source of this hub (name a group of a source that is not restricted)
         hub.yaml:9:18: `restrict.namespaces`: `Team` cannot be one (a namespace, or a pattern with * and ?, such as team-a-*)
         hub.yaml:10:12: `restrict.kinds` needs exactly one of `allow` and `deny` ({allow: [apps/Deployment, v1/Service]} or {deny: [v1/Secret]})
-        hub.yaml:11:21: `restrict.serviceAccount: required` cannot be met: this version's bundles cannot name a service account (leave it out, and restrict `namespaces` and `kinds`)
+        hub.yaml:11:21: `restrict.serviceAccount`: `maybe` is no value of it (write required, or leave it out)
         hub.yaml:12:5: `restrict` has no field `namespace` (did you mean `namespaces`?)
         hub.yaml:13:21: `exports.groups` is empty (name something, or leave it out)
         hub.yaml:13:25: `exports` has no field `bundle` (did you mean `bundles`?)"#]]
         .assert_eq(&rules(
             "  restrict:\n    clusters: [{name: [a]}, {groups: [mine]}, {groups: [other/x]}]\n    namespaces: [Team]\n    \
-             kinds: {allow: [apps/v1/Deployment], deny: []}\n    serviceAccount: required\n    namespace: x\n  \
+             kinds: {allow: [apps/v1/Deployment], deny: []}\n    serviceAccount: maybe\n    namespace: x\n  \
              exports: {groups: [], bundle: [web]}\n",
         ));
 }

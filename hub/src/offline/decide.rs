@@ -207,7 +207,7 @@ impl Step<'_> {
         let given = match before {
             Before::Decided(before) => {
                 policies = Running::default().policies_after(&before.desired);
-                renamed(given(&before.desired), spec)
+                given(&before.desired)
             }
             Before::Inventory if !remembered.is_empty() => {
                 let had = Arc::new(as_selected(spec, &remembered));
@@ -225,13 +225,14 @@ impl Step<'_> {
             None => Decisions::remembered(remembered),
         };
         let (decisions, rendered) = self.rendered(spec, &previous, known.map(|b| &b.rendered));
-        let running = Running {
+        let mut running = Running {
             clusters: given,
             budget: self.start.budget,
             now: self.start.now,
             policies,
             ..Running::default()
         };
+        running.rename(spec);
         let desired = desired::desired(&decisions, &rendered, &running);
         (decisions, rendered, desired)
     }
@@ -248,22 +249,6 @@ impl Step<'_> {
         let rendered = manifest::render(spec, self.trees, &decisions, before);
         (decisions, rendered)
     }
-}
-
-/// The same under the names that clusters have now: their identity moves along.
-fn renamed(mut given: BTreeMap<ClusterName, Given>, spec: &Spec) -> BTreeMap<ClusterName, Given> {
-    for (name, member) in &spec.members {
-        let Some(former) = &member.renamed_from else {
-            continue;
-        };
-        if !spec.members.contains_key(former)
-            && !given.contains_key(name)
-            && let Some(had) = given.remove(former)
-        {
-            given.insert(name.clone(), had);
-        }
-    }
-    given
 }
 
 /// What clusters were given once everything was handed out.

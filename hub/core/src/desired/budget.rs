@@ -385,6 +385,20 @@ impl RemovalLog {
         }
     }
 
+    /// What left a cluster left it under another name.
+    pub(super) fn rename(&mut self, former: &ClusterName, name: &ClusterName) {
+        let renamed = |mut removal: Removal| {
+            if removal.cluster == *former {
+                removal.cluster = name.clone();
+            }
+            removal
+        };
+        self.entries = std::mem::take(&mut self.entries)
+            .into_iter()
+            .map(renamed)
+            .collect();
+    }
+
     /// Drops what left before the window.
     pub fn forget(&mut self, now: Moment, budget: &Budget) {
         let from = now.minus_ms(budget.window_ms).unix_ms();

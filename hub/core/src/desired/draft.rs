@@ -221,6 +221,8 @@ pub(super) struct Drafter<'a> {
     pub(super) decisions: &'a Decisions,
     pub(super) content: &'a Rendered,
     pub(super) running: &'a Running,
+    /// Placements that reach further than their sources may.
+    pub(super) refused: BTreeSet<&'a PlacementName>,
 }
 
 impl Drafter<'_> {
@@ -258,7 +260,7 @@ impl Drafter<'_> {
             .flat_map(|last| last.snapshot.bundles().keys())
         {
             if !decision.bundles.contains_key(bundle)
-                && let Some(why) = self.unasked(bundle, last)
+                && let Some(why) = self.unasked(cluster, bundle, last)
             {
                 kept.insert(bundle.clone(), why);
                 lasting.insert(bundle);
@@ -341,6 +343,11 @@ impl Drafter<'_> {
                 placement: placed.placement.clone(),
             });
         }
+        if self.refused.contains(&placed.placement) {
+            return Err(Kept::ReachesTooFar {
+                placement: placed.placement.clone(),
+            });
+        }
         if let Some(what) = &placed.inputs.unknown {
             return Err(Kept::NotKnown { what: what.clone() });
         }
@@ -365,8 +372,13 @@ impl Drafter<'_> {
     }
 
     /// Why a bundle that nothing asks for stays: its source is not fully known, or its placement is
-    /// suspended or names what is not declared.
-    fn unasked(&self, bundle: &BundleName, last: Option<&Last>) -> Option<Kept> {
+    /// suspended, reaches too far or names what is not declared.
+    fn unasked(
+        &self,
+        cluster: &ClusterName,
+        bundle: &BundleName,
+        last: Option<&Last>,
+    ) -> Option<Kept> {
         let source = bundle.source();
         if let Some(gap) = self
             .decisions
@@ -387,6 +399,12 @@ impl Drafter<'_> {
         let decision = self.decisions.placements.get(owner)?;
         if decision.is_suspended() {
             return Some(Kept::Suspended {
+                placement: owner.clone(),
+            });
+        }
+        // Where its source may not use the cluster any more, the bundle goes.
+        if self.refused.contains(owner) && decision.selects(cluster) {
+            return Some(Kept::ReachesTooFar {
                 placement: owner.clone(),
             });
         }

@@ -14,7 +14,7 @@ use super::{
 };
 use super::{Target, Wanted};
 use crate::manifest::Rendered;
-use crate::placement::Decisions;
+use crate::placement::{Decisions, PlacementDecision};
 use crate::problem::{Code, Problem};
 use crate::spec::Gap;
 
@@ -81,10 +81,13 @@ fn drafts(
     memory: &mut Memory,
     desired: &mut Desired,
 ) -> BTreeMap<ClusterName, Draft> {
+    let placements = decisions.placements.values();
+    let refused = placements.filter(PlacementDecision::reaches_too_far);
     let drafter = Drafter {
         decisions,
         content,
         running,
+        refused: refused.map(|decision| decision.name()).collect(),
     };
     let mut drafts = BTreeMap::new();
     for (cluster, decision) in &decisions.clusters {

@@ -2,6 +2,7 @@
 
 mod links;
 mod random;
+mod restricted;
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;

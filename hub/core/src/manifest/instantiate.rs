@@ -99,6 +99,7 @@ fn restricted(objects: &[Object], inputs: Inputs<'_>) -> Vec<Problem> {
     let made = inputs.namespace.filter(|_| inputs.bundle.create_namespace);
     let mut problems = Vec::new();
     for restriction in inputs.restrictions {
+        problems.extend(restrict::nobody(at, restriction));
         problems.extend(made.and_then(|name| restrict::made(name, at, restriction)));
         problems.extend(restrict::problems(objects, restriction, inputs.scopes));
     }

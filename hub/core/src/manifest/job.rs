@@ -123,13 +123,14 @@ impl<'a> Shape<'a> {
 }
 
 /// What the bundle's source may declare, and the placement's where it changes the bundle: what
-/// another source exports can be placed as it is.
+/// another source exports can be placed as it is, unless the placement's source may place nothing.
 fn restrictions<'a>(subject: Subject<'a>, layers: Layers<'a>) -> Vec<&'a Restriction> {
     let known = &subject.spec.restrictions;
     let own = subject.bundle.source();
     let other = subject.placed.placement.source();
-    let changed = own != other && layers.is_changed_by_placement();
-    let sources = [Some(own), Some(other).filter(|_| changed)];
+    let places_nothing = known.get(other).is_some_and(|r| r.service_account_required);
+    let counts = own != other && (layers.is_changed_by_placement() || places_nothing);
+    let sources = [Some(own), Some(other).filter(|_| counts)];
     sources
         .into_iter()
         .flatten()

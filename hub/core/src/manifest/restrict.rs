@@ -42,13 +42,34 @@ pub(super) fn may_define(restriction: &Restriction) -> bool {
     kind(&key, restriction).is_none() && namespace(&key, restriction).is_none()
 }
 
-/// A default namespace that is made although the source may not use it.
+/// A default namespace that is made although the source may not use it, or may not place Namespaces.
 pub(super) fn made(name: &str, at: &Place, restriction: &Restriction) -> Option<Problem> {
-    if restriction.namespaces.is_empty() || is_inside(name, restriction) {
-        return None;
+    let key = ObjectKey {
+        group: String::new(),
+        kind: "Namespace".to_owned(),
+        namespace: String::new(),
+        name: name.to_owned(),
+    };
+    let problem = |message, hint| Problem::error(at, Code::Restricted, message).maybe_hint(hint);
+    if kind(&key, restriction).is_some() {
+        let message = format!(
+            "`createNamespace` makes namespace `{name}`: the source may not declare v1/Namespace"
+        );
+        let hint = "leave `createNamespace` out, or let those who run the hub allow v1/Namespace";
+        return Some(problem(message, Some(hint.to_owned())));
     }
     let message = format!("the source may not make namespace `{name}`");
-    Some(Problem::error(at, Code::Restricted, message).maybe_hint(namespaces(restriction)))
+    let outside = namespace(&key, restriction).is_some();
+    outside.then(|| problem(message, namespaces(restriction)))
+}
+
+/// That the source may place nothing in this version.
+pub(super) fn nobody(at: &Place, restriction: &Restriction) -> Option<Problem> {
+    let message = "the source must name a service account, and this version's bundles cannot";
+    let hint = "nothing of the source is placed until then; those who run the hub can leave \
+                `restrict.serviceAccount` out";
+    let required = restriction.service_account_required;
+    required.then(|| Problem::error(at, Code::Restricted, message.to_owned()).hint(hint))
 }
 
 type Words = (String, Option<String>);

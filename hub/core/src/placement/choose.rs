@@ -40,9 +40,34 @@ pub(super) struct Choice {
     pub(super) emptied: Option<Arc<BTreeSet<ClusterName>>>,
     /// Clusters that it selected, and that are not declared while something is not known.
     pub(super) absent: Arc<BTreeSet<ClusterName>>,
+    /// The terms by which it reaches further than its source may: then nothing of it changes.
+    pub(super) reaching: Vec<Reaching>,
 }
 
 impl Choice {
+    /// What a placement keeps that reaches further than its source may: what it selected before, but
+    /// for the clusters that its source may not use (any more).
+    pub(super) fn frozen(
+        previous: Arc<Bits>,
+        absent: Arc<BTreeSet<ClusterName>>,
+        outside: &Bits,
+        reaching: Vec<Reaching>,
+    ) -> Self {
+        let mut kept = Bits::clone(&previous);
+        kept.subtract(outside);
+        let kept = Arc::new(kept);
+        Self {
+            wanted: kept.count(),
+            eligible: Arc::clone(&kept),
+            selected: kept,
+            previous,
+            hangs_on_previous: true,
+            absent,
+            reaching,
+            ..Self::default()
+        }
+    }
+
     /// What it takes in memory; a set that two names share is counted once.
     pub(super) fn bytes(&self) -> usize {
         let eligible = self.eligible.bytes();
@@ -58,6 +83,17 @@ impl Choice {
         let picks = self.picks.capacity() * size_of::<(u32, Step)>();
         size_of::<Self>() + eligible + selected + previous + passed_over + picks
     }
+}
+
+/// A term of a restricted source's placement that matches clusters which the source may not use.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Reaching {
+    /// Which of the placement's terms, counted from 0.
+    pub(super) term: usize,
+    /// The first of these clusters.
+    pub(super) first: u32,
+    /// How many there are besides.
+    pub(super) more: usize,
 }
 
 /// Whether a toleration is for a taint.

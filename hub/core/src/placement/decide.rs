@@ -12,7 +12,7 @@ use capstan_proto::PlacementName;
 
 use super::answer::Asking;
 use super::bits::Bits;
-use super::choose::{Choice, choose, kept_out_by};
+use super::choose::{Choice, Reaching, choose, kept_out_by};
 use super::clusters::{Clusters, Core};
 use super::fleet::{Change, Changes, Fleet, former};
 use super::own::{Moved, Owners, Routes};
@@ -22,7 +22,7 @@ use super::walk::Walk;
 use super::{Decisions, Placements, Work, failing, problems};
 use crate::inventory::Inventory;
 use crate::selector::{Truth, truth};
-use crate::spec::{Document, GroupName, Placement, Spec};
+use crate::spec::{Document, GroupName, Placement, Spec, out_of_reach};
 
 /// Decides for every placement and cluster. The same input gives the same answer, in whatever order
 /// the files came; `previous` gives what was selected before, and saves work.
@@ -109,8 +109,17 @@ impl Deciding<'_> {
         work: &mut Work,
     ) -> Arc<Choice> {
         let (previous, absent) = self.previously(name, before);
+        if let Some((reaching, outside)) = self.reaching(name, placement) {
+            work.placements_evaluated += 1;
+            let mut choice = Choice::frozen(previous, absent, outside, reaching);
+            if choice.selected.is_empty() {
+                choice.emptied = self.emptied(name, before);
+            }
+            return Arc::new(choice);
+        }
         let anew = |before: &&Arc<Choice>| {
             self.changes.all
+                || !before.reaching.is_empty()
                 || self.changes.placements.contains(name)
                 || self.changes.touch_groups_of(placement)
                 || before.hangs_on_previous && self.moved(before, &previous)
@@ -129,6 +138,34 @@ impl Deciding<'_> {
             choice.emptied = self.emptied(name, before);
         }
         Arc::new(choice)
+    }
+
+    /// The terms of a restricted source's placement that match clusters which the source may not use,
+    /// with all of those. A term that every cluster matches means the clusters that it may use.
+    fn reaching(
+        &self,
+        name: &PlacementName,
+        placement: &Placement,
+    ) -> Option<(Vec<Reaching>, &Bits)> {
+        let fleet = self.fleet;
+        if !fleet.spec.restrictions.contains_key(name.source()) {
+            return None;
+        }
+        let outside = &fleet.groups.get(&out_of_reach(name.source())?)?.yes;
+        let mut asking = Asking::new(&fleet.index, &fleet.groups);
+        let terms = placement.clusters.iter().enumerate();
+        let reaching = terms.filter(|(_, term)| !term.is_everything());
+        let reaching = reaching.filter_map(|(number, term)| {
+            let mut reached = asking.any(std::slice::from_ref(term)).yes;
+            reached.and(outside);
+            Some(Reaching {
+                term: number,
+                first: reached.iter().next()?,
+                more: reached.count() - 1,
+            })
+        });
+        let reaching: Vec<Reaching> = reaching.collect();
+        (!reaching.is_empty()).then_some((reaching, outside))
     }
 
     /// What a placement selected last time.

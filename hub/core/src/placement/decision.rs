@@ -180,6 +180,12 @@ impl<'a> PlacementDecision<'a> {
         self.placement().suspend
     }
 
+    /// Whether it reaches further than its source may, so that nothing of it changes anywhere.
+    #[must_use]
+    pub fn reaches_too_far(&self) -> bool {
+        !self.choice.reaching.is_empty()
+    }
+
     /// Whether it selects a cluster.
     #[must_use]
     pub fn selects(&self, cluster: &ClusterName) -> bool {
@@ -349,6 +355,9 @@ impl<'a> PlacementDecision<'a> {
             Truth::Unknown => !was_selected,
             Truth::No => false,
         };
+        if !excepted && self.reaches_too_far() {
+            return Some(Reason::Excepted);
+        }
         let taint = kept_out_by(taints, &self.document.spec.tolerations, was_selected);
         debug_assert!(excepted || taint.is_some(), "something keeps it out");
         Some(if excepted {

@@ -8,11 +8,11 @@ use capstan_proto::{BundleName, PlacementName};
 
 use super::answer::{self, Asking};
 use super::bits::Bits;
-use super::choose::{Choice, kept_out_by};
+use super::choose::{Choice, Reaching, kept_out_by};
 use super::clusters::Core;
 use super::{failing, why};
 use crate::problem::{Code, Problem};
-use crate::spec::{Bundle, Document, Placement, Reference, out_of_reach};
+use crate::spec::{Bundle, Document, Placement, Reference};
 
 /// Everything that was found while deciding, in order.
 pub(super) fn all(core: &Core) -> Vec<Problem> {
@@ -25,7 +25,9 @@ pub(super) fn all(core: &Core) -> Vec<Problem> {
             let lacking = lacking.get_or_init(|| core.fleet.spec.lacking());
             lacking.may_match(&core.fleet.spec.placements[name].spec.clusters)
         };
-        if choice.selected.is_empty() && (choice.emptied.is_some() || !lacks()) {
+        problems.extend(reaching(core, name, choice));
+        let refused = !choice.reaching.is_empty();
+        if choice.selected.is_empty() && (choice.emptied.is_some() || !refused && !lacks()) {
             problems.push(selects_nothing(core, name, choice));
         }
         if let Some(constraint) = choice.shortfall {
@@ -39,7 +41,6 @@ pub(super) fn all(core: &Core) -> Vec<Problem> {
     let failures = failing::failures(&core.failing, &core.fleet);
     problems.extend(answer::problems(&failures));
     problems.extend(missing_dependencies(core));
-    problems.extend(reaching(core));
     problems.sort();
     problems.dedup();
     problems
@@ -109,44 +110,36 @@ fn falls_short(core: &Core, name: &PlacementName, choice: &Choice, constraint: u
         .hint("allow a larger `maxSkew`, or `whenUnsatisfiable: SelectAnyway`")
 }
 
-/// Placements of restricted sources whose terms name clusters that the source may not use. A term
-/// that every cluster matches means those that it may use.
-fn reaching(core: &Core) -> Vec<Problem> {
-    let spec = &core.fleet.spec;
-    let restricted = |name: &&PlacementName| spec.restrictions.contains_key(name.source());
-    let mut problems = Vec::new();
-    for name in core.choices.keys().filter(restricted) {
-        let document = &spec.placements[name];
-        let outside = out_of_reach(name.source()).and_then(|name| core.fleet.groups.get(&name));
-        let Some(outside) = outside else {
-            continue;
-        };
-        let mut asking = Asking::new(&core.fleet.index, &core.fleet.groups);
-        for term in document
-            .spec
-            .clusters
-            .iter()
-            .filter(|term| !term.is_everything())
-        {
-            let mut reached = asking.any(std::slice::from_ref(term)).yes;
-            reached.and(&outside.yes);
-            let Some(first) = reached.iter().next() else {
-                continue;
-            };
-            let more = match reached.count() - 1 {
-                0 => String::new(),
-                more => format!(" and {more} more"),
-            };
-            let message = format!(
-                "source `{}` may not use cluster {}{more}, which this term matches",
-                name.source(),
-                core.fleet.index.name(first)
-            );
-            let hint = "select less; the clusters that the source may use stay selected";
-            problems.push(Problem::error(&term.at, Code::Restricted, message).hint(hint));
-        }
-    }
-    problems
+/// Placements of restricted sources whose terms name clusters that the source may not use.
+fn reaching<'a>(
+    core: &'a Core,
+    name: &'a PlacementName,
+    choice: &'a Choice,
+) -> impl Iterator<Item = Problem> + use<'a> {
+    let terms = &core.fleet.spec.placements[name].spec.clusters;
+    choice.reaching.iter().map(move |reaching| {
+        let message = format!(
+            "{}; nothing of placement `{}` changes anywhere",
+            reaches(core, name, reaching),
+            name.name()
+        );
+        let hint = "select less, or let those who run the hub widen what the source may use";
+        let at = &terms[reaching.term].at;
+        Problem::error(at, Code::Restricted, message).hint(hint)
+    })
+}
+
+/// Which clusters a term reaches that it may not, in words.
+pub(super) fn reaches(core: &Core, name: &PlacementName, reaching: &Reaching) -> String {
+    let more = match reaching.more {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    format!(
+        "source `{}` may not use cluster {}{more}, which this term matches",
+        name.source(),
+        core.fleet.index.name(reaching.first)
+    )
 }
 
 /// A bundle that waits for one that is not placed on the same cluster would wait for ever.

@@ -5,6 +5,7 @@ use std::fmt;
 
 use super::choose::kept_out_by;
 use super::decision::PlacementDecision;
+use super::problems::reaches;
 use super::spread::{Counts, Domains};
 use super::{Reason, Step};
 use crate::problem::Place;
@@ -300,9 +301,20 @@ impl Reasons<'_> {
     }
 
     fn excepted(self) -> Why {
+        let document = &self.decision.document.spec;
+        let except = match (
+            self.judge(&document.except),
+            self.decision.choice.reaching.first(),
+        ) {
+            (Judgement::No(_), Some(reaching)) => Match {
+                term: document.clusters[reaching.term].at.clone(),
+                because: reaches(self.decision.core, self.decision.name, reaching),
+            },
+            _ => self.matched(&document.except),
+        };
         Why::Excepted {
             selected: self.selector(),
-            except: self.matched(&self.decision.document.spec.except),
+            except,
         }
     }
 

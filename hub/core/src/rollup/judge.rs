@@ -38,6 +38,7 @@ fn failure(kept: &Kept) -> Option<Reason> {
         Kept::NotKnown { .. } => Some(Reason::RevisionUnknown),
         Kept::Suspended { .. }
         | Kept::NamesUnknown { .. }
+        | Kept::ReachesTooFar { .. }
         | Kept::Waits { .. }
         | Kept::SourceUnknown { .. }
         | Kept::Released

@@ -16,11 +16,9 @@ use super::document::Kind;
 use super::doubt::Doubts;
 use super::{Document, Gap, GroupName, Reference, Spec, Trees, keep};
 use crate::problem::{Place, Problem};
-use names::Names;
-
 pub(super) use bundles::directories;
 pub(super) use circle::{circles, told as circle_told};
-pub(super) use names::near_hint;
+pub(super) use names::{Names, near_hint};
 
 /// Settles every reference of a spec.
 pub(super) fn settle(

@@ -9,9 +9,11 @@ use std::sync::Arc;
 use capstan_proto::{BundleName, Revision, SourceName};
 
 use super::document::{Body, Kind};
-use super::link::{circle_told, circles, near_hint};
+use super::link::{Names, circle_told, circles, near_hint};
 use super::read::{self, Contents, Found};
-use super::{Bundle, Document, Pin, PinName, PinState, Pinned, Spec, Tree, Trees};
+use super::{
+    Bundle, Document, GroupName, Pin, PinName, PinState, Pinned, Reference, Spec, Tree, Trees,
+};
 use crate::problem::{Code, Problem, Severity};
 
 /// Every pin, for the sources of the bundles that it is for.
@@ -58,7 +60,7 @@ pub(super) fn settle(spec: &mut Spec, previous: Option<&Spec>, trees: &Trees) ->
     }
     let told = spec.pin_records.values();
     let mut problems: Vec<Problem> = told.flat_map(|r| r.problems.iter().cloned()).collect();
-    problems.extend(unknown_groups(spec));
+    problems.extend(bad_references(spec, trees));
     problems.extend(absent(spec, trees));
     problems
 }
@@ -161,8 +163,10 @@ fn empty_directories(
     problems
 }
 
-/// A pinned bundle whose overrides name a group that the branch does not declare is bad.
-fn unknown_groups(spec: &mut Spec) -> Vec<Problem> {
+/// A pinned bundle that names a group which the branch does not declare, or what another source does
+/// not export, is bad.
+fn bad_references(spec: &mut Spec, trees: &Trees) -> Vec<Problem> {
+    let names = Names::new(trees);
     let mut problems = Vec::new();
     for (pin, pinned) in &mut spec.pinned {
         let Pinned::Read { bundles, .. } = &**pinned else {
@@ -170,15 +174,20 @@ fn unknown_groups(spec: &mut Spec) -> Vec<Problem> {
         };
         let mut bad = BTreeSet::new();
         for (name, document) in bundles {
-            let mut references = document.spec.references();
-            if let Some(unknown) = references.find(|r| !spec.groups.contains_key(&r.name)) {
-                let message = format!(
-                    "at `{}`: no group is called `{}`",
-                    pin.text,
-                    unknown.name.name()
-                );
-                let problem = Problem::error(&unknown.at, Code::UnknownGroup, message);
-                problems.push(problem.hint("a pinned bundle sees the groups of the branch"));
+            let unknown = |reference: &Reference<GroupName>| {
+                if let Some(hidden) = names.hidden_group(&pin.source, reference) {
+                    return Some(hidden);
+                }
+                let is_known = spec.groups.contains_key(&reference.name);
+                (!is_known).then(|| unknown_group(reference))
+            };
+            let mut groups = document.spec.references();
+            let mut waits_for = document.spec.depends_on.iter();
+            let hidden = |reference| names.hidden_bundle(&pin.source, reference);
+            let problem = groups.find_map(unknown);
+            if let Some(mut problem) = problem.or_else(|| waits_for.find_map(hidden)) {
+                problem.message = format!("at `{}`: {}", pin.text, problem.message);
+                problems.push(problem.about_bundle(name));
                 bad.insert(name.clone());
             }
         }
@@ -189,6 +198,12 @@ fn unknown_groups(spec: &mut Spec) -> Vec<Problem> {
         }
     }
     problems
+}
+
+fn unknown_group(reference: &Reference<GroupName>) -> Problem {
+    let message = format!("no group is called `{}`", reference.name.name());
+    let problem = Problem::error(&reference.at, Code::UnknownGroup, message);
+    problem.hint("a pinned bundle sees the groups of the branch")
 }
 
 /// Pins that are not there, and pinned revisions without the bundle that is wanted of them.

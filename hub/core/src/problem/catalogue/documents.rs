@@ -157,7 +157,7 @@ pub(super) const ENTRIES: &[Entry] = &[
     },
     Entry {
         code: Code::Restricted,
-        about: "The hub's configuration restricts what a source may do, and the source does more: it declares a Cluster or ClusterTemplate, or a bundle of it has an object of another kind or in another namespace than it may use. There is no partial apply: a bundle that reaches further keeps its last good content.",
+        about: "The hub's configuration restricts what a source may do, and the source does more: it declares a Cluster or ClusterTemplate, or a bundle of it has an object of another kind or in another namespace than it may use. Or a term of a placement matches clusters that the source may not use (`{}` means those that it may). There is no partial apply: a bundle that reaches further keeps its last good content, and of a placement that does, nothing changes anywhere: it stays where it was, as it was, and a new one places nothing.",
         example: Example::Words(
             "In `hub.yaml`:\n\n```yaml\nsources:\n- name: team-a\n  restrict: {namespaces: [\"team-a-*\"]}\n```\n\nand in that source, a bundle with an object in the namespace `kube-system`.",
         ),

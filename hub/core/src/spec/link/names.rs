@@ -10,13 +10,13 @@ use crate::limits;
 use crate::problem::{Code, Place, Problem, did_you_mean, nearest};
 
 /// What sources may see of each other, and how many comparisons are left for hints.
-pub(super) struct Names<'a> {
+pub(in crate::spec) struct Names<'a> {
     trees: &'a Trees,
     left: Cell<usize>,
 }
 
 impl<'a> Names<'a> {
-    pub(super) fn new(trees: &'a Trees) -> Self {
+    pub(in crate::spec) fn new(trees: &'a Trees) -> Self {
         Self {
             trees,
             left: Cell::new(limits::HINT_COMPARISONS_MAX),
@@ -57,7 +57,7 @@ impl<'a> Names<'a> {
     }
 
     /// Why a group of another source cannot be named.
-    pub(super) fn hidden_group(
+    pub(in crate::spec) fn hidden_group(
         &self,
         from: &SourceName,
         reference: &Reference<GroupName>,
@@ -68,7 +68,7 @@ impl<'a> Names<'a> {
     }
 
     /// Why a bundle of another source cannot be named.
-    pub(super) fn hidden_bundle(
+    pub(in crate::spec) fn hidden_bundle(
         &self,
         from: &SourceName,
         reference: &Reference<BundleName>,
