@@ -6,6 +6,8 @@
 
 mod compare;
 mod fields;
+mod inputs;
+mod policy;
 
 use std::collections::BTreeSet;
 
@@ -14,9 +16,11 @@ use serde::Serialize;
 
 pub use compare::plan;
 pub use fields::{Field, Fields, Value, fields};
+pub use inputs::{InputChange, Turn, VariableChange};
 
 use crate::desired::Desired;
 use crate::interchange::{Finding, HeldAnswer};
+use crate::placement::Decisions;
 use crate::problem::Problem;
 use crate::spec::Spec;
 
@@ -25,6 +29,8 @@ use crate::spec::Spec;
 pub struct Side<'a> {
     /// What is declared.
     pub spec: &'a Spec,
+    /// Which placement brings what.
+    pub decisions: &'a Decisions,
     /// What clusters would be given.
     pub desired: &'a Desired,
     /// What is wrong.
@@ -47,6 +53,8 @@ pub struct Plan<'a> {
     pub kept: Vec<Keeping<'a>>,
     /// Bundles of which one side cannot be read; by name.
     pub uncompared: Vec<Uncompared<'a>>,
+    /// Bundles that come to be as they are declared where it is not known what is there; by bundle.
+    pub unknown: Vec<Unknown<'a>>,
     /// Removals that wait for approval.
     pub held: Vec<HeldAnswer>,
     /// Problems that were not there before.
@@ -77,6 +85,8 @@ pub struct Summary {
     pub undeclared: usize,
     /// Bundles of which one side cannot be read.
     pub uncompared: usize,
+    /// Clusters of which it is not known what they have of some bundle.
+    pub unknown: usize,
     /// Errors that were not there before.
     pub errors_introduced: usize,
     /// Errors that are not there any more.
@@ -93,7 +103,13 @@ impl Summary {
     /// Whether nothing changes in clusters.
     #[must_use]
     pub const fn is_nothing(&self) -> bool {
-        self.clusters == 0 && !self.removes()
+        self.clusters == 0 && self.unknown == 0 && !self.removes()
+    }
+
+    /// Whether nobody knows all that would leave.
+    #[must_use]
+    pub const fn is_in_part(&self) -> bool {
+        self.uncompared > 0 || self.unknown > 0
     }
 }
 
@@ -136,6 +152,11 @@ pub struct Change<'a> {
     pub clusters: Vec<&'a ClusterName>,
     /// Whether the bundle's policy changes.
     pub policy: bool,
+    /// What changes in its policy, in the words of fleet files.
+    pub policy_fields: Vec<Field>,
+    /// Who owns it, and what it is read at.
+    #[serde(flatten)]
+    pub inputs: InputChange,
     /// The objects, by key.
     pub objects: Vec<ObjectChange<'a>>,
 }
@@ -203,6 +224,21 @@ pub struct Uncompared<'a> {
     pub side: &'static str,
     /// Why, in words.
     pub why: &'a str,
+}
+
+/// A bundle that comes to be as it is declared, where it is not known what is there of it: before, it
+/// was left as it was.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Unknown<'a> {
+    /// The bundle.
+    pub bundle: &'a str,
+    /// Why it was left as it was.
+    pub why: String,
+    /// Where, by name.
+    pub clusters: Vec<&'a ClusterName>,
+    /// How many objects it has on all of them then.
+    pub objects: usize,
 }
 
 #[cfg(test)]

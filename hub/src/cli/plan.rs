@@ -15,6 +15,10 @@ const REMOVES: u8 = 3;
 /// Some bundles cannot be compared, so that nobody knows whether something would be removed.
 const UNCOMPARED: u8 = 4;
 
+/// What files cannot say of a removal.
+const TODAY: &str = "what left clusters in the last 24 hours is not in files; a hub counts it too, and may hold more \
+                     than is held here";
+
 /// What JSON and YAML hold.
 #[derive(Serialize)]
 struct Report<'a> {
@@ -37,6 +41,10 @@ pub(super) fn run(args: &Plan, writer: &mut Writer<'_>) -> Outcome {
         .map_err(usage)?;
     let plan = diff::plan(side(&before), side(&after));
     let summary = plan.summary;
+    let mut notes: Vec<String> = checkout.note().into_iter().collect();
+    if summary.removes() {
+        notes.push(TODAY.to_owned());
+    }
     match args.output {
         PlanFormat::Json | PlanFormat::Yaml => {
             let report = Report {
@@ -48,10 +56,7 @@ pub(super) fn run(args: &Plan, writer: &mut Writer<'_>) -> Outcome {
             writer.value(&report, if yaml { Format::Yaml } else { Format::Json })?;
         }
         PlanFormat::Markdown => {
-            writer.raw(&report::plan_markdown(&plan))?;
-            if let Some(note) = checkout.note() {
-                writer.raw(&format!("\n_note: {note}_\n"))?;
-            }
+            writer.raw(&report::plan_markdown(&plan, &notes))?;
         }
         PlanFormat::Table | PlanFormat::Wide => {
             let detail = match args.output {
@@ -64,14 +69,14 @@ pub(super) fn run(args: &Plan, writer: &mut Writer<'_>) -> Outcome {
             );
             writer.text(&format!("from {from} to {to}\n\n"))?;
             writer.plan(&report::plan(&plan, detail))?;
-            if let Some(note) = checkout.note() {
+            for note in &notes {
                 writer.text(&format!("note: {note}"))?;
             }
         }
     }
     if summary.removes() {
         Err(Failure::Said(REMOVES))
-    } else if summary.uncompared > 0 {
+    } else if summary.is_in_part() {
         Err(Failure::Said(UNCOMPARED))
     } else if summary.errors_introduced > 0 {
         Err(Failure::Said(FAILED))
@@ -93,6 +98,7 @@ fn to(checkout: &Checkout, rev: Option<&str>) -> anyhow::Result<At> {
 fn side(decided: &Decided) -> Side<'_> {
     Side {
         spec: &decided.spec,
+        decisions: &decided.decisions,
         desired: &decided.desired,
         problems: &decided.problems,
     }

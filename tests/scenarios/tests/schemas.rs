@@ -206,6 +206,30 @@ $ hub plan -o json
 @Bundle {name: other} {path: apps/web, defaultNamespace: web}
 @Placement {name: web} {bundles: [other], clusters: [{names: [later]}], revision: v9}
 $ hub plan -o json
+-- fleet.yaml
+@Cluster {name: a, labels: {region: eu}}
+@Bundle {name: web} {path: apps/web, defaultNamespace: web, variables: {one: 1}}
+@Bundle {name: api} {path: apps/web, defaultNamespace: api}
+@Placement {name: api} {bundles: [api], clusters: [{}], suspend: true}
+@Placement {name: web} {bundles: [web], clusters: [{}]}
+@Placement {name: zzz} {bundles: [web], clusters: [{}], overrides: [{variables: {one: 2, two: 2}}]}
+commit
+-- fleet.yaml
+@Cluster {name: a, labels: {region: eu}}
+@Bundle {name: web} {path: apps/web, defaultNamespace: web, variables: {one: 1}, removal: {bundle: orphan}}
+@Bundle {name: api} {path: apps/web, defaultNamespace: api}
+@Placement {name: api} {bundles: [api], clusters: [{}]}
+@Placement {name: web} {bundles: [web], clusters: [{}]}
+@Placement {name: zzz} {bundles: [web], clusters: [{}], priority: 1, overrides: [{variables: {one: 2, two: 2}}]}
+$ hub plan -o json
+commit
+-- fleet.yaml
+@Cluster {name: a, labels: {region: eu}}
+@Bundle {name: web} {path: apps/web, defaultNamespace: web, variables: {one: 1}, removal: {bundle: orphan}}
+@Bundle {name: api} {path: apps/web, defaultNamespace: api}
+@Placement {name: api} {bundles: [api], clusters: [{}]}
+@Placement {name: web} {bundles: [web], clusters: [{}]}
+$ hub plan -o json
 "#;
 
 #[test]

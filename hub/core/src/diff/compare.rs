@@ -6,11 +6,13 @@ use std::sync::Arc;
 use capstan_proto::{BundleName, ClusterName, Digest, Entry, ObjectKey, Snapshot};
 use serde_json::Value as Json;
 
+use super::inputs::{self, InputChange, There};
+use super::policy::policy_fields;
 use super::{
     Action, BundleChange, Change, ClusterChange, Fields, Keeping, ObjectChange, Plan, Side,
-    Summary, Uncompared, fields,
+    Summary, Uncompared, Unknown, fields,
 };
-use crate::desired::{Desired, Kept, RemovalSet, Wanted};
+use crate::desired::{Desired, Kept, RemovalSet, Target, Wanted};
 use crate::interchange::{Finding, HeldAnswer};
 use crate::problem::{Problem, Severity};
 use crate::spec::{Member, Mode, PinName, Pinned};
@@ -22,9 +24,14 @@ pub fn plan<'a>(from: Side<'a>, to: Side<'a>) -> Plan<'a> {
         from,
         to,
         known: BTreeMap::new(),
+        policies: BTreeMap::new(),
+        unknown: BTreeMap::new(),
     };
     let groups = comparing.groups();
+    let unknown = unknown(comparing.unknown);
     let mut summary = summary(&groups);
+    let of_unknown = unknown.iter().flat_map(|unknown| &unknown.clusters);
+    summary.unknown = of_unknown.collect::<BTreeSet<_>>().len();
     summary.held = to.desired.holds.iter().map(|hold| hold.set.objects()).sum();
     let (introduced, fixed) = problems(from.problems, to.problems);
     let errors = |found: &[Finding<'_>]| found.iter().filter(|f| f.severity == "error").count();
@@ -41,6 +48,7 @@ pub fn plan<'a>(from: Side<'a>, to: Side<'a>) -> Plan<'a> {
         bundles: bundles(from, to),
         changes: groups,
         kept: kept(to.desired),
+        unknown,
         held: to.desired.holds.iter().map(HeldAnswer::of).collect(),
         introduced,
         fixed,
@@ -55,11 +63,17 @@ fn former<'a>(from: Side<'_>, to: Side<'a>, cluster: &ClusterName) -> Option<&'a
     Some(former).filter(|former| moved && before.contains_key(*former))
 }
 
-/// The snapshot that a cluster would have been given before, under the name that it had then.
-fn before<'a>(from: Side<'a>, to: Side<'a>, cluster: &ClusterName) -> Option<&'a Snapshot> {
+/// The target that a cluster would have been given before, under the name that it had then.
+fn before<'a>(from: Side<'a>, to: Side<'a>, cluster: &ClusterName) -> Option<&'a Target> {
     let name = former(from, to, cluster).unwrap_or(cluster);
-    let target = from.desired.clusters.get(name)?.target()?;
-    Some(&target.snapshot)
+    from.desired.clusters.get(name)?.target()
+}
+
+/// Why it is not known what a cluster has of a bundle: it was left as it was, and nothing says how.
+fn unknown_before<'a>(before: Option<&'a Target>, bundle: &BundleName) -> Option<&'a Kept> {
+    let before = before?;
+    let kept = before.kept.get(bundle)?;
+    (!before.snapshot.bundles().contains_key(bundle)).then_some(kept)
 }
 
 struct Comparing<'a> {
@@ -67,6 +81,10 @@ struct Comparing<'a> {
     to: Side<'a>,
     /// Thousands of clusters change from one content to one other.
     known: BTreeMap<(Digest, Digest), (Arc<Fields>, Arc<str>)>,
+    /// The same of policies.
+    policies: BTreeMap<(Digest, Digest), (Arc<Fields>, Arc<str>)>,
+    /// Bundles of which it is not known what clusters have.
+    unknown: Found<'a>,
 }
 
 /// What becomes of one object, comparable.
@@ -75,31 +93,46 @@ type Part<'a> = (&'a ObjectKey, Action, Option<&'a BundleName>, Arc<str>);
 /// What becomes of one bundle on a cluster.
 #[derive(Default)]
 struct Ours<'a> {
-    policy: bool,
+    policy: Option<(Arc<Fields>, Arc<str>)>,
+    inputs: InputChange,
     parts: Vec<Part<'a>>,
     fields: Vec<Arc<Fields>>,
 }
 
-/// What tells two groups apart: bundle, policy, parts.
-type GroupKey<'a> = (&'a BundleName, bool, Vec<Part<'a>>);
+/// What tells two groups apart: bundle, policy and inputs as text, parts.
+type GroupKey<'a> = (&'a BundleName, Option<Arc<str>>, String, Vec<Part<'a>>);
+
+/// What a group has besides.
+struct Group<'a> {
+    clusters: Vec<&'a ClusterName>,
+    policy: Option<Arc<Fields>>,
+    inputs: InputChange,
+    fields: Vec<Arc<Fields>>,
+}
 
 impl<'a> Comparing<'a> {
     /// Every change, clusters that change alike together.
     fn groups(&mut self) -> Vec<Change<'a>> {
-        let mut groups: BTreeMap<GroupKey<'a>, (Vec<&'a ClusterName>, Vec<Arc<Fields>>)> =
-            BTreeMap::new();
+        let mut groups: BTreeMap<GroupKey<'a>, Group<'a>> = BTreeMap::new();
         for (cluster, wanted) in &self.to.desired.clusters {
             // What has no opinion changes nothing.
             let Wanted::Snapshot(target) = wanted else {
                 continue;
             };
-            let before = before(self.from, self.to, cluster);
-            for (bundle, ours) in self.cluster(before, &target.snapshot) {
-                let key = (bundle, ours.policy, ours.parts);
-                let group = groups
-                    .entry(key)
-                    .or_insert_with(|| (Vec::new(), ours.fields));
-                group.0.push(cluster);
+            for (bundle, ours) in self.cluster(cluster, target) {
+                let inputs = match ours.inputs.is_nothing() {
+                    true => String::new(),
+                    false => serde_json::to_string(&ours.inputs).unwrap_or_default(),
+                };
+                let (policy, text) = ours.policy.unzip();
+                let key = (bundle, text, inputs, ours.parts);
+                let group = groups.entry(key).or_insert_with(|| Group {
+                    clusters: Vec::new(),
+                    policy,
+                    inputs: ours.inputs,
+                    fields: ours.fields,
+                });
+                group.clusters.push(cluster);
             }
         }
         let mut changes: Vec<Change<'a>> = groups.into_iter().map(change).collect();
@@ -110,12 +143,33 @@ impl<'a> Comparing<'a> {
     /// What becomes of one cluster, by bundle.
     fn cluster(
         &mut self,
-        before: Option<&'a Snapshot>,
-        after: &'a Snapshot,
+        cluster: &'a ClusterName,
+        target: &'a Target,
     ) -> BTreeMap<&'a BundleName, Ours<'a>> {
         let mut found: BTreeMap<&BundleName, Ours<'_>> = BTreeMap::new();
+        let last = before(self.from, self.to, cluster);
+        let (before, after) = (last.map(|last| &*last.snapshot), &*target.snapshot);
+        let name = former(self.from, self.to, cluster).unwrap_or(cluster);
+        if let (Some(from), Some(to)) = (There::of(self.from, name), There::of(self.to, cluster)) {
+            for (bundle, change) in inputs::changes(from, to) {
+                found.entry(bundle).or_default().inputs = change;
+            }
+        }
+        for bundle in after.bundles().keys() {
+            if let Some(why) = unknown_before(last, bundle) {
+                self.unknown
+                    .entry((bundle, why))
+                    .or_default()
+                    .0
+                    .push(cluster);
+            }
+        }
         for (key, entry) in after.objects() {
             let old = before.and_then(|before| before.objects().get(key));
+            if let (None, Some(why)) = (old, unknown_before(last, &entry.bundle)) {
+                self.unknown.entry((&entry.bundle, why)).or_default().1 += 1;
+                continue;
+            }
             if let Some((part, fields)) = self.object(key, old, entry) {
                 let ours = found.entry(&entry.bundle).or_default();
                 ours.parts.push(part);
@@ -131,13 +185,28 @@ impl<'a> Comparing<'a> {
         }
         let policies = before.into_iter().flat_map(Snapshot::bundles);
         for (bundle, policy) in policies {
-            let now = after.bundles().get(bundle);
-            if now.is_some_and(|now| now != policy) {
-                let (name, _) = after.bundles().get_key_value(bundle).expect("it is there");
-                found.entry(name).or_default().policy = true;
+            let now = after.bundles().get_key_value(bundle);
+            if let Some((name, now)) = now.filter(|(_, now)| *now != policy) {
+                let policy = self.policy(*policy, *now);
+                found.entry(name).or_default().policy = Some(policy);
             }
         }
         found
+    }
+
+    /// What differs between two policies, and the same as text.
+    fn policy(&mut self, old: Digest, new: Digest) -> (Arc<Fields>, Arc<str>) {
+        let sides = [self.to.desired, self.from.desired];
+        let known = self.policies.entry((old, new)).or_insert_with(|| {
+            let bytes = |digest: Digest| {
+                let mut found = sides.iter().filter_map(|side| side.content.get(&digest));
+                found.next().map(|bytes| &**bytes)
+            };
+            let found = Arc::new(policy_fields(bytes(old), bytes(new)));
+            let text = serde_json::to_string(&*found).unwrap_or_default();
+            (found, Arc::from(text))
+        });
+        known.clone()
     }
 
     fn object(
@@ -177,12 +246,13 @@ impl<'a> Comparing<'a> {
     }
 }
 
-fn change<'a>(
-    ((bundle, policy, parts), (clusters, fields)): (
-        GroupKey<'a>,
-        (Vec<&'a ClusterName>, Vec<Arc<Fields>>),
-    ),
-) -> Change<'a> {
+fn change<'a>(((bundle, _, _, parts), group): (GroupKey<'a>, Group<'a>)) -> Change<'a> {
+    let Group {
+        clusters,
+        policy,
+        inputs,
+        fields,
+    } = group;
     let parts = parts.into_iter().zip(fields);
     let mut objects: Vec<ObjectChange<'a>> = parts
         .map(|((object, action, moved_from, _), fields)| ObjectChange {
@@ -196,7 +266,11 @@ fn change<'a>(
     Change {
         bundle,
         clusters,
-        policy,
+        policy: policy.is_some(),
+        policy_fields: policy
+            .map(|fields| fields.fields.clone())
+            .unwrap_or_default(),
+        inputs,
         objects,
     }
 }
@@ -291,9 +365,11 @@ fn bundles<'a>(from: Side<'a>, to: Side<'a>) -> Vec<BundleChange<'a>> {
         let Wanted::Snapshot(target) = wanted else {
             continue;
         };
-        let (before, after) = (before(from, to, cluster), &*target.snapshot);
+        let last = before(from, to, cluster);
+        let (before, after) = (last.map(|last| &*last.snapshot), &*target.snapshot);
         let had = |bundle: &BundleName| before.is_some_and(|b| b.bundles().contains_key(bundle));
-        for bundle in after.bundles().keys().filter(|bundle| !had(bundle)) {
+        let new = |bundle: &&BundleName| !had(bundle) && unknown_before(last, bundle).is_none();
+        for bundle in after.bundles().keys().filter(new) {
             entry(&mut found, bundle).gained.insert(cluster);
         }
         for bundle in before
@@ -331,6 +407,21 @@ fn entry<'m, 'a>(
         lost: BTreeSet::new(),
         held: BTreeSet::new(),
     })
+}
+
+type Found<'a> = BTreeMap<(&'a BundleName, &'a Kept), (Vec<&'a ClusterName>, usize)>;
+
+fn unknown(found: Found<'_>) -> Vec<Unknown<'_>> {
+    let mut all = Vec::new();
+    for ((bundle, why), (clusters, objects)) in found {
+        all.push(Unknown {
+            bundle: bundle.name(),
+            why: why.to_string(),
+            clusters,
+            objects,
+        });
+    }
+    all
 }
 
 /// What is left as it is, for other reasons than that its removal waits.

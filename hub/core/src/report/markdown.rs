@@ -4,7 +4,7 @@ use crate::diff::{Change, Plan};
 
 use super::plan::{
     Detail, and_more, cluster_line, counted, field_line, finding_line, object_line, sentence,
-    uncompared_line,
+    treatment, uncompared_line, unknown_line,
 };
 
 /// Longest comment that GitHub takes, in characters.
@@ -13,12 +13,17 @@ pub const CHARS_MAX: usize = 65_536;
 /// What is kept free for the last line, which says what was left out.
 const RESERVE: usize = 256;
 
-/// A plan as Markdown of at most [`CHARS_MAX`] characters. What does not fit is counted.
+/// A plan as Markdown of at most [`CHARS_MAX`] characters, with notes below it. What does not fit is
+/// counted.
 #[must_use]
-pub fn plan_markdown(plan: &Plan<'_>) -> String {
+pub fn plan_markdown(plan: &Plan<'_>, notes: &[String]) -> String {
+    let notes: String = notes
+        .iter()
+        .map(|note| format!("\n_note: {}_\n", escaped(note)))
+        .collect();
     let mut page = Page {
         text: String::new(),
-        chars: 0,
+        room: CHARS_MAX.saturating_sub(RESERVE + notes.chars().count()),
         left_out: 0,
     };
     page.head(plan);
@@ -27,32 +32,53 @@ pub fn plan_markdown(plan: &Plan<'_>) -> String {
         "Cannot be compared",
         list(&plan.uncompared, uncompared_line),
     );
+    let unknown = |unknown: &_| unknown_line(unknown, Detail::Usual);
+    page.section("Not known", list(&plan.unknown, unknown));
     page.section("New problems", list(&plan.introduced, finding_line));
     page.section("Bundles and clusters", placed(plan));
     page.section("Stays as it is", kept(plan));
     for change in &plan.changes {
-        page.push(&folded(change));
+        page.change(change);
     }
     page.section("Fixed problems", list(&plan.fixed, finding_line));
-    page.end()
+    page.end(&notes)
 }
 
 struct Page {
     text: String,
-    chars: usize,
+    /// How many more characters there is room for.
+    room: usize,
     left_out: usize,
 }
 
 impl Page {
     /// Adds a part as a whole, or counts it as left out.
     fn push(&mut self, part: &str) {
-        let chars = part.chars().count();
-        if self.chars + chars > CHARS_MAX - RESERVE {
+        if !self.fits(part) {
             self.left_out += 1;
-            return;
         }
-        self.chars += chars;
+    }
+
+    /// Adds a part as a whole, if it has room.
+    fn fits(&mut self, part: &str) -> bool {
+        let Some(room) = self.room.checked_sub(part.chars().count()) else {
+            return false;
+        };
+        self.room = room;
         self.text.push_str(part);
+        true
+    }
+
+    /// Adds what changes on a group of clusters, with fewer objects where all have no room.
+    fn change(&mut self, change: &Change<'_>) {
+        let mut most = change.objects.len();
+        while !self.fits(&folded(change, most)) {
+            if most < 2 {
+                self.left_out += 1;
+                return;
+            }
+            most /= 2;
+        }
     }
 
     fn head(&mut self, plan: &Plan<'_>) {
@@ -78,14 +104,15 @@ impl Page {
         self.push("\n");
     }
 
-    fn end(mut self) -> String {
+    fn end(mut self, notes: &str) -> String {
         if self.left_out > 0 {
             let more = and_more(self.left_out, "part");
             self.text.push_str(&format!(
-                "\n_{more}, which a comment has no room for; `hub plan -o table` shows \
+                "\n_{more}, which a comment has no room for; `hub plan -o wide` shows \
                  everything_\n"
             ));
         }
+        self.text.push_str(notes);
         self.text
     }
 }
@@ -127,30 +154,43 @@ fn kept(plan: &Plan<'_>) -> Vec<String> {
     list(&plan.kept, keeping)
 }
 
-/// One group of clusters, folded.
-fn folded(change: &Change<'_>) -> String {
+/// One group of clusters, folded, with so many objects at most.
+fn folded(change: &Change<'_>, most: usize) -> String {
     let on = Detail::Usual.on(change.clusters.iter().copied());
     let objects = counted(change.objects.len(), "object");
     let name = change.bundle.name();
     let mut text =
         format!("<details><summary><code>{name}</code>: {objects} on {on}</summary>\n\n");
     text.push_str("```diff\n");
-    if change.policy {
-        text.push_str("! how it is applied, removed or watched\n");
-    }
-    for object in &change.objects {
-        // The language of the block knows `!` for what changes.
-        let line = object_line(object).replacen('~', "!", 1);
-        text.push_str(&fenced(&line));
+    // The language of the block knows `!` for what changes.
+    let marked = |line: &str| match line.strip_prefix('~') {
+        Some(rest) => fenced(&format!("!{rest}")),
+        None => fenced(line),
+    };
+    let mut line = |line: &str| {
+        text.push_str(line);
         text.push('\n');
+    };
+    for treated in treatment(change, Detail::Usual) {
+        line(&marked(&treated));
+    }
+    for object in change.objects.iter().take(most) {
+        line(&marked(&object_line(object)));
         for field in &object.fields.fields {
-            let line = field_line(field, Detail::Usual);
-            text.push_str(&format!("    {}\n", fenced(&line)));
+            line(&format!(
+                "    {}",
+                fenced(&field_line(field, Detail::Usual))
+            ));
         }
         if object.fields.more_fields > 0 {
-            let more = and_more(object.fields.more_fields, "field");
-            text.push_str(&format!("    {more}\n"));
+            line(&format!(
+                "    {}",
+                and_more(object.fields.more_fields, "field")
+            ));
         }
+    }
+    if most < change.objects.len() {
+        line(&and_more(change.objects.len() - most, "object"));
     }
     text.push_str("```\n\n</details>\n\n");
     text
@@ -161,24 +201,41 @@ fn fenced(text: &str) -> String {
     text.replace("```", "` ` `")
 }
 
-/// Text of files that can neither be markup nor call anybody.
+/// Text of files that can neither be markup nor call anybody. What stands in backticks is code, in which
+/// nothing is markup; a backtick without another one is none.
 fn escaped(text: &str) -> String {
+    let text = text.replace(['\n', '\r'], " ");
+    let parts: Vec<&str> = text.split('`').collect();
+    let last = parts.len() - 1;
     let mut out = String::with_capacity(text.len());
-    for char in text.chars() {
-        match char {
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '&' => out.push_str("&amp;"),
-            '@' => out.push_str("&#64;"),
-            '*' | '_' | '[' | ']' | '#' | '\\' | '|' | '~' => {
-                out.push('\\');
-                out.push(char);
-            }
-            '\n' | '\r' => out.push(' '),
-            char => out.push(char),
+    for (number, part) in parts.into_iter().enumerate() {
+        let in_code = number % 2 == 1;
+        match (number, in_code && number < last) {
+            (0, _) => {}
+            // Not closed.
+            (number, false) if in_code && number == last => out.push_str("\\`"),
+            _ => out.push('`'),
+        }
+        match in_code && number < last {
+            true => out.push_str(part),
+            false => part.chars().for_each(|char| escape(&mut out, char)),
         }
     }
     out
+}
+
+fn escape(out: &mut String, char: char) {
+    match char {
+        '<' => out.push_str("&lt;"),
+        '>' => out.push_str("&gt;"),
+        '&' => out.push_str("&amp;"),
+        '@' => out.push_str("&#64;"),
+        '*' | '_' | '[' | ']' | '#' | '\\' | '|' | '~' => {
+            out.push('\\');
+            out.push(char);
+        }
+        char => out.push(char),
+    }
 }
 
 #[cfg(test)]

@@ -5,13 +5,16 @@ use std::fmt::{self, Write as _};
 use capstan_proto::{ClusterName, ObjectKey};
 
 use crate::diff::{
-    Action, BundleChange, Change, ClusterChange, Field, ObjectChange, Plan, Summary, Uncompared,
-    Value,
+    Action, BundleChange, Change, ClusterChange, Field, InputChange, ObjectChange, Plan, Summary,
+    Turn, Uncompared, Unknown, Value,
 };
 use crate::interchange::{Finding, HeldAnswer};
 
 /// Clusters that are named before they are counted.
 const NAMED_MAX: usize = 3;
+
+/// Groups of clusters that change alike that are shown, unless everything is wanted.
+const GROUPS_MAX: usize = 60;
 
 /// Objects and problems that are listed of one group, unless everything is wanted.
 const LISTED_MAX: usize = 20;
@@ -31,6 +34,13 @@ pub enum Detail {
 }
 
 impl Detail {
+    const fn groups(self) -> usize {
+        match self {
+            Self::Usual => GROUPS_MAX,
+            Self::All => usize::MAX,
+        }
+    }
+
     const fn listed(self) -> usize {
         match self {
             Self::Usual => LISTED_MAX,
@@ -73,18 +83,21 @@ pub(super) fn and_more(number: usize, what: &str) -> String {
 #[must_use]
 pub fn plan(plan: &Plan<'_>, detail: Detail) -> String {
     let mut out = String::new();
-    for cluster in &plan.clusters {
+    for cluster in plan.clusters.iter().take(detail.groups()) {
         line(&mut out, cluster_line(cluster));
     }
-    for bundle in &plan.bundles {
+    not_shown(&mut out, plan.clusters.len(), detail, "cluster");
+    for bundle in plan.bundles.iter().take(detail.groups()) {
         bundle_lines(&mut out, bundle, detail);
     }
+    not_shown(&mut out, plan.bundles.len(), detail, "bundle");
     if !out.is_empty() {
         out.push('\n');
     }
-    for change in &plan.changes {
+    for change in plan.changes.iter().take(detail.groups()) {
         change_lines(&mut out, change, detail);
     }
+    not_shown(&mut out, plan.changes.len(), detail, "group of clusters");
     for keeping in &plan.kept {
         let on = detail.on(keeping.clusters.iter().copied());
         let (bundle, why) = (keeping.bundle, &keeping.why);
@@ -92,6 +105,9 @@ pub fn plan(plan: &Plan<'_>, detail: Detail) -> String {
             &mut out,
             format!("! {bundle} stays as it is on {on}: {why}"),
         );
+    }
+    for unknown in &plan.unknown {
+        line(&mut out, format!("! {}", unknown_line(unknown, detail)));
     }
     for uncompared in &plan.uncompared {
         line(&mut out, format!("! {}", uncompared_line(uncompared)));
@@ -103,6 +119,20 @@ pub fn plan(plan: &Plan<'_>, detail: Detail) -> String {
     findings(&mut out, "fixed problem", &plan.fixed, detail);
     line(&mut out, sentence(&plan.summary));
     out
+}
+
+/// How many more there are than are shown.
+fn not_shown(out: &mut String, all: usize, detail: Detail, what: &str) {
+    let more = all.saturating_sub(detail.groups());
+    if more > 0 {
+        let (first, rest) = what.split_once(' ').unwrap_or((what, ""));
+        let plural = if more == 1 { "" } else { "s" };
+        let what = format!("{first}{plural} {rest}");
+        line(
+            out,
+            format!("and {more} more {} (-o wide)", what.trim_end()),
+        );
+    }
 }
 
 fn line(out: &mut String, text: impl fmt::Display) {
@@ -122,11 +152,13 @@ pub(super) fn sentence(summary: &Summary) -> String {
         waiting,
         undeclared,
         uncompared,
+        unknown,
         ..
     } = *summary;
     let mut text = match summary.is_nothing() {
-        true if uncompared > 0 => "nothing else changes on any cluster".to_owned(),
+        true if summary.is_in_part() => "nothing else changes on any cluster".to_owned(),
         true => "nothing changes on any cluster".to_owned(),
+        false if clusters == 0 && held == 0 => "nothing else changes on any cluster".to_owned(),
         false if clusters == 0 => {
             let held = counted(held, "removed object");
             format!("nothing changes on any cluster before it is approved; {held} held")
@@ -162,6 +194,10 @@ pub(super) fn sentence(summary: &Summary) -> String {
         let bundles = counted(uncompared, "bundle");
         write!(text, "; {bundles} cannot be compared").expect(INFALLIBLE);
     }
+    if unknown > 0 {
+        let clusters = counted(unknown, "cluster");
+        write!(text, "; on {clusters} it is not known what is there").expect(INFALLIBLE);
+    }
     if errors_introduced > 0 {
         write!(text, "; {}", counted(errors_introduced, "new error")).expect(INFALLIBLE);
     }
@@ -177,6 +213,23 @@ pub(super) fn uncompared_line(uncompared: &Uncompared<'_>) -> String {
     } = uncompared;
     format!(
         "{bundle} cannot be compared: `{revision}`, to which --{side} pins it, cannot be read: {why}"
+    )
+}
+
+/// What nobody can compare, because it was left as it was.
+pub(super) fn unknown_line(unknown: &Unknown<'_>, detail: Detail) -> String {
+    let Unknown {
+        bundle,
+        why,
+        clusters,
+        objects,
+    } = unknown;
+    let (on, objects) = (
+        detail.on(clusters.iter().copied()),
+        counted(*objects, "object"),
+    );
+    format!(
+        "{bundle} comes to be as declared ({objects}) on {on}; what is there of it now is not known: {why}"
     )
 }
 
@@ -222,8 +275,8 @@ fn change_lines(out: &mut String, change: &Change<'_>, detail: Detail) {
         "on "
     };
     line(out, format!("{}, {same}{on}", change.bundle.name()));
-    if change.policy {
-        line(out, "  ~ how it is applied, removed or watched");
+    for text in treatment(change, detail) {
+        line(out, format!("  {text}"));
     }
     for object in change.objects.iter().take(detail.listed()) {
         line(out, format!("  {}", object_line(object)));
@@ -240,6 +293,41 @@ fn change_lines(out: &mut String, change: &Change<'_>, detail: Detail) {
         line(out, format!("  {}", and_more(more, "object")));
     }
     out.push('\n');
+}
+
+/// What changes of a bundle besides its objects: a line with a mark for each thing, lines with four
+/// more blanks for what is in it.
+pub(super) fn treatment(change: &Change<'_>, detail: Detail) -> Vec<String> {
+    let mut lines = Vec::new();
+    let InputChange {
+        owner,
+        revision,
+        variables,
+    } = &change.inputs;
+    let name = |name: &Option<String>| name.clone().unwrap_or_default();
+    if let Some(Turn { from, to }) = owner {
+        let (from, to) = (name(from), name(to));
+        lines.push(format!("~ owner: placement {from} -> placement {to}"));
+        for change in variables {
+            let value = |value: &Option<serde_json::Value>| {
+                let value = value.clone().map_or(Value::Absent, Value::Shown);
+                shown(&value, detail)
+            };
+            let (name, old, new) = (&change.name, value(&change.old), value(&change.new));
+            lines.push(format!("    variable {name}: {old} -> {new}"));
+        }
+    }
+    if let Some(Turn { from, to }) = revision {
+        let at =
+            |revision: &Option<String>| revision.clone().unwrap_or_else(|| "the branch".to_owned());
+        lines.push(format!("~ revision: {} -> {}", at(from), at(to)));
+    }
+    if change.policy {
+        lines.push("~ how it is applied, removed or watched".to_owned());
+        let fields = change.policy_fields.iter();
+        lines.extend(fields.map(|field| format!("    {}", field_line(field, detail))));
+    }
+    lines
 }
 
 /// The mark of what becomes of an object.

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use capstan_proto::{ClusterName, ObjectKey};
 
 use super::{CHARS_MAX, escaped, plan_markdown};
-use crate::diff::{Action, BundleChange, Change, Fields, ObjectChange, Plan, Summary};
+use crate::diff::{Action, BundleChange, Change, Fields, InputChange, ObjectChange, Plan, Summary};
 use crate::fixture::{bundle, cluster};
 
 fn object(name: usize) -> ObjectKey {
@@ -27,6 +27,7 @@ fn plan<'a>(changes: Vec<Change<'a>>, bundles: Vec<BundleChange<'a>>) -> Plan<'a
         bundles,
         changes,
         kept: Vec::new(),
+        unknown: Vec::new(),
         uncompared: Vec::new(),
         held: Vec::new(),
         introduced: Vec::new(),
@@ -42,6 +43,8 @@ fn what_has_no_room_in_a_comment_is_counted() {
         bundle: &web,
         clusters: vec![&name],
         policy: false,
+        policy_fields: Vec::new(),
+        inputs: InputChange::default(),
         objects: keys
             .iter()
             .map(|object| ObjectChange {
@@ -52,9 +55,12 @@ fn what_has_no_room_in_a_comment_is_counted() {
             })
             .collect(),
     };
-    let small = plan_markdown(&plan(vec![change()], Vec::new()));
+    let small = plan_markdown(&plan(vec![change()], Vec::new()), &[]);
     assert!(!small.contains("more parts, which"), "{small}");
-    let text = plan_markdown(&plan((0..100).map(|_| change()).collect(), Vec::new()));
+    let text = plan_markdown(
+        &plan((0..100).map(|_| change()).collect(), Vec::new()),
+        &["x".repeat(500)],
+    );
     assert!(text.chars().count() <= CHARS_MAX);
     assert!(text.chars().count() > CHARS_MAX / 2);
     let folded = text.matches("<details>").count();
@@ -72,11 +78,39 @@ fn many_clusters_are_counted() {
         lost: BTreeSet::new(),
         held: BTreeSet::new(),
     }];
-    let text = plan_markdown(&plan(Vec::new(), bundles));
+    let text = plan_markdown(&plan(Vec::new(), bundles), &[]);
     assert!(
         text.contains("- `web` comes to 212 clusters: c000, c001, c002 and 209 more\n"),
         "{text}"
     );
+}
+
+#[test]
+fn of_one_long_change_as_much_is_shown_as_has_room() {
+    let (web, name) = (bundle("web"), cluster("a"));
+    let keys: Vec<ObjectKey> = (0..9_000).map(object).collect();
+    let change = Change {
+        bundle: &web,
+        clusters: vec![&name],
+        policy: false,
+        policy_fields: Vec::new(),
+        inputs: InputChange::default(),
+        objects: keys
+            .iter()
+            .map(|object| ObjectChange {
+                object,
+                action: Action::Create,
+                moved_from: None,
+                fields: Fields::default(),
+            })
+            .collect(),
+    };
+    let text = plan_markdown(&plan(vec![change], Vec::new()), &[]);
+    assert!(text.chars().count() <= CHARS_MAX);
+    let shown = text.matches("+ Deployment.apps").count();
+    assert!(shown > 500, "{shown}");
+    let said = format!("\nand {} more objects\n```\n\n</details>", 9_000 - shown);
+    assert!(text.contains(&said), "{}", &text[text.len() - 200..]);
 }
 
 #[test]
@@ -85,4 +119,6 @@ fn text_of_files_is_no_markup_and_calls_nobody() {
         escaped("<b> @team *x* [y](z) `c`\nnext"),
         "&lt;b&gt; &#64;team \\*x\\* \\[y\\](z) `c` next"
     );
+    assert_eq!(escaped("`a_b` and c_d"), "`a_b` and c\\_d");
+    assert_eq!(escaped("a `b_c"), "a \\`b\\_c");
 }
