@@ -11,6 +11,7 @@ mod delivery;
 mod files;
 mod identity;
 mod inventory;
+mod offline;
 mod reports;
 mod restart;
 mod rewritten;
