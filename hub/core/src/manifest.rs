@@ -9,6 +9,7 @@ mod directory;
 mod fold;
 mod instantiate;
 mod job;
+mod odd;
 mod parse;
 mod patch;
 mod refuse;
@@ -69,6 +70,8 @@ pub struct Instance {
     pub places: BTreeMap<ObjectKey, crate::problem::Place>,
     /// Digest of the bundle's policy, whose bytes are in `bytes`.
     pub policy: Option<Digest>,
+    /// What its patches do that is seldom meant.
+    odd: Vec<patch::Odd>,
 }
 
 /// Why a bundle has no instance for certain inputs.

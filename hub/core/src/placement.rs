@@ -20,6 +20,7 @@ mod decision;
 mod failing;
 mod fleet;
 mod index;
+mod odd;
 pub mod oracle;
 mod own;
 mod previous;

@@ -152,6 +152,10 @@ codes! {
     DuplicateTaint = "E0224",
     /// A ClusterTemplate that no cluster names.
     UnusedTemplate = "E0225",
+    /// A label in a selection that no declared cluster has.
+    UnknownLabel = "E0226",
+    /// An override or a preference that no cluster of its placement matches.
+    NeverMatches = "E0227",
     /// A placement selects fewer clusters than it wants, because of its spread.
     Shortfall = "E0230",
     /// A CEL expression fails on a cluster, which it then does not match.
@@ -162,6 +166,8 @@ codes! {
     VariableCycle = "E0302",
     /// A `${` that does not begin a variable.
     BadSubstitution = "E0303",
+    /// A bundle's content uses a variable, and the bundle does not substitute.
+    ForgottenSubstitute = "E0304",
     /// A manifest is not YAML or JSON.
     BadManifest = "E0401",
     /// A manifest lacks `apiVersion`, `kind` or `metadata.name`.
@@ -188,6 +194,8 @@ codes! {
     BadPatch = "E0412",
     /// Definitions of one kind disagree on whether it lives in a namespace.
     ScopesDisagree = "E0413",
+    /// A patch gives a field a value of another type.
+    PatchChangesType = "E0414",
     /// A removal waits for approval.
     RemovalHeld = "E0501",
     /// A placement changes its removal budget, and the hub does not let it.
@@ -218,6 +226,8 @@ impl Code {
                 | Self::DependencyNotPlaced
                 | Self::UnknownCluster
                 | Self::SelectsNothing
+                | Self::UnknownLabel
+                | Self::NeverMatches
                 | Self::UnknownTemplate
                 | Self::NotExported
                 | Self::UnknownRevision

@@ -117,6 +117,18 @@ pub struct Term {
     pub facts: Vec<FactExpression>,
     /// An expression that must hold.
     pub cel: Option<Cel>,
+    /// Where each of `match_labels` stands, and then each of `match_expressions`.
+    pub labels_at: Vec<LabelAt>,
+}
+
+/// Where a condition on a label stands in its term's file, as line and column; zero where it stands
+/// in none.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LabelAt {
+    /// The key.
+    pub key: (u32, u32),
+    /// The value, or the list of values.
+    pub value: (u32, u32),
 }
 
 impl Term {

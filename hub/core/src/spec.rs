@@ -39,6 +39,7 @@ use std::sync::Arc;
 
 use capstan_proto::{BundleName, ClusterName, Digest, PlacementName, Revision, SourceName};
 
+pub(crate) use check::shown;
 pub use doubt::Lacking;
 pub use load::load;
 pub use model::{

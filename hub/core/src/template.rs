@@ -61,6 +61,13 @@ pub struct BuiltIn<'a> {
     pub revision: &'a Revision,
 }
 
+/// Whether a name is one of those that are built in, as far as its form says.
+#[must_use]
+pub fn is_built_in(name: &str) -> bool {
+    matches!(name, "cluster.name" | "bundle.name" | "source.revision")
+        || name.starts_with("cluster.labels.")
+}
+
 impl BuiltIn<'_> {
     /// The value of a built-in name.
     #[must_use]

@@ -134,6 +134,7 @@ fn check(trees: &Trees) -> (Arc<Spec>, Vec<Problem>) {
     let decisions = placement::resolve(&spec, &Inventory::default(), &Decisions::default());
     let rendered = manifest::render(&spec, trees, &decisions, &Rendered::default());
     problems.extend(decisions.problems.iter().cloned());
+    problems.extend(decisions.odd());
     problems.extend(rendered.problems().cloned());
     problems.sort();
     problems.dedup();

@@ -117,6 +117,7 @@ impl Checkout {
         let (decisions, rendered, desired) = step.run(&spec, before);
         let mut problems = found;
         problems.extend(decisions.problems.iter().cloned());
+        problems.extend(decisions.odd());
         problems.extend(rendered.problems().cloned());
         problems.extend(desired.problems.iter().cloned());
         problems.sort();

@@ -36,6 +36,7 @@ fn select(placement: &mut Placement, at: crate::problem::Place, clusters: &BTree
         groups: Vec::new(),
         facts: Vec::new(),
         cel: None,
+        labels_at: Vec::new(),
     };
     placement.clusters = match clusters.is_empty() {
         true => Vec::new(),

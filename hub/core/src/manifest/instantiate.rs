@@ -8,7 +8,7 @@ use capstan_proto::policy::{BundlePolicy, Mode as Carried};
 use capstan_proto::{BundleName, Digest, ObjectKey, canonical};
 use serde_json::Value;
 
-use super::patch::{self, Object};
+use super::patch::{self, Object, Odd};
 use super::refuse::{self, Finding, FindingKind, Step};
 use super::substitute::{self, Values};
 use super::{Content, Instance, Manifest, Scope, Scopes, fold, restrict};
@@ -44,7 +44,10 @@ pub(super) struct Inputs<'a> {
 pub(super) fn instantiate(content: &Content, inputs: Inputs<'_>) -> Result<Instance, Vec<Problem>> {
     let mut instance = Instance::default();
     let found = match objects(content, inputs) {
-        Ok(objects) => finish(objects, inputs, &mut instance),
+        Ok((objects, odd)) => {
+            instance.odd = odd;
+            finish(objects, inputs, &mut instance)
+        }
         Err(found) => found,
     };
     if !found.is_empty() {
@@ -58,8 +61,8 @@ pub(super) fn instantiate(content: &Content, inputs: Inputs<'_>) -> Result<Insta
     Ok(instance)
 }
 
-/// Every object, patched.
-fn objects(content: &Content, inputs: Inputs<'_>) -> Result<Vec<Object>, Vec<Problem>> {
+/// Every object, patched; and what is odd about the patches.
+fn objects(content: &Content, inputs: Inputs<'_>) -> Result<(Vec<Object>, Vec<Odd>), Vec<Problem>> {
     let mut problems = content.problems.clone();
     let mut objects: Vec<Object> = Vec::new();
     let mut places: BTreeMap<ObjectKey, &Place> = BTreeMap::new();
@@ -82,12 +85,13 @@ fn objects(content: &Content, inputs: Inputs<'_>) -> Result<Vec<Object>, Vec<Pro
         let at = &inputs.bundle.path_at;
         problems.push(Problem::error(at, Code::EmptyBundle, message));
     }
-    if problems.is_empty() {
-        patch::apply(&mut objects, inputs.patches, inputs.values)?;
-        problems = restricted(&objects, inputs);
+    if !problems.is_empty() {
+        return Err(problems);
     }
+    let odd = patch::apply(&mut objects, inputs.patches, inputs.values)?;
+    problems = restricted(&objects, inputs);
     if problems.is_empty() {
-        Ok(objects)
+        Ok((objects, odd))
     } else {
         Err(problems)
     }

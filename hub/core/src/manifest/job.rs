@@ -177,7 +177,7 @@ impl Ready<'_> {
 }
 
 impl<'a> Subject<'a> {
-    fn pin(self) -> Option<&'a str> {
+    pub(super) fn pin(self) -> Option<&'a str> {
         self.placed.inputs.pin.as_ref().map(|pin| pin.text.as_str())
     }
 

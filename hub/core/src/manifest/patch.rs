@@ -7,6 +7,7 @@
 mod json;
 mod lists;
 mod merge;
+mod types;
 
 use std::collections::BTreeSet;
 
@@ -36,7 +37,26 @@ pub(super) struct Object {
     pub(super) at: Place,
 }
 
-/// Changes every object that a patch is for, one patch after another.
+/// What a patch does that it can do, and that is seldom meant.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Odd {
+    /// Which of the patches.
+    pub(super) patch: usize,
+    pub(super) spot: Spot,
+    pub(super) message: String,
+    pub(super) hint: &'static str,
+}
+
+/// A part of a patch, wherever the patch stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Spot {
+    /// What these steps lead to in a merge patch.
+    Merge(Vec<Step>),
+    /// The operation with this number.
+    Json(usize),
+}
+
+/// Changes every object that a patch is for, one patch after another; says what is odd about them.
 ///
 /// # Errors
 /// What is wrong with any of them.
@@ -44,9 +64,10 @@ pub(super) fn apply(
     objects: &mut [Object],
     patches: &[&Patch],
     values: Values<'_>,
-) -> Result<(), Vec<Problem>> {
+) -> Result<Vec<Odd>, Vec<Problem>> {
     let mut problems = Vec::new();
-    for patch in patches {
+    let mut odd: Vec<Odd> = Vec::new();
+    for (number, patch) in patches.iter().enumerate() {
         let target = match target(patch, values) {
             Ok(target) => target,
             Err(found) => {
@@ -63,12 +84,25 @@ pub(super) fn apply(
         }
         let mut meant = objects.iter_mut().zip(&meant).filter(|(_, meant)| **meant);
         // A patch that fails on one object fails on the next for the same reason.
-        if let Some(found) = meant.find_map(|(object, _)| change(object, patch, values).err()) {
+        let mut told = Vec::new();
+        let failed = meant.find_map(|(object, _)| change(object, patch, values, &mut told).err());
+        if let Some(found) = failed {
             problems.extend(found);
+        }
+        for (spot, message, hint) in told {
+            // What is odd about one object is odd about the next.
+            if !odd.iter().any(|o| o.patch == number && o.spot == spot) {
+                odd.push(Odd {
+                    patch: number,
+                    spot,
+                    message,
+                    hint,
+                });
+            }
         }
     }
     if problems.is_empty() {
-        Ok(())
+        Ok(odd)
     } else {
         Err(problems)
     }
@@ -269,12 +303,20 @@ fn listed(names: &[&str]) -> Option<String> {
 
 // === what changes ===
 
+/// What is odd about a part of a patch, with a hint.
+type Told = Vec<(Spot, String, &'static str)>;
+
 /// Changes an object, or leaves it as it was.
-fn change(object: &mut Object, patch: &Patch, values: Values<'_>) -> Result<(), Vec<Problem>> {
+fn change(
+    object: &mut Object,
+    patch: &Patch,
+    values: Values<'_>,
+    odd: &mut Told,
+) -> Result<(), Vec<Problem>> {
     let before = object.value.clone();
     let changed = match &patch.change {
-        Change::Merge(node) => merge(object, patch, node, values),
-        Change::Json(operations) => operate(object, operations, values),
+        Change::Merge(node) => merge(object, patch, (node, values), odd),
+        Change::Json(operations) => operate(object, operations, values, odd),
     };
     if changed.is_err() {
         object.value = before;
@@ -285,8 +327,8 @@ fn change(object: &mut Object, patch: &Patch, values: Values<'_>) -> Result<(), 
 fn merge(
     object: &mut Object,
     patch: &Patch,
-    node: &Node,
-    values: Values<'_>,
+    (node, values): (&Node, Values<'_>),
+    odd: &mut Told,
 ) -> Result<(), Vec<Problem>> {
     let context = Context {
         at: &patch.at,
@@ -295,7 +337,12 @@ fn merge(
     };
     let node = substitute::node(node, context, values)?;
     let ObjectKey { group, kind, .. } = &object.key;
-    match lists::shape(group, kind) {
+    let shape = lists::shape(group, kind);
+    for types::Change { path, words } in types::merged(&object.value, &node, shape) {
+        let message = format!("{} in {}", words.message, object.key);
+        odd.push((Spot::Merge(path), message, words.hint));
+    }
+    match shape {
         Some(shape) => merge::strategic(&mut object.value, &node, shape).map_err(|fault| {
             let at = Place {
                 line: fault.line,
@@ -318,13 +365,18 @@ fn operate(
     object: &mut Object,
     operations: &[Operation],
     values: Values<'_>,
+    odd: &mut Told,
 ) -> Result<(), Vec<Problem>> {
     let mut paths = Vec::new();
-    for operation in operations {
+    for (number, operation) in operations.iter().enumerate() {
         let path = substitute::pointer(&operation.path, &operation.at, values)
             .map_err(|problem| vec![problem])?;
         let step = step(operation, &path, &object.key.kind, values)?;
         let grows = matches!(step, json::Step::Copy(_));
+        if let Some(words) = retyped(&object.value, &step, &path) {
+            let message = format!("{} in {}", words.message, object.key);
+            odd.push((Spot::Json(number), message, words.hint));
+        }
         json::apply(&mut object.value, step, &path).map_err(|fault| {
             let problem = Problem::error(&operation.at, Code::BadPatch, fault.message);
             vec![problem.maybe_hint(fault.hint)]
@@ -347,6 +399,16 @@ fn operate(
         found.map_or_else(|| object.at.clone(), |(_, at)| (*at).clone())
     };
     check(object, &place)
+}
+
+/// What is said of a value that replaces one of another type.
+fn retyped(object: &Value, step: &json::Step, path: &str) -> Option<types::Words> {
+    let json::Step::Replace(value) = step else {
+        return None;
+    };
+    let tokens = json::tokens(path).ok()?;
+    let names: Vec<&str> = tokens.iter().map(String::as_str).collect();
+    types::replaced(object.pointer(path)?, value, &names)
 }
 
 /// Copies double: without a limit thirty of them would fill the memory.

@@ -9,6 +9,7 @@ use capstan_proto::{BundleName, ClusterName, Digest};
 use super::directory::{Directory, Library};
 use super::instantiate::{self, Inputs};
 use super::job::{Job, Ready, Shapes, Subject, directory, is_chart, varies};
+use super::odd::{Forgotten, Told};
 use super::substitute::Values;
 use super::{Failure, Instance, Rendered, Scope, Scopes, Work};
 use crate::placement::Decisions;
@@ -34,6 +35,8 @@ pub fn render(spec: &Spec, trees: &Trees, decisions: &Decisions, previous: &Rend
     };
     let mut rendered = Rendered::default();
     let mut failures = Failures::default();
+    let mut forgotten = Forgotten::new(spec);
+    let mut told = Told::default();
     let mut names: BTreeMap<&BundleName, Named> = BTreeMap::new();
     for jobs in jobs.chunk_by(|one, next| one.subject.cluster == next.subject.cluster) {
         let mut bundles = Vec::with_capacity(jobs.len());
@@ -43,9 +46,17 @@ pub fn render(spec: &Spec, trees: &Trees, decisions: &Decisions, previous: &Rend
             named.clusters += 1;
             named.branch |= subject.placed.inputs.pin.is_none();
             let result = match ready {
-                Ok(ready) => factory.instance(*subject, ready),
+                Ok(ready) => {
+                    forgotten.of(*subject, ready);
+                    factory.instance(*subject, ready)
+                }
                 Err(failure) => Err(Arc::clone(failure)),
             };
+            if let (Ok(ready), Ok(instance)) = (ready, &result)
+                && let Some(odd) = told.of(*subject, ready, instance)
+            {
+                failures.add(&odd, subject.cluster);
+            }
             if let Err(failure) = &result
                 && !subject.is_told(failure, trees)
             {
@@ -60,6 +71,12 @@ pub fn render(spec: &Spec, trees: &Trees, decisions: &Decisions, previous: &Rend
     }
     drop(jobs);
     rendered.problems = failures.problems(&names);
+    for (name, directory) in &declared {
+        if let Some(directory) = directory {
+            forgotten.look((*name, None), &spec.bundles[*name], &directory.content);
+        }
+    }
+    rendered.problems.extend(forgotten.problems);
     let unplaced = unplaced_problems(&declared, &names);
     rendered.problems.extend(unplaced);
     rendered.problems.extend(contradictions);

@@ -345,6 +345,7 @@ fn without_substitute_nothing_is_put_in() {
         "== w/a.yaml\n{apiVersion: v1, kind: ConfigMap, metadata: {name: c}, data: {x: '${a}', y: '${'}}\n",
         expect![[r#"
             a/web ConfigMap default/c: {"apiVersion":"v1","data":{"x":"${a}","y":"${"},"kind":"ConfigMap","metadata":{"labels":{"capstan.dev/bundle":"main.web"},"name":"c","namespace":"default"}}
+            w/a.yaml:1:66: warning[E0304]: `${a}` is sent as it stands: bundle `web` does not substitute variables (write `substitute: true` in the Bundle at fleet.yaml:6:1)
         "#]],
     );
 }

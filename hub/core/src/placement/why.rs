@@ -426,6 +426,7 @@ pub(super) fn parts(term: &Term) -> Vec<Term> {
         groups: Vec::new(),
         facts: Vec::new(),
         cel: None,
+        labels_at: Vec::new(),
     };
     let mut parts = Vec::new();
     for (key, value) in &term.match_labels {

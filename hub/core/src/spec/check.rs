@@ -294,7 +294,7 @@ pub(super) fn scalar(node: &Node) -> Option<Scalar> {
 }
 
 /// A text of a file as it stands in a sentence: not the whole of a megabyte.
-pub(super) fn shown(text: &str) -> String {
+pub(crate) fn shown(text: &str) -> String {
     const SHOWN_MAX: usize = 80;
     match text.char_indices().nth(SHOWN_MAX) {
         Some((end, _)) => format!("{}...", &text[..end]),

@@ -111,6 +111,7 @@ fn everything(at: &Place) -> Term {
         groups: Vec::new(),
         facts: Vec::new(),
         cel: None,
+        labels_at: Vec::new(),
     }
 }
 

@@ -119,7 +119,10 @@ fn check(objects: &str, patches: &str, expected: Expect) {
     };
     let mut out = String::new();
     match apply(&mut objects, &patches, values) {
-        Ok(()) => {
+        Ok(odd) => {
+            for odd in odd {
+                writeln!(out, "{} ({})", odd.message, odd.hint).unwrap();
+            }
             for object in &objects {
                 writeln!(out, "{}", object.value).unwrap();
             }
@@ -391,4 +394,62 @@ fn numbers_are_compared_as_numbers() {
         &number("{\"a\":[1e0]}"),
         &number("{\"a\":[1]}")
     ));
+}
+
+#[test]
+fn what_changes_the_type_of_a_value_is_odd() {
+    check(
+        DEPLOYMENT,
+        "
+- merge: {spec: {replicas: '3', template: {spec: {nodeSelector: ssd}}}}
+- merge:
+    spec:
+      template:
+        spec:
+          tolerations: {key: b}
+          containers:
+          - name: web
+            image: 7
+            env: {A: a}
+- json: [{op: replace, path: /spec/template/spec/containers/0/image, value: {name: web}}]
+",
+        expect![[r#"
+            the patch makes a string of `spec.replicas`, which is a number in Deployment.apps shop/web (write it without quotes)
+            the patch makes a string of `spec.template.spec.nodeSelector`, which is a map in Deployment.apps shop/web (compare it with the object)
+            the patch makes a map of `spec.template.spec.tolerations`, which is a list in Deployment.apps shop/web (write a list: `[{...}]`)
+            the patch makes a number of `spec.template.spec.containers.image`, which is a string in Deployment.apps shop/web (write it in quotes)
+            the patch makes a map of `spec.template.spec.containers.env`, which is a list in Deployment.apps shop/web (write a list: `[{...}]`)
+            the patch makes a map of `spec.template.spec.containers.0.image`, which is a number in Deployment.apps shop/web (compare it with the object)
+            {"apiVersion":"apps/v1","kind":"Deployment","metadata":{"labels":{"app":"web"},"name":"web","namespace":"shop"},"spec":{"replicas":"3","template":{"spec":{"containers":[{"env":{"A":"a"},"image":{"name":"web"},"name":"web","ports":[{"containerPort":53,"protocol":"TCP"},{"containerPort":53,"protocol":"UDP"}]},{"image":"side:1","name":"side"}],"nodeSelector":"ssd","tolerations":{"key":"b"}}}}}
+        "#]],
+    );
+}
+
+#[test]
+fn numbers_and_texts_are_alike_where_a_field_takes_both_and_variables_keep_their_types() {
+    check(
+        "
+- apiVersion: apps/v1
+  kind: Deployment
+  metadata: {name: web}
+  spec:
+    replicas: 1
+    strategy: {rollingUpdate: {maxSurge: 1}}
+    template:
+      spec:
+        containers:
+        - {name: web, resources: {limits: {cpu: 1}}}
+",
+        "
+- merge:
+    spec:
+      replicas: '${replicas}'
+      strategy: {rollingUpdate: {maxSurge: 25%}}
+      template: {spec: {containers: [{name: web, resources: {limits: {cpu: 500m}}}]}}
+- merge: {spec: {strategy: {$patch: replace, type: Recreate}, paused: true}}
+",
+        expect![[r#"
+            {"apiVersion":"apps/v1","kind":"Deployment","metadata":{"name":"web"},"spec":{"paused":true,"replicas":7,"strategy":{"type":"Recreate"},"template":{"spec":{"containers":[{"name":"web","resources":{"limits":{"cpu":"500m"}}}]}}}}
+        "#]],
+    );
 }

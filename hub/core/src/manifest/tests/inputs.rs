@@ -48,6 +48,7 @@ fn fields_of_a_bundle_are_substituted_though_its_files_are_not() {
         a/web ConfigMap ns-shop/c: {"apiVersion":"v1","data":{"x":"${team}"},"kind":"ConfigMap","metadata":{"labels":{"capstan.dev/bundle":"main.web"},"name":"c","namespace":"ns-shop"}}
         b/web fails: 1 problems
         fleet.yaml:12:1: error[E0105]: `spec.defaultNamespace` is `ns-Not.A.Label`: `ns-Not.A.Label` must consist of a-z, 0-9 and -, and start and end with a letter or digit on b [b]
+        w/a.yaml:1:66: warning[E0304]: `${team}` is sent as it stands: bundle `web` does not substitute variables (write `substitute: true` in the Bundle at fleet.yaml:12:1)
     "#]].assert_eq(&show(&rendered));
 }
 

@@ -419,6 +419,8 @@ fn everything(at: Place) -> Term {
         groups: Vec::new(),
         facts: Vec::new(),
         cel: None,
+
+        labels_at: Vec::new(),
     }
 }
 

@@ -54,6 +54,20 @@ pub(super) const ENTRIES: &[Entry] = &[
         mend: "Close it, or write `$${` for a literal `${`.",
     },
     Entry {
+        code: Code::ForgottenSubstitute,
+        about: "A text in a bundle's files uses a variable that the bundle would have, such as `${cluster.name}`, and the bundle does not say `substitute: true`: clusters get the text as it stands. Other uses of `${...}`, as in shell scripts, are not told.",
+        example: Example::Files(&[
+            CLUSTER,
+            WEB,
+            (
+                "web/settings.yaml",
+                "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: settings}\ndata: {cluster: \"${cluster.name}\"}\n",
+            ),
+            PLACED,
+        ]),
+        mend: "Write `substitute: true` in the Bundle. Then every `${` in its files begins a variable: a literal one is written `$${`.",
+    },
+    Entry {
         code: Code::BadManifest,
         about: "A manifest of a bundle is no YAML or JSON. The bundle keeps its last good content on every cluster.",
         example: Example::Files(&[
@@ -230,5 +244,28 @@ pub(super) const ENTRIES: &[Entry] = &[
             PLACED,
         ]),
         mend: "Define a kind in one place. Where its scope shall change, change every definition, pinned ones too.",
+    },
+    Entry {
+        code: Code::PatchChangesType,
+        about: "A patch replaces a value by one of another type: a map by a text, a list by a map, a number by a string. API servers refuse most of these, on the cluster and late. Fields that take numbers and strings, such as ports, shares and quantities, are not told.",
+        example: Example::Files(&[
+            CLUSTER,
+            (
+                "bundles/web.yaml",
+                document!(
+                    "Bundle",
+                    "metadata: {name: web}",
+                    "spec:",
+                    "  path: web",
+                    "  patches: [{target: {kind: Deployment}, merge: {spec: {replicas: \"3\"}}}]",
+                ),
+            ),
+            (
+                "web/deployment.yaml",
+                "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web}\nspec: {replicas: 2}\n",
+            ),
+            PLACED,
+        ]),
+        mend: "Write a value of the type that the object has. A variable keeps the type with which it is declared where the whole text is the variable: `\"${replicas}\"`.",
     },
 ];

@@ -102,7 +102,7 @@ pub(super) const ENTRIES: &[Entry] = &[
     },
     Entry {
         code: Code::UnknownCluster,
-        about: "An exact name stands in `names`, and no cluster is declared under it. It matches nothing, which is all that happens.",
+        about: "A name stands in `names`, or a glob such as `edge-*`, and no declared cluster is called so. It matches nothing, which is all that happens.",
         example: Example::Files(&[
             CLUSTER,
             (
@@ -121,6 +121,13 @@ pub(super) const ENTRIES: &[Entry] = &[
         about: "A placement selects no cluster. Where it selected some before, what is there is held until somebody approves the removal.",
         example: Example::Files(&[
             CLUSTER,
+            (
+                "clusters/dev-us-1.yaml",
+                document!(
+                    "Cluster",
+                    "metadata: {name: dev-us-1, labels: {env: dev, region: us}}"
+                ),
+            ),
             WEB,
             CONTENT,
             (
@@ -128,7 +135,7 @@ pub(super) const ENTRIES: &[Entry] = &[
                 document!(
                     "Placement",
                     "metadata: {name: web}",
-                    "spec: {bundles: [web], clusters: [{matchLabels: {env: production}}]}"
+                    "spec: {bundles: [web], clusters: [{matchLabels: {env: prod, region: us}}]}"
                 ),
             ),
         ]),
@@ -298,6 +305,50 @@ pub(super) const ENTRIES: &[Entry] = &[
             ),
         ]),
         mend: "Name it in `spec.templates` of a Cluster, or remove it.",
+    },
+    Entry {
+        code: Code::UnknownLabel,
+        about: "A selection asks for a label, or for a value of one, that no declared cluster has; or `spread` goes by a label that no eligible cluster has. It matches nobody, which is all that happens. Clusters have the labels of their documents and of their templates, and no others. Of conditions that leave clusters out (`except`, NotIn, DoesNotExist) it is told only where a label is called nearly so: that nobody is left out may be just the present state.",
+        example: Example::Files(&[
+            CLUSTER,
+            (
+                "groups.yaml",
+                document!(
+                    "ClusterGroup",
+                    "metadata: {name: canary}",
+                    "spec: {clusters: [{matchLabels: {evn: prod}}]}"
+                ),
+            ),
+        ]),
+        mend: "Take the label or the value that the hint names, or declare a cluster that has it.",
+    },
+    Entry {
+        code: Code::NeverMatches,
+        about: "An override of a placement matches none of the clusters that the placement may select, an override of a bundle none that the bundle is placed on, or a `prefer` entry none that is eligible: it changes nothing. What hangs on facts is not told, because no file says what clusters report.",
+        example: Example::Files(&[
+            CLUSTER,
+            (
+                "clusters/dev-us-1.yaml",
+                document!(
+                    "Cluster",
+                    "metadata: {name: dev-us-1, labels: {env: dev, region: us}}"
+                ),
+            ),
+            WEB,
+            CONTENT,
+            (
+                "placements.yaml",
+                document!(
+                    "Placement",
+                    "metadata: {name: web}",
+                    "spec:",
+                    "  bundles: [web]",
+                    "  clusters: [{matchLabels: {env: prod}}]",
+                    "  overrides: [{clusters: [{matchLabels: {env: dev}}], variables: {replicas: 1}}]",
+                ),
+            ),
+        ]),
+        mend: "Compare its terms with the placement's `clusters`: an override changes what is selected, and selects nothing itself.",
     },
     Entry {
         code: Code::Shortfall,

@@ -33,6 +33,7 @@ fn codes(revisions: &[&[(&str, &str)]]) -> BTreeSet<Code> {
         let desired = desired(&decisions, &rendered, &Running::default());
         found = problems.iter().map(|problem| problem.code).collect();
         found.extend(decisions.problems.iter().map(|problem| problem.code));
+        found.extend(decisions.odd().iter().map(|problem| problem.code));
         found.extend(rendered.problems().map(|problem| problem.code));
         found.extend(desired.problems.iter().map(|problem| problem.code));
         spec = Some(loaded);

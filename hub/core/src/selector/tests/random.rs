@@ -93,6 +93,7 @@ prop_compose! {
                 .collect(),
             facts,
             cel: program.map(|text| Cel { at: at.clone(), program: cel::Program::parse(text).unwrap() }),
+            labels_at: Vec::new(),
             at,
         }
     }

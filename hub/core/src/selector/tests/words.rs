@@ -26,6 +26,7 @@ fn term(text: &str) -> Term {
         groups: Vec::new(),
         facts: Vec::new(),
         cel: None,
+        labels_at: Vec::new(),
     };
     for part in text
         .split(';')

@@ -6,7 +6,8 @@ use super::{group_name, items_of, references, strings, text_of, texts_of};
 use crate::limits;
 use crate::problem::Code;
 use crate::selector::{
-    Cel, Decimal, Expression, FactExpression, FactOperator, Operator, Pattern, Relation, Term, cel,
+    Cel, Decimal, Expression, FactExpression, FactOperator, LabelAt, Operator, Pattern, Relation,
+    Term, cel,
 };
 use crate::spec::fields::Reader;
 use crate::spec::lint;
@@ -56,9 +57,31 @@ pub(super) fn term(reader: &mut Reader<'_>, node: &Node) -> Option<Term> {
         groups,
         facts,
         cel: expression_of(reader, node),
+        labels_at: labels_at(node),
     };
     anchored(reader, node, &term);
     Some(term)
+}
+
+/// Where the conditions on labels stand, in the order in which a term has them.
+fn labels_at(node: &Node) -> Vec<LabelAt> {
+    let place = |node: &Node| (node.line, node.column);
+    let members = node.get("matchLabels").map_or(&[][..], Node::members);
+    let mut labels: Vec<_> = members
+        .iter()
+        .filter(|(_, value)| value.text().is_some())
+        .collect();
+    labels.sort_by(|(one, _), (other, _)| one.text.cmp(&other.text));
+    let labels = labels.into_iter().map(|(key, value)| LabelAt {
+        key: (key.line, key.column),
+        value: place(value),
+    });
+    let expressions = items_of(node, "matchExpressions").iter();
+    let expressions = expressions.map(|item| LabelAt {
+        key: place(item.get("key").unwrap_or(item)),
+        value: place(item.get("values").unwrap_or(item)),
+    });
+    labels.chain(expressions).collect()
 }
 
 /// A term that hangs on facts alone would move with what spokes say of themselves.

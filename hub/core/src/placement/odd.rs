@@ -1,0 +1,433 @@
+//! Selections that say nothing wrong and are probably not meant so: labels and names that no declared
+//! cluster has, overrides and preferences that match nobody.
+//!
+//! Deliberately not part of deciding: a hub would look for them at every commit, and only who writes
+//! files can do anything about them.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use capstan_proto::{BundleName, ClusterName, PlacementName};
+
+use super::Decisions;
+use super::answer::{Asking, keys};
+use super::bits::Bits;
+use super::clusters::Core;
+use super::index::Index;
+use crate::limits;
+use crate::problem::{Code, Place, Problem, allowed, nearest};
+use crate::selector::{LabelAt, Operator, Pattern, Term, glob};
+use crate::spec::{GroupName, Override, Placement, Spec, shown};
+
+impl Decisions {
+    /// What is odd about the selections that were decided upon, in order.
+    #[must_use]
+    pub fn odd(&self) -> Vec<Problem> {
+        let core = self.core();
+        let spec = &*core.fleet.spec;
+        if spec.members.is_empty() {
+            return Vec::new();
+        }
+        let mut index = Arc::clone(&core.fleet.index);
+        let missing = override_keys(spec);
+        if missing.iter().any(|key| index.column(key).is_none()) {
+            Arc::make_mut(&mut index).cover(&missing);
+        }
+        let mut search = Search {
+            core,
+            index: &index,
+            known: Known::new(spec),
+            sure: !spec.lacking().is_anything(),
+            hanging: BTreeMap::new(),
+            problems: Vec::new(),
+        };
+        search.all(spec);
+        search.problems.sort();
+        search.problems.dedup();
+        search.problems
+    }
+}
+
+/// The label keys that overrides name: deciding who is selected does not need them.
+fn override_keys(spec: &Spec) -> BTreeSet<&str> {
+    let placements = spec.placements.values().flat_map(|d| &d.spec.overrides);
+    let bundles = spec.bundles.values().flat_map(|d| &d.spec.overrides);
+    keys(
+        placements
+            .chain(bundles)
+            .flat_map(|o| o.clusters.iter().flatten()),
+    )
+}
+
+/// What terms are for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Use {
+    /// They choose: what nobody has is missed.
+    Choose,
+    /// They leave out: that nobody has it may be just the present state.
+    LeaveOut,
+}
+
+struct Search<'a> {
+    core: &'a Core,
+    index: &'a Index,
+    known: Known<'a>,
+    /// Whether every cluster is known. Else only what is near to something known is told.
+    sure: bool,
+    /// Groups whose members hang on facts.
+    hanging: BTreeMap<&'a GroupName, bool>,
+    problems: Vec<Problem>,
+}
+
+impl<'a> Search<'a> {
+    fn all(&mut self, spec: &'a Spec) {
+        for document in spec.groups.values().filter(|d| !d.kept) {
+            self.terms(&document.spec.clusters, Use::Choose);
+            self.terms(&document.spec.except, Use::LeaveOut);
+        }
+        for (name, document) in spec.placements.iter().filter(|(_, d)| !d.kept) {
+            self.placement(name, &document.spec);
+        }
+        for (name, document) in spec.bundles.iter().filter(|(_, d)| !d.kept) {
+            let on = self.eligible_of(name);
+            let whom = format!("cluster that bundle `{}` may be placed on", name.name());
+            self.overrides(&document.spec.overrides, &on, &whom);
+        }
+    }
+
+    fn placement(&mut self, name: &'a PlacementName, placement: &'a Placement) {
+        self.terms(&placement.clusters, Use::Choose);
+        self.terms(&placement.except, Use::LeaveOut);
+        let Some(choice) = self.core.choices.get(name) else {
+            return;
+        };
+        let mut eligible = Bits::clone(&choice.eligible);
+        eligible.or(&choice.selected);
+        for spread in &placement.spread {
+            self.spread(spread.by.as_str(), &spread.at, (name, &eligible));
+        }
+        let whom = format!("eligible cluster of placement `{}`", name.name());
+        for preference in &placement.prefer {
+            let Some(term) = &preference.term else {
+                continue;
+            };
+            let told = self.terms(std::slice::from_ref(term), Use::Choose);
+            if !told && self.matches_none(std::slice::from_ref(term), &eligible) {
+                let message = format!("no {whom} matches this preference");
+                self.tell(&preference.at, Code::NeverMatches, message, WEIGHS_NOTHING);
+            }
+        }
+        self.overrides(&placement.overrides, &eligible, &whom);
+    }
+
+    /// The clusters that some placement of a bundle may select.
+    fn eligible_of(&self, bundle: &BundleName) -> Bits {
+        let mut all = Bits::empty(self.index.len());
+        for placement in self.core.owners.routes().of_bundle(bundle) {
+            if let Some(choice) = self.core.choices.get(placement) {
+                all.or(&choice.eligible);
+                all.or(&choice.selected);
+            }
+        }
+        all
+    }
+
+    /// Overrides that apply nowhere.
+    fn overrides(&mut self, overrides: &'a [Override], among: &Bits, whom: &str) {
+        for entry in overrides {
+            let Some(terms) = &entry.clusters else {
+                continue;
+            };
+            let told = self.terms(terms, Use::Choose);
+            if !told && self.matches_none(terms, among) {
+                let message = format!("no {whom} matches this override");
+                self.tell(&entry.at, Code::NeverMatches, message, CHANGES_NOTHING);
+            }
+        }
+    }
+
+    /// Whether certainly nobody of some clusters matches; of nobody nothing is said.
+    fn matches_none(&mut self, terms: &'a [Term], among: &Bits) -> bool {
+        if !self.sure || among.is_empty() || self.hang_on_facts(terms, 0) {
+            return false;
+        }
+        let mut asking = Asking::new(self.index, &self.core.fleet.groups);
+        let mut matching = asking.any(terms).possible().clone();
+        matching.and(among);
+        matching.is_empty()
+    }
+
+    /// Whether facts have a say: without a live fleet nobody knows them.
+    fn hang_on_facts(&mut self, terms: &'a [Term], depth: usize) -> bool {
+        terms.iter().any(|term| {
+            let groups = || term.groups.iter().map(|reference| &reference.name);
+            term.uses_facts() || groups().any(|name| self.group_hangs_on_facts(name, depth))
+        })
+    }
+
+    fn group_hangs_on_facts(&mut self, name: &'a GroupName, depth: usize) -> bool {
+        if let Some(known) = self.hanging.get(name) {
+            return *known;
+        }
+        let Some(document) = self.core.fleet.spec.groups.get(name) else {
+            return true;
+        };
+        let group = &document.spec;
+        // Circles were refused before; what is nested too deeply is not looked through.
+        let hangs = depth > DEEP_MAX
+            || self.hang_on_facts(&group.clusters, depth + 1)
+            || self.hang_on_facts(&group.except, depth + 1);
+        self.hanging.insert(name, hangs);
+        hangs
+    }
+
+    /// Looks at every term; whether anything was told of them, now or while names were looked up.
+    fn terms(&mut self, terms: &'a [Term], what_for: Use) -> bool {
+        let before = self.problems.len();
+        let mut told = false;
+        for term in terms {
+            let mut places = term.labels_at.iter();
+            for (key, value) in &term.match_labels {
+                let at = places.next().copied().unwrap_or_default();
+                self.label((&term.at, at), key, &[value.as_str()], what_for);
+            }
+            for expression in &term.match_expressions {
+                let at = places.next().copied().unwrap_or_default();
+                let (values, what_for) = match &expression.operator {
+                    Operator::In(values) => (Some(values), what_for),
+                    Operator::NotIn(values) => (Some(values), Use::LeaveOut),
+                    Operator::Exists => (None, what_for),
+                    Operator::DoesNotExist => (None, Use::LeaveOut),
+                };
+                let values: Vec<&str> = values.into_iter().flatten().map(String::as_str).collect();
+                self.label((&term.at, at), &expression.key, &values, what_for);
+            }
+            for pattern in &term.names {
+                told |= !pattern.text.contains(['*', '?']) && !self.known.is_name(&pattern.text);
+                self.glob(pattern, what_for);
+            }
+        }
+        told || self.problems.len() > before
+    }
+
+    /// A label that no cluster has, or values of it that none has.
+    fn label(&mut self, at: (&Place, LabelAt), key: &'a str, values: &[&'a str], what_for: Use) {
+        let (
+            within,
+            LabelAt {
+                key: key_at,
+                value: value_at,
+            },
+        ) = at;
+        let Some(known) = self.known.labels.get(key) else {
+            let near = self.known.near(None, key);
+            let message = format!("no declared cluster has the label `{}`", shown(key));
+            return self.unknown((within, key_at), message, near, what_for);
+        };
+        let unknown: Vec<&str> = values
+            .iter()
+            .copied()
+            .filter(|v| !known.contains(v))
+            .collect();
+        // Of several values some may be for clusters to come.
+        let what_for = match unknown.len() == values.len() {
+            true => what_for,
+            false => Use::LeaveOut,
+        };
+        let of_key = |value: String| {
+            let key = shown(key);
+            format!("no declared cluster has the label `{key}` with the value {value}")
+        };
+        let mut others: Option<(Vec<String>, String)> = None;
+        for value in unknown {
+            let quoted = format!("`{}`", shown(value));
+            match self.known.near(Some(key), value) {
+                Near::Others(words) => {
+                    let (values, _) = others.get_or_insert((Vec::new(), words));
+                    values.push(quoted);
+                }
+                near @ Near::One(_) => {
+                    self.unknown((within, value_at), of_key(quoted), near, what_for);
+                }
+            }
+        }
+        if let Some((values, words)) = others {
+            let message = of_key(values.join(" or "));
+            self.unknown((within, value_at), message, Near::Others(words), what_for);
+        }
+    }
+
+    fn unknown(
+        &mut self,
+        (within, (line, column)): (&Place, (u32, u32)),
+        message: String,
+        near: Near,
+        what_for: Use,
+    ) {
+        let hint = match near {
+            Near::One(word) => format!("did you mean `{word}`?"),
+            Near::Others(words) if self.sure && what_for == Use::Choose => words,
+            Near::Others(_) => return,
+        };
+        let at = match line {
+            0 => within.clone(),
+            _ => Place {
+                line,
+                column,
+                ..within.clone()
+            },
+        };
+        self.tell(&at, Code::UnknownLabel, message, &hint);
+    }
+
+    fn glob(&mut self, pattern: &Pattern, what_for: Use) {
+        let text = pattern.text.as_str();
+        let prefix = match text.find(['*', '?']) {
+            Some(end) => &text[..end],
+            None => return,
+        };
+        let mut names = self
+            .index
+            .beginning(prefix)
+            .map(|number| self.index.name(number));
+        if names.any(|name| glob(text, name.as_str())) {
+            return;
+        }
+        let near = self.known.near_prefix(prefix);
+        let hint = match near {
+            Some(near) => format!("did you mean `{near}{}`?", &text[prefix.len()..]),
+            None if self.sure && what_for == Use::Choose => {
+                "`*` stands for any characters, `?` for one".to_owned()
+            }
+            None => return,
+        };
+        let message = format!("no declared cluster has a name like `{}`", shown(text));
+        self.tell(&pattern.at, Code::UnknownCluster, message, &hint);
+    }
+
+    fn spread(&mut self, by: &'a str, at: &Place, (name, eligible): (&PlacementName, &Bits)) {
+        let Some(column) = self.index.column(by) else {
+            return;
+        };
+        let mut having = eligible.clone();
+        column.absent().take(&mut having);
+        if eligible.is_empty() || !having.is_empty() {
+            return;
+        }
+        let (hint, told) = match (
+            self.known.labels.contains_key(by),
+            self.known.near(None, by),
+        ) {
+            (false, Near::One(near)) => (format!("did you mean `{near}`?"), true),
+            (false, Near::Others(words)) => (words, self.sure),
+            (true, _) => ("other clusters have it".to_owned(), self.sure),
+        };
+        if told {
+            let by = shown(by);
+            let message = format!(
+                "no eligible cluster of placement `{}` has the label `{by}`, so that all are one domain",
+                name.name()
+            );
+            self.tell(at, Code::UnknownLabel, message, &hint);
+        }
+    }
+
+    fn tell(&mut self, at: &Place, code: Code, message: String, hint: &str) {
+        self.problems
+            .push(Problem::warning(at, code, message).hint(hint));
+    }
+}
+
+/// How deep groups are looked through.
+const DEEP_MAX: usize = 32;
+const WEIGHS_NOTHING: &str = "its weight never counts: mend it, or remove it";
+const CHANGES_NOTHING: &str = "it changes nothing: mend it, or remove it";
+
+/// What is near to a word that is not known.
+#[derive(Clone, Debug)]
+enum Near {
+    One(String),
+    /// Nothing is; what there is, in words.
+    Others(String),
+}
+
+/// The labels and names of declared clusters, and how many comparisons with them are left.
+struct Known<'a> {
+    spec: &'a Spec,
+    labels: BTreeMap<&'a str, BTreeSet<&'a str>>,
+    left: usize,
+    /// What was asked before: one slip of the pen often stands in many documents.
+    asked: BTreeMap<(Option<&'a str>, &'a str), Near>,
+}
+
+impl<'a> Known<'a> {
+    fn new(spec: &'a Spec) -> Self {
+        let mut labels: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+        for (key, value) in spec.members.values().flat_map(|member| &member.labels) {
+            labels.entry(key).or_default().insert(value);
+        }
+        Self {
+            spec,
+            labels,
+            left: limits::HINT_COMPARISONS_MAX,
+            asked: BTreeMap::new(),
+        }
+    }
+
+    fn is_name(&self, text: &str) -> bool {
+        let name = ClusterName::try_new(text);
+        name.is_ok_and(|name| self.spec.members.contains_key(&name))
+    }
+
+    fn afford(&mut self, cost: usize) -> bool {
+        let left = self.left.checked_sub(cost);
+        self.left = left.unwrap_or_default();
+        left.is_some()
+    }
+
+    /// What is near to a label's key, or to a value of a key.
+    fn near(&mut self, key: Option<&'a str>, word: &'a str) -> Near {
+        if let Some(near) = self.asked.get(&(key, word)) {
+            return near.clone();
+        }
+        let known: Vec<&str> = match key.map(|key| self.labels.get(key)) {
+            None => self.labels.keys().copied().collect(),
+            Some(values) => values.into_iter().flatten().copied().collect(),
+        };
+        let near = self.afford(known.len()).then(|| nearest(word, &known));
+        let near = match (near.flatten(), known.is_empty()) {
+            (Some(near), _) => Near::One(near.to_owned()),
+            (None, true) => Near::Others("no declared cluster has any label".to_owned()),
+            (None, false) => Near::Others(match key {
+                None => format!("labels of declared clusters: {}", listed(&known)),
+                Some(key) => format!("values of `{key}`: {}", listed(&known)),
+            }),
+        };
+        self.asked.insert((key, word), near.clone());
+        near
+    }
+
+    /// The beginning of some cluster's name, up to a `-`, that is near to a glob's beginning.
+    fn near_prefix(&mut self, prefix: &str) -> Option<String> {
+        let names = self.spec.members.keys();
+        let beginnings = names.flat_map(|name| {
+            let name = name.as_str();
+            name.match_indices('-').map(move |(end, _)| &name[..=end])
+        });
+        let beginnings: BTreeSet<&str> = beginnings.collect();
+        let known: Vec<&str> = beginnings.into_iter().collect();
+        let cost = known.len() + self.spec.members.len();
+        self.afford(cost)
+            .then(|| nearest(prefix, &known))
+            .flatten()
+            .map(ToOwned::to_owned)
+    }
+}
+
+fn listed(words: &[&str]) -> String {
+    let words = allowed(words);
+    words.trim_start_matches("allowed: ").to_owned()
+}
+
+#[cfg(test)]
+mod tests;
