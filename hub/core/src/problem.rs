@@ -365,7 +365,7 @@ pub fn by_place(problems: impl IntoIterator<Item = Problem>) -> BTreeSet<Problem
     }
     let told = |(mut problem, clusters): (Problem, BTreeSet<ClusterName>)| {
         if !clusters.is_empty() {
-            problem.message = format!("{} on {}", problem.message, named(&clusters));
+            problem.message = format!("{} {}", problem.message, on(&clusters));
         }
         problem.clusters = clusters;
         problem
@@ -373,7 +373,14 @@ pub fn by_place(problems: impl IntoIterator<Item = Problem>) -> BTreeSet<Problem
     groups.into_iter().map(told).collect()
 }
 
-/// `a`, `a and b`, `a, b and c`, `a, b, c and 4 more`.
+/// `on a`, `on a and b`, `on a, b and c`, `on 7 clusters: a, b, c and 4 more`.
+fn on(clusters: &BTreeSet<ClusterName>) -> String {
+    match clusters.len() {
+        0..=CLUSTERS_NAMED_MAX => format!("on {}", named(clusters)),
+        many => format!("on {many} clusters: {}", named(clusters)),
+    }
+}
+
 fn named(clusters: &BTreeSet<ClusterName>) -> String {
     let mut names: Vec<String> = clusters
         .iter()
@@ -417,11 +424,17 @@ pub fn did_you_mean(word: &str, known: &[&str]) -> String {
 /// The known words as a hint; of many the first.
 #[must_use]
 pub fn allowed(known: &[&str]) -> String {
-    let shown = known.len().min(limits::HINT_WORDS_MAX);
-    let words = known[..shown].join(", ");
-    match known.len() - shown {
-        0 => format!("allowed: {words}"),
-        more => format!("allowed: {words} and {more} more"),
+    format!("allowed: {}", listed(known))
+}
+
+/// Words with commas; of many the first.
+#[must_use]
+pub fn listed(words: &[&str]) -> String {
+    let shown = words.len().min(limits::HINT_WORDS_MAX);
+    let first = words[..shown].join(", ");
+    match words.len() - shown {
+        0 => first,
+        more => format!("{first} and {more} more"),
     }
 }
 

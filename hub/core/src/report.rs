@@ -15,7 +15,7 @@ use capstan_proto::Moment;
 use crate::explain::{Answer, Explanation};
 
 pub use github::github;
-pub use lint::{lint, source_line};
+pub use lint::{end_column, lint, source_line};
 pub use markdown::{CHARS_MAX, plan_markdown};
 pub use plan::{Detail, plan};
 pub use resolve::resolve;

@@ -7,7 +7,10 @@
 
 mod build;
 mod json;
+mod position;
 mod scalar;
+
+pub use position::position;
 
 use crate::limits;
 

@@ -50,15 +50,15 @@ pub(super) fn run(args: &Lint, writer: &mut Writer<'_>) -> Outcome {
         LintFormat::Json | LintFormat::Yaml => {
             let report = Report {
                 revision: &revision,
-                problems: problems.iter().map(Finding::new).collect(),
+                problems: problems.iter().map(|p| Found::new(p, &trees)).collect(),
                 note: note.as_deref(),
             };
             let yaml = args.output == LintFormat::Yaml;
             writer.value(&report, if yaml { Format::Yaml } else { Format::Json })?;
         }
-        LintFormat::Github => writer.raw(&report::github(&problems, &folder))?,
+        LintFormat::Github => writer.raw(&report::github(&problems, &trees, &folder))?,
         LintFormat::Table => {
-            writer.text(&report::lint(&problems, &trees))?;
+            writer.problems(&report::lint(&problems, &trees))?;
             if let Some(note) = note {
                 writer.text(&format!("note: {note}"))?;
             }
@@ -230,9 +230,29 @@ fn one_file(path: &Path) -> anyhow::Result<Tree> {
 #[derive(Serialize)]
 struct Report<'a> {
     revision: &'a str,
-    problems: Vec<Finding<'a>>,
+    problems: Vec<Found<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     note: Option<&'a str>,
+}
+
+/// A problem as every command prints it, and where the word that it is about ends.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Found<'a> {
+    #[serde(flatten)]
+    finding: Finding<'a>,
+    /// The column behind it in characters, from 1, on the same line.
+    end_column: Option<u32>,
+}
+
+impl<'a> Found<'a> {
+    fn new(problem: &'a Problem, trees: &Trees) -> Self {
+        let end = |at| report::end_column(trees, at);
+        Self {
+            finding: Finding::new(problem),
+            end_column: problem.at.as_ref().and_then(end),
+        }
+    }
 }
 
 #[cfg(test)]

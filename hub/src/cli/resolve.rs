@@ -33,7 +33,7 @@ pub(super) fn run(args: &Resolve, writer: &mut Writer<'_>) -> Outcome {
             };
             let text = report::resolve(resolved, detail);
             writer.text(text.trim_end())?;
-            writer.text(&said(&decided))?;
+            writer.problems(&said(&decided))?;
             if let Some(note) = checkout.note() {
                 writer.text(&format!("note: {note}"))?;
             }

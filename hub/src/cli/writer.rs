@@ -44,6 +44,24 @@ impl<'a> Writer<'a> {
         Ok(self.out.flush()?)
     }
 
+    /// Writes problems for people: what is wrong in its colour, where it is as it is.
+    pub(super) fn problems(&mut self, text: &str) -> Outcome {
+        for line in text.lines() {
+            let marks = line.trim_start().strip_prefix('|').map(str::trim_start);
+            let (tone, coloured) = match line.split_once("]: ") {
+                Some((head, _)) if head.starts_with("error[") => (Tone::Bad, head.len() + 1),
+                Some((head, _)) if head.starts_with("warning[") => (Tone::Busy, head.len() + 1),
+                _ if line.trim_start().starts_with("--> ") => (Tone::Dim, line.len()),
+                _ if marks.is_some_and(|marks| marks.starts_with('^')) => (Tone::Bad, line.len()),
+                _ => (Tone::Plain, 0),
+            };
+            let (head, rest) = line.split_at(coloured);
+            let style = style(tone);
+            writeln!(self.out, "{style}{head}{style:#}{rest}")?;
+        }
+        Ok(self.out.flush()?)
+    }
+
     /// Writes a plan for people: what comes, changes and leaves in its colour.
     pub(super) fn plan(&mut self, text: &str) -> Outcome {
         for line in text.lines() {

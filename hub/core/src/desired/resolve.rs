@@ -330,13 +330,20 @@ fn conflicts(
             0 => String::new(),
             more => format!(" and {more} more"),
         };
-        let message = format!(
-            "{} belongs to bundle `{}` on {}{more}; bundle `{}` does not get it",
-            conflict.object,
-            conflict.holder.name(),
-            clusters[0],
-            conflict.loser.name(),
-        );
+        let Conflict {
+            object,
+            holder,
+            loser,
+        } = conflict;
+        let (has, lacks, on) = (holder.name(), loser.name(), clusters[0]);
+        let known = running.clusters.contains_key(on);
+        let message = match known {
+            true => format!(
+                "{object} belongs to bundle `{has}` on {on}{more}; bundle `{lacks}` does not get it"
+            ),
+            // Who has it is not known to files: to name a loser would be a guess.
+            false => format!("bundles `{has}` and `{lacks}` both declare {object} on {on}{more}"),
+        };
         Problem {
             at: instance
                 .and_then(|i| i.places.get(&conflict.object))
@@ -344,12 +351,11 @@ fn conflicts(
             ..Problem::of_cluster(clusters[0], Code::ObjectConflict, message)
         }
         .about_bundle(&conflict.loser)
-        .hint(match running.clusters.get(clusters[0]) {
-            Some(_) => "declare it in one bundle",
-            None => {
-                "declare it in one bundle; which one has it today is not known here: else the \
-                 lower name has it"
-            }
+        .hint(match known {
+            true => "declare it in one bundle".to_owned(),
+            false => format!(
+                "declare it in one of them; the one that has it today keeps it, else `{has}` gets it"
+            ),
         })
     };
     clusters.into_iter().map(problem).collect()

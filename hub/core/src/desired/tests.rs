@@ -520,7 +520,7 @@ fn an_object_of_two_bundles_stays_where_it_is_else_the_lower_name_has_it() {
             a: db[d1 w1] web[w2]
             b: db[d1 w1] web[w2]
             c: db[d1 w1] web[w2]
-            w/w.yaml:2:1: error[E0406]: ConfigMap default/w1 belongs to bundle `db` on a and 2 more; bundle `web` does not get it (declare it in one bundle; which one has it today is not known here: else the lower name has it)
+            w/w.yaml:2:1: error[E0406]: bundles `db` and `web` both declare ConfigMap default/w1 on a and 2 more (declare it in one of them; the one that has it today keeps it, else `db` gets it)
         "#]],
     );
     check(

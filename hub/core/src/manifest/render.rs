@@ -13,7 +13,7 @@ use super::odd::{Forgotten, Told};
 use super::substitute::Values;
 use super::{Failure, Instance, Rendered, Scope, Scopes, Work};
 use crate::placement::Decisions;
-use crate::problem::{self, Code, Problem};
+use crate::problem::{self, Code, Place, Problem};
 use crate::spec::{Mode, Spec, Trees};
 
 /// Renders every placed bundle for every cluster it is placed on. `previous` is a memory:
@@ -300,19 +300,48 @@ impl<'a> Failures<'a> {
                 clusters.entry(problem).or_default().extend(of);
             }
         }
-        let told = clusters.into_iter().map(|(problem, clusters)| {
+        let told = alike(clusters).into_iter().map(|(problem, clusters)| {
             let bundle = problem.bundle.as_ref();
             let all = bundle.and_then(|bundle| placed.get(bundle));
-            let common =
-                all.is_some_and(|all| all.clusters == clusters.len()) && !hangs_on_cluster(problem);
+            let common = all.is_some_and(|all| all.clusters == clusters.len())
+                && !hangs_on_cluster(&problem);
             let named = clusters.into_iter().filter(|_| !common).cloned();
             Problem {
                 clusters: named.collect(),
-                ..problem.clone()
+                ..problem
             }
         });
         problem::by_place(told)
     }
+}
+
+/// What problems have in common that only values tell apart.
+type Same<'a> = (&'a Option<Place>, Code, &'a Option<BundleName>);
+
+/// A patch fails on each cluster with the values of that cluster: told once, with the first words.
+fn alike<'a>(
+    found: BTreeMap<&Problem, BTreeSet<&'a ClusterName>>,
+) -> Vec<(Problem, BTreeSet<&'a ClusterName>)> {
+    let mut all: Vec<(Problem, BTreeSet<&ClusterName>)> = Vec::new();
+    let mut first: BTreeMap<Same<'_>, (usize, bool)> = BTreeMap::new();
+    for (problem, clusters) in found {
+        let of_patch = matches!(problem.code, Code::BadPatch | Code::PatchMatchesNothing);
+        let name = (&problem.at, problem.code, &problem.bundle);
+        match first.get_mut(&name).filter(|_| of_patch) {
+            Some((at, several)) => {
+                all[*at].1.extend(clusters);
+                *several = true;
+            }
+            None => {
+                first.insert(name, (all.len(), false));
+                all.push((problem.clone(), clusters));
+            }
+        }
+    }
+    for (at, _) in first.into_values().filter(|(_, several)| *several) {
+        all[at].0.message.push_str(" (elsewhere with other values)");
+    }
+    all
 }
 
 /// Whether a problem comes from what a cluster says, although all may say the same.

@@ -304,7 +304,7 @@ data: {x: '${x}'}
             d/web fails: 1 problems
             e/web fails: 1 problems
             f/web ConfigMap default/c: {"apiVersion":"v1","data":{"x":"1"},"kind":"ConfigMap","metadata":{"labels":{"capstan.dev/bundle":"main.web"},"name":"c","namespace":"default"}}
-            w/a.yaml:4:11: error[E0301]: nothing defines the variable `x` on a, b, c and 2 more (declare it, write `${x:-default}`, or `$${` for a literal)
+            w/a.yaml:4:11: error[E0301]: nothing defines the variable `x` on 5 clusters: a, b, c and 2 more (declare it, write `${x:-default}`, or `$${` for a literal)
         "#]],
     );
 }

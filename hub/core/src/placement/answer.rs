@@ -10,7 +10,8 @@ use capstan_proto::ClusterName;
 
 use super::bits::Bits;
 use super::index::Index;
-use crate::problem::{Code, Place, Problem};
+use crate::problem::{Code, Place, Problem, nearest};
+use crate::selector::cel::missing_label;
 use crate::selector::{Expression, Operator, Pattern, Term, Truth, cel_errors, facts_part, glob};
 use crate::spec::{Group, GroupName, Reference};
 
@@ -295,8 +296,19 @@ impl Answer {
 }
 
 /// What failed, as problems: one for each place and words, naming the first cluster.
-pub(super) fn problems(failures: &Failures) -> impl Iterator<Item = Problem> {
+pub(super) fn problems(failures: &Failures, index: &Index) -> impl Iterator<Item = Problem> {
     failures.iter().map(|((at, message), (cluster, times))| {
+        let near = missing_label(message).and_then(|label| {
+            let labels = &index.member(index.number(cluster)?).labels;
+            let known: Vec<&str> = labels.keys().map(String::as_str).collect();
+            nearest(label, &known)
+        });
+        let hint = match near {
+            Some(near) => format!("did you mean `cluster.labels.{near}`?"),
+            None => {
+                "ask whether a key is there first: `\"tier\" in cluster.labels && ...`".to_owned()
+            }
+        };
         let more = match times - 1 {
             0 => String::new(),
             more => format!(" and {more} more"),
@@ -304,6 +316,6 @@ pub(super) fn problems(failures: &Failures) -> impl Iterator<Item = Problem> {
         let message = format!("cel fails on {cluster}{more}, which it does not match: {message}");
         Problem::warning(at, Code::CelFails, message)
             .about_cluster(cluster)
-            .hint("ask whether a key is there first: `\"tier\" in cluster.labels && ...`")
+            .hint(hint)
     })
 }

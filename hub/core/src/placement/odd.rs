@@ -15,7 +15,7 @@ use super::bits::Bits;
 use super::clusters::Core;
 use super::index::Index;
 use crate::limits;
-use crate::problem::{Code, Place, Problem, allowed, nearest};
+use crate::problem::{Code, Place, Problem, listed, nearest};
 use crate::selector::{LabelAt, Operator, Pattern, Term, glob};
 use crate::spec::{GroupName, Override, Placement, Spec, shown};
 
@@ -422,11 +422,6 @@ impl<'a> Known<'a> {
             .flatten()
             .map(ToOwned::to_owned)
     }
-}
-
-fn listed(words: &[&str]) -> String {
-    let words = allowed(words);
-    words.trim_start_matches("allowed: ").to_owned()
 }
 
 #[cfg(test)]

@@ -33,13 +33,13 @@ pub(super) fn all(core: &Core) -> Vec<Problem> {
         if let Some(constraint) = choice.shortfall {
             problems.push(falls_short(core, name, choice, constraint));
         }
-        problems.extend(answer::problems(&choice.failures));
+        problems.extend(answer::problems(&choice.failures, &core.fleet.index));
     }
     for failures in core.fleet.failures.values() {
-        problems.extend(answer::problems(failures));
+        problems.extend(answer::problems(failures, &core.fleet.index));
     }
     let failures = failing::failures(&core.failing, &core.fleet);
-    problems.extend(answer::problems(&failures));
+    problems.extend(answer::problems(&failures, &core.fleet.index));
     problems.extend(missing_dependencies(core));
     problems.sort();
     problems.dedup();

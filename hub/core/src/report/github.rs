@@ -2,13 +2,15 @@
 
 use std::fmt::Write as _;
 
+use super::lint::end_column;
 use super::plan::Detail;
 use crate::problem::{Problem, Severity};
+use crate::spec::Trees;
 
-/// One line a problem: `::error file=..,line=..,col=..,title=E0102::message%0Ahint`. Paths count
-/// from the root of the repository, so `prefix` is the folder that was looked at.
+/// One line a problem: `::error file=..,line=..,col=..,endColumn=..,title=E0102::message%0Ahint`.
+/// Paths count from the root of the repository, so `prefix` is the folder that was looked at.
 #[must_use]
-pub fn github(problems: &[Problem], prefix: &str) -> String {
+pub fn github(problems: &[Problem], trees: &Trees, prefix: &str) -> String {
     let mut out = String::new();
     for problem in problems {
         let severity = match problem.severity {
@@ -23,9 +25,13 @@ pub fn github(problems: &[Problem], prefix: &str) -> String {
             };
             let (file, line, column) = (property(&path), at.line, at.column);
             properties = format!("file={file},line={line},col={column},");
+            if let Some(end) = end_column(trees, at) {
+                write!(properties, "endLine={line},endColumn={end},").expect(INFALLIBLE);
+            }
         }
         let mut message = problem.message.clone();
-        if !problem.clusters.is_empty() {
+        let first = problem.clusters.first();
+        if first.is_some_and(|cluster| !message.contains(cluster.as_str())) {
             let on = Detail::Usual.on(problem.clusters.iter());
             message = format!("{message} (on {on})");
         }
@@ -33,11 +39,12 @@ pub fn github(problems: &[Problem], prefix: &str) -> String {
             message = format!("{message}\n{hint}");
         }
         let (title, message) = (problem.code, data(&message));
-        writeln!(out, "::{severity} {properties}title={title}::{message}")
-            .expect("writing to a string cannot fail");
+        writeln!(out, "::{severity} {properties}title={title}::{message}").expect(INFALLIBLE);
     }
     out
 }
+
+const INFALLIBLE: &str = "writing to a string cannot fail";
 
 /// What stands behind `::`.
 fn data(text: &str) -> String {

@@ -1,9 +1,13 @@
 //! Problems as a compiler prints them: place, sentence, the line itself underlined, hint.
 
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use crate::problem::{Place, Problem, Severity};
+use crate::problem::{Code, Place, Problem, Severity};
 use crate::spec::Trees;
+
+use capstan_proto::ClusterName;
 
 /// Longest part of a line that is shown, in characters.
 const SHOWN_MAX: usize = 120;
@@ -33,8 +37,24 @@ pub fn lint(problems: &[Problem], trees: &Trees) -> String {
             )
         }
     };
-    writeln!(out, "{line}").expect(INFALLIBLE);
+    let more = explained(problems);
+    writeln!(out, "{line}{more}").expect(INFALLIBLE);
     out
+}
+
+/// Where to read more: the command for the code that most errors have, or most warnings.
+fn explained(problems: &[Problem]) -> String {
+    let mut counts: BTreeMap<(Severity, Code), usize> = BTreeMap::new();
+    for problem in problems {
+        *counts.entry((problem.severity, problem.code)).or_default() += 1;
+    }
+    let most = counts
+        .iter()
+        .max_by_key(|((severity, code), count)| (Reverse(*severity), **count, Reverse(*code)));
+    match most {
+        Some(((_, code), _)) => format!("; what a code means: hub lint --explain {code}"),
+        None => String::new(),
+    }
 }
 
 const INFALLIBLE: &str = "writing to a string cannot fail";
@@ -64,13 +84,29 @@ fn one(out: &mut String, problem: &Problem, trees: &Trees) {
         }
         None => 1,
     };
-    if let Some(cluster) = problem.cluster() {
+    // A sentence that names the cluster says already what of it.
+    let named = |cluster: &&ClusterName| !message.contains(cluster.as_str());
+    if let Some(cluster) = problem.cluster().filter(named) {
         writeln!(out, "{:width$} = cluster: {cluster}", "").expect(INFALLIBLE);
     }
     if let Some(hint) = &problem.hint {
         writeln!(out, "{:width$} = help: {hint}", "").expect(INFALLIBLE);
     }
     out.push('\n');
+}
+
+/// The column behind the word at a place, from 1.
+#[must_use]
+pub fn end_column(trees: &Trees, at: &Place) -> Option<u32> {
+    let file = trees.read(&at.source)?.files.get(&*at.path)?;
+    let text = std::str::from_utf8(file.bytes()).ok()?;
+    let number = usize::try_from(at.line).ok()?.checked_sub(1)?;
+    let line = text.split('\n').nth(number)?.trim_end_matches('\r');
+    let column = usize::try_from(at.column).ok()?.checked_sub(1)?;
+    (column < line.chars().count()).then(|| {
+        at.column
+            .saturating_add(u32::try_from(length(line, column)).unwrap_or(1))
+    })
 }
 
 /// The line that a place is on, tabs as one space and shortened around the place, with the

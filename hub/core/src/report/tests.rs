@@ -31,7 +31,7 @@ fn problems_are_printed_as_a_compiler_prints_them() {
               |     ^^^^^^^^^^^
               = help: did you mean `matchLabels`?
 
-            1 error
+            1 error; what a code means: hub lint --explain E0102
         "#]],
     );
     check_lint(
@@ -51,15 +51,15 @@ fn a_long_line_is_cut_around_the_place() {
     check_lint(
         &long,
         expect![[r#"
-        error[E0105]: `9y` cannot be the name of a variable
-         --> fleet.yaml:5:325
-          |
-        5 | vvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvv, 9y: 1}}
-          |                                                             ^^
-          = help: use letters, digits, _ and -, beginning with a letter or _
+            error[E0105]: `9y` cannot be the name of a variable
+             --> fleet.yaml:5:325
+              |
+            5 | vvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvv, 9y: 1}}
+              |                                                             ^^
+              = help: use letters, digits, _ and -, beginning with a letter or _
 
-        1 error
-    "#]],
+            1 error; what a code means: hub lint --explain E0105
+        "#]],
     );
 }
 

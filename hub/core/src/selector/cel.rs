@@ -162,5 +162,11 @@ impl Program {
     }
 }
 
+/// The label without which an evaluation failed, where that is why it did.
+#[must_use]
+pub fn missing_label(message: &str) -> Option<&str> {
+    evaluate::missing_label(message)
+}
+
 #[cfg(test)]
 mod tests;

@@ -236,7 +236,7 @@ fn check_text(reader: &mut Reader<'_>, node: &Node, path: &str, text: &str, form
         Format::Template => template_at(reader, node, text),
         _ => {
             if let Some((code, message, hint)) = format.refuse(path, text) {
-                reader.error(node, code, message, hint);
+                reader.error(node, code, message, &hint);
             }
         }
     }

@@ -4,15 +4,18 @@ use std::sync::Arc;
 
 use capstan_proto::SourceName;
 
+use super::File;
 use super::check::shown;
 use crate::limits;
 use crate::problem::{Code, Place, Problem, Severity};
-use crate::yaml::{Key, Node, Value};
+use crate::yaml::{Key, Node, Value, position};
 
 /// The file that is read, and what was found wrong in it.
 pub(super) struct Reader<'a> {
     pub(super) source: &'a SourceName,
     pub(super) path: &'a Arc<str>,
+    /// What the file says; nothing where only a part of it is read.
+    text: &'a str,
     problems: Vec<Problem>,
     errors: usize,
     dropped: usize,
@@ -25,11 +28,28 @@ impl<'a> Reader<'a> {
         Self {
             source,
             path,
+            text: "",
             problems: Vec::new(),
             errors: 0,
             dropped: 0,
             findings: Vec::new(),
         }
+    }
+
+    /// The same reader, of a file that says this.
+    pub(super) fn of(mut self, file: &'a File) -> Self {
+        self.text = std::str::from_utf8(file.bytes()).unwrap_or_default();
+        self
+    }
+
+    /// The place of the character at a byte of a node's text, where it is surely found. Of a file
+    /// with too many problems it is not looked for.
+    pub(super) fn within(&self, node: &Node, offset: usize) -> Option<Place> {
+        if self.problems.len() >= limits::FILE_PROBLEMS_MAX {
+            return None;
+        }
+        let (line, column) = position(self.text, node, offset)?;
+        Some(self.place(line, column))
     }
 
     pub(super) fn place(&self, line: u32, column: u32) -> Place {

@@ -1,5 +1,7 @@
 //! What texts may be: one rule each, as the reader applies it and as a schema writes it.
 
+use std::borrow::Cow;
+
 use super::check::shown;
 use super::document::check_name;
 use super::language::Format;
@@ -14,39 +16,160 @@ impl Format {
             Self::Label => Some("^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$"),
             Self::Percent => Some("^0*(100|[0-9]{1,2})%$"),
             Self::Duration => Some("^([0-9]+(ms|s|m|h))+$"),
+            Self::Field => Some(FIELD),
             Self::Revision => Some("^[^\\s\\-~^:?*\\[\\\\][^\\s~^:?*\\[\\\\]*$"),
         }
     }
 
     /// Why a text is refused: a code, a sentence and a hint.
-    pub(super) fn refuse(self, path: &str, text: &str) -> Option<(Code, String, &'static str)> {
-        let cannot = |hint| {
+    pub(super) fn refuse(self, path: &str, text: &str) -> Option<Refusal> {
+        let cannot = |hint: &'static str| {
             let message = format!("`{path}` cannot be `{}`", shown(text));
-            Some((Code::BadValue, message, hint))
+            Some((Code::BadValue, message, hint.into()))
         };
         match self {
             Self::Any | Self::Template => None,
             Self::Something if text.is_empty() => {
                 let message = format!("`{path}` cannot be empty");
-                Some((Code::BadValue, message, "leave it out, or write something"))
+                Some((
+                    Code::BadValue,
+                    message,
+                    "leave it out, or write something".into(),
+                ))
             }
             Self::Something => None,
             Self::Label => {
                 let message = check_name(&shown(text)).err()?;
-                Some((Code::BadName, message, ""))
+                Some((Code::BadName, message, "".into()))
             }
             Self::Percent if percent(text).is_none() => cannot("write 0% to 100%"),
             Self::Duration if duration_ms(text).is_none_or(|ms| ms == 0) => {
                 cannot("write 90s, 5m or 1h30m")
             }
             Self::Percent | Self::Duration => None,
+            Self::Field if !is_field(text) => {
+                let message = format!("`{path}` cannot be `{}`", shown(text));
+                Some((Code::BadValue, message, field_hint(text)))
+            }
+            Self::Field => None,
             Self::Revision => refuse_revision(path, text),
         }
     }
 }
 
+/// A code, a sentence and a hint.
+pub(super) type Refusal = (Code, String, Cow<'static, str>);
+
+/// The rule of [`is_field`].
+const FIELD: &str = r#"^\.?([A-Za-z_][A-Za-z0-9_-]*|\[(\*|"[^"\]]+"|'[^'\]]+'|[A-Za-z_][A-Za-z0-9_-]*=("[^"\]]*"|'[^'\]]*'|[^\]"'\s]+))\])(\.[A-Za-z_][A-Za-z0-9_-]*|\[(\*|"[^"\]]+"|'[^'\]]+'|[A-Za-z_][A-Za-z0-9_-]*=("[^"\]]*"|'[^'\]]*'|[^\]"'\s]+))\])*$"#;
+
+/// Whether a text leads to a field, as agents read it: `spec.replicas`,
+/// `spec.containers[name=web].image`, `webhooks[*].caBundle`, `metadata.annotations["a.b/c"]`.
+fn is_field(text: &str) -> bool {
+    let mut rest = text.strip_prefix('.').unwrap_or(text);
+    let mut first = true;
+    while !rest.is_empty() {
+        if let Some(inside) = rest.strip_prefix('[') {
+            let Some((_, after)) = inside.split_once(']').filter(|(i, _)| is_item(i)) else {
+                return false;
+            };
+            rest = after;
+        } else {
+            let name = if first {
+                Some(rest)
+            } else {
+                rest.strip_prefix('.')
+            };
+            let Some(name) = name else {
+                return false;
+            };
+            let end = name.find(['.', '[']).unwrap_or(name.len());
+            if !is_member(&name[..end]) {
+                return false;
+            }
+            rest = &name[end..];
+        }
+        first = false;
+    }
+    !first
+}
+
+fn is_member(name: &str) -> bool {
+    let begins = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
+    begins
+        && name
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-')
+}
+
+/// What may stand between brackets: every item, a member, or items with a value.
+fn is_item(inner: &str) -> bool {
+    let quoted = |text: &str| {
+        ['"', '\''].iter().find_map(|quote| {
+            let inner = text.strip_prefix(*quote)?.strip_suffix(*quote)?;
+            (!inner.contains(*quote)).then_some(!inner.is_empty())
+        })
+    };
+    let bare = |text: &str| {
+        let forbidden = |c: char| matches!(c, '"' | '\'') || c.is_whitespace();
+        !text.is_empty() && !text.contains(forbidden)
+    };
+    match inner.split_once('=') {
+        _ if inner == "*" => true,
+        _ if inner.starts_with(['"', '\'']) => quoted(inner) == Some(true),
+        Some((name, value)) => is_member(name) && (quoted(value).is_some() || bare(value)),
+        None => false,
+    }
+}
+
+/// The same path as it is to be written, where it is another one's way to write it.
+fn field_hint(text: &str) -> Cow<'static, str> {
+    let step = |out: &mut String, step: &str| {
+        if step.is_empty() {
+            // Nothing that is written so can be meant.
+            out.push('[');
+        } else if step.bytes().all(|b| b.is_ascii_digit()) || step == "-" {
+            out.push_str("[*]");
+        } else if is_member(step) {
+            out.push_str(if out.is_empty() { "" } else { "." });
+            out.push_str(step);
+        } else {
+            let step = step.replace("~1", "/").replace("~0", "~");
+            out.push_str(&format!("[\"{step}\"]"));
+        }
+    };
+    let mut written = String::new();
+    let short = text.len() <= FIELD_SHOWN_MAX;
+    if let Some(pointer) = text.strip_prefix('/').filter(|_| short) {
+        pointer.split('/').for_each(|one| step(&mut written, one));
+    } else if short {
+        let plain = text.trim_matches(['$', '{', '}']);
+        let plain = plain.trim_start_matches('.').replace("[]", "[*]");
+        for part in plain.split('.') {
+            let (name, items) = part.find('[').map_or((part, ""), |at| part.split_at(at));
+            if !name.is_empty() || items.is_empty() {
+                step(&mut written, name);
+            }
+            let inner = items.trim_matches(['[', ']']);
+            match items.is_empty() || inner.is_empty() || inner.contains(['[', ']']) {
+                false if inner.bytes().all(|b| b.is_ascii_digit()) => written.push_str("[*]"),
+                _ => written.push_str(items),
+            }
+        }
+    }
+    match is_field(&written) {
+        true => format!("write {written}").into(),
+        false => "write it as in `spec.replicas`, `spec.containers[name=web].image`, \
+                  `webhooks[*].caBundle` or `metadata.annotations[\"a.b/c\"]`"
+            .into(),
+    }
+}
+
+/// Longest path that a hint writes anew.
+const FIELD_SHOWN_MAX: usize = 200;
+
 /// What Git could take for an option, a range or a whole reference is no tag and no commit.
-fn refuse_revision(path: &str, text: &str) -> Option<(Code, String, &'static str)> {
+fn refuse_revision(path: &str, text: &str) -> Option<Refusal> {
     let why = if text.is_empty() {
         "cannot be empty"
     } else if text.starts_with('-') {
@@ -63,7 +186,7 @@ fn refuse_revision(path: &str, text: &str) -> Option<(Code, String, &'static str
         return None;
     };
     let hint = "write a tag such as shop/v1.42.0, or a full commit id";
-    Some((Code::BadValue, format!("`{path}` {why}"), hint))
+    Some((Code::BadValue, format!("`{path}` {why}"), hint.into()))
 }
 
 /// Whether Git could have a tag of that name (git-check-ref-format).

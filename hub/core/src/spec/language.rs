@@ -96,6 +96,8 @@ pub(super) enum Format {
     Percent,
     /// `90s`, `5m`, `1h30m`.
     Duration,
+    /// A path to a field of an object.
+    Field,
     /// A tag or commit.
     Revision,
 }

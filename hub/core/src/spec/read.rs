@@ -89,7 +89,7 @@ pub(super) fn file(
     // Asked once a file: it may have a million broken documents.
     let tells = was_ours || contains(file.bytes(), b"capstan.dev/");
     let matters = was_ours || contains(file.bytes(), API_VERSION.as_bytes());
-    let mut reader = Reader::new(source, path);
+    let mut reader = Reader::new(source, path).of(file);
     for document in read_file(path, file.bytes(), Dialect::Fleet) {
         match document {
             Ok(node) if !perhaps_ours => {

@@ -1,5 +1,6 @@
 //! Fleet files good and bad, and last good versions.
 
+mod cel;
 mod fields;
 mod findings;
 mod hostile;

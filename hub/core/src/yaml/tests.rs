@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use expect_test::{Expect, expect};
 
-use super::{Dialect, Node, read, read_file};
+use super::{Dialect, Node, position, read, read_file};
 
 fn check(dialect: Dialect, text: &str, expected: Expect) {
     let mut out = String::new();
@@ -260,4 +260,50 @@ fn a_json_collection_counts_once_towards_the_limit() {
     let text = format!("[{}[]]", "[],".repeat(lists - 1));
     let documents = read_file("a.json", text.as_bytes(), Dialect::Fleet);
     assert!(documents.into_iter().all(|document| document.is_ok()));
+}
+
+/// The text of `cel` in a file, with every character of it pointed at in the file.
+fn pointed(file: &str) {
+    let node = read(file.as_bytes(), Dialect::Fleet).remove(0).unwrap();
+    let cel = node.get("cel").unwrap();
+    let text = cel.text().unwrap();
+    for (offset, wanted) in text.char_indices().filter(|(_, c)| !c.is_whitespace()) {
+        let (line, column) =
+            position(file, cel, offset).unwrap_or_else(|| panic!("{file} {node:?} {offset}"));
+        let line = file.lines().nth(line as usize - 1).unwrap();
+        let found = line.chars().nth(column as usize - 1);
+        let escaped = found == Some('\\');
+        assert!(
+            escaped || found == Some(wanted),
+            "{wanted} at {offset}: {found:?} in {file}"
+        );
+    }
+}
+
+#[test]
+fn characters_of_a_text_are_found_however_it_is_written() {
+    pointed("cel: a.b == c && d");
+    pointed("a: 1\ncel:   'it''s == \"x\" '\nb: 2\n");
+    pointed("cel: \"a \\\"b\\\" \\u00e9 \\ud83d\\ude00 c\"");
+    pointed("{cel: \"a ==\n   b\n\n  && c\", d: 1}");
+    pointed("cel: a ==\n  b &&\n\n  c\n");
+    pointed("cel: |\n  a ==\n    b &&\n  c\nd: 1\n");
+    pointed("cel: |-\n\n    a ==\n    b\n");
+    pointed("cel: >-\n  a ==\n  b &&\n\n  c\n");
+    pointed("cel: &anchor a == b");
+    pointed("cel: |2\n   a\n    b");
+    pointed("cel: > # folded\n  a ==\n  ébc\n");
+}
+
+#[test]
+fn what_is_not_surely_found_is_not_told() {
+    let file = "cel: \"a \\\n  b\"";
+    let node = read(file.as_bytes(), Dialect::Fleet).remove(0).unwrap();
+    assert_eq!(position(file, node.get("cel").unwrap(), 3), None);
+    let node = read(b"cel: abc", Dialect::Fleet).remove(0).unwrap();
+    let cel = node.get("cel").unwrap();
+    assert_eq!(position("cel: xyz", cel, 2), None);
+    assert_eq!(position("", cel, 2), None);
+    assert_eq!(position("cel: abc", cel, 3), Some((1, 9)));
+    assert_eq!(position("cel: abc", cel, 4), None);
 }

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::problem::nearest;
+use crate::problem::{listed, nearest};
 
 /// One operation with every text in it settled.
 #[derive(Clone, Debug)]
@@ -171,9 +171,13 @@ fn absent(value: &Value, tokens: &[String], path: &str) -> Fault {
         ),
         _ => format!("`{path}` leads nowhere: {whole} is neither a map nor a list"),
     };
-    let hint = value.as_object().and_then(|members| {
+    let hint = value.as_object().map(|members| {
         let keys: Vec<&str> = members.keys().map(String::as_str).collect();
-        nearest(token, &keys).map(|key| format!("did you mean `{shown}/{key}`?"))
+        match nearest(token, &keys) {
+            Some(key) => format!("did you mean `{shown}/{key}`?"),
+            None if keys.is_empty() => format!("{whole} is empty"),
+            None => format!("{whole} has {}", listed(&keys)),
+        }
     });
     Fault { message, hint }
 }

@@ -286,7 +286,7 @@ fn a_json_patch_that_does_not_fit_says_where_it_gets_lost() {
 ",
         expect![[r#"
             p.yaml:2:10: error[E0412]: `/spec/replica` leads nowhere: `/spec` has no `replica` (did you mean `/spec/replicas`?)
-            p.yaml:3:10: error[E0412]: `/spec/none/deep` leads nowhere: `/spec` has no `none`
+            p.yaml:3:10: error[E0412]: `/spec/none/deep` leads nowhere: `/spec` has no `none` (`/spec` has replicas, template)
             p.yaml:4:10: error[E0412]: `/spec/template/spec/containers/2` leads nowhere: `/spec/template/spec/containers` has 2 items, and no item `2`
             p.yaml:5:10: error[E0412]: `/spec/template/spec/containers/3` leads nowhere: the list has 2 items (write `-` for the end of a list)
             p.yaml:6:10: error[E0412]: `/spec/replicas/x` leads nowhere: what is above is neither a map nor a list

@@ -250,5 +250,6 @@ fn named(cluster: &ClusterName, at: &Place) -> Term {
         groups: Vec::new(),
         facts: Vec::new(),
         cel: None,
+        labels_at: Vec::new(),
     }
 }

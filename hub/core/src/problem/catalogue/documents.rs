@@ -84,7 +84,7 @@ pub(super) const ENTRIES: &[Entry] = &[
     },
     Entry {
         code: Code::UnknownVersion,
-        about: "An `apiVersion` that begins with `capstan.` is meant for us, so it is never silently ignored.",
+        about: "An `apiVersion` that begins with `capstan.` is meant for us, so it is never silently ignored. A document of a kind of ours whose group is ours but for a slip, such as `capstn.dev/v1alpha1`, is a warning: it may be somebody else's, and it is not read.",
         example: Example::Files(&[(
             "fleet.yaml",
             "apiVersion: capstan.dev/v1\nkind: Cluster\nmetadata: {name: prod-eu-1}\n",

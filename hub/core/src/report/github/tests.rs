@@ -3,11 +3,38 @@
 use expect_test::{Expect, expect};
 
 use super::github;
-use crate::fixture::{cluster, source};
+use crate::fixture::{cluster, source, trees};
 use crate::problem::{Code, Place, Problem};
 
 fn check(problem: Problem, prefix: &str, expected: Expect) {
-    expected.assert_eq(&github(&[problem], prefix));
+    expected.assert_eq(&github(&[problem], &trees(1, FILES), prefix));
+}
+
+const FILES: &str = "\
+== shop.yaml
+1
+2
+3
+4
+5
+6
+    ünknown-field: 7
+";
+
+#[test]
+fn a_sentence_that_names_the_clusters_is_enough() {
+    let problem = Problem::warning(
+        &place("other.yaml"),
+        Code::CelFails,
+        "it fails on a and 3 more",
+    );
+    check(
+        problem.about_cluster(&cluster("a")),
+        "",
+        expect![[r#"
+        ::warning file=other.yaml,line=7,col=5,title=E0231::it fails on a and 3 more
+    "#]],
+    );
 }
 
 fn place(path: &str) -> Place {
@@ -26,7 +53,7 @@ fn a_problem_stands_beside_its_line_with_what_to_do() {
         problem.hint("did you mean `y`?"),
         "fleet",
         expect![[r#"
-            ::error file=fleet/shop.yaml,line=7,col=5,title=E0102::no field `x`%0Adid you mean `y`?
+            ::error file=fleet/shop.yaml,line=7,col=5,endLine=7,endColumn=18,title=E0102::no field `x`%0Adid you mean `y`?
         "#]],
     );
 }
@@ -50,7 +77,7 @@ fn a_problem_of_clusters_names_them() {
         problem,
         "",
         expect![[r#"
-            ::error title=E0410::too many (on 1 cluster: a)
+            ::error title=E0410::too many
         "#]],
     );
 }

@@ -555,6 +555,13 @@ fn plain<'a>(map: &Value<'a>, value: Value<'a>, key: &str) -> Eval<Value<'a>> {
 }
 
 /// Says what lacks a key.
+/// The label that is missing, where [`missing`] said so.
+pub(super) fn missing_label(message: &str) -> Option<&str> {
+    message
+        .strip_prefix("label ")?
+        .strip_suffix(" is not there")
+}
+
 fn missing(of: &Expr, key: &str) -> String {
     let key = shown(key);
     match of.node {

@@ -444,6 +444,7 @@ impl<'a> Parser<'a> {
         let mut known = self.locals.clone();
         known.push("cluster");
         let hint = match nearest(word, &known) {
+            _ if Field::parse(word).is_some() => format!("did you mean `cluster.{word}`?"),
             Some(near) => format!("did you mean `{near}`?"),
             None => "write a string in quotes; everything known begins with `cluster.`".to_owned(),
         };

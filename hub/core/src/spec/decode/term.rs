@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::{group_name, items_of, references, strings, text_of, texts_of};
 use crate::limits;
-use crate::problem::Code;
+use crate::problem::{Code, Problem};
 use crate::selector::{
     Cel, Decimal, Expression, FactExpression, FactOperator, LabelAt, Operator, Pattern, Relation,
     Term, cel,
@@ -110,10 +110,17 @@ fn expression_of(reader: &mut Reader<'_>, node: &Node) -> Option<Cel> {
             program,
         }),
         Err(error) => {
-            let before = text.get(..error.offset).unwrap_or(text);
-            let character = before.chars().count() + 1;
-            let message = format!("`cel` at character {character}: {error}");
-            reader.error(node, Code::BadExpression, message, &error.hint);
+            let (at, message) = match reader.within(node, error.offset) {
+                Some(at) => (at, format!("`cel`: {error}")),
+                None => {
+                    let before = text.get(..error.offset).unwrap_or(text);
+                    let character = before.chars().count() + 1;
+                    let message = format!("`cel` at character {character}: {error}");
+                    (reader.at(node), message)
+                }
+            };
+            let problem = Problem::error(&at, Code::BadExpression, message);
+            reader.push(problem, &error.hint);
             None
         }
     }

@@ -133,8 +133,8 @@ static IGNORE: Map = Map {
         Field::new("name", Shape::Text(Format::Any), "Name."),
         Field::new(
             "fields",
-            Shape::List(&Shape::Text(Format::Something)),
-            "Paths such as `spec.replicas`, with everything below.",
+            Shape::List(&Shape::Text(Format::Field)),
+            "Paths, with everything below: `spec.replicas`, `spec.containers[name=web].image` (items with that value), `webhooks[*].caBundle` (every item), `metadata.annotations[\"a.b/c\"]` (a name with other characters).",
         ),
         Field::new(
             "managers",

@@ -102,6 +102,7 @@ fn describe(shape: &Shape) -> String {
         Shape::Text(Format::Percent) => "`N%`".to_owned(),
         Shape::Text(Format::Duration) => "duration".to_owned(),
         Shape::Text(Format::Revision) => "tag or commit".to_owned(),
+        Shape::Text(Format::Field) => "path".to_owned(),
         Shape::Text(Format::Template) => "string, `${...}`".to_owned(),
         Shape::Text(_) => "string".to_owned(),
         Shape::Bool => "true or false".to_owned(),

@@ -1,9 +1,10 @@
 //! The schema and the reader accept the same documents; the reference is up to date.
 
+use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use expect_test::expect_file;
+use expect_test::{expect, expect_file};
 use serde_json::{Value, json};
 
 use super::{Format, json_schema, reference};
@@ -300,6 +301,7 @@ fn matches(pattern: &str, text: &str) -> bool {
         Format::Label,
         Format::Percent,
         Format::Duration,
+        Format::Field,
         Format::Revision,
     ];
     let format = formats
@@ -307,6 +309,71 @@ fn matches(pattern: &str, text: &str) -> bool {
         .find(|format| format.pattern() == Some(pattern))
         .unwrap();
     format.refuse("x", text).is_none()
+}
+
+#[test]
+fn a_field_of_an_object_is_written_as_agents_read_it() {
+    let pattern = regex::Regex::new(Format::Field.pattern().unwrap()).unwrap();
+    let mut out = String::new();
+    for text in [
+        "spec.replicas",
+        ".spec.replicas",
+        "spec.containers[name=web].image",
+        "spec.containers[name=\"web\"]",
+        "webhooks[*].clientConfig.caBundle",
+        "metadata.annotations[\"a.b/c\"]",
+        "[\"a b\"]",
+        "data['x.y']",
+        "/spec/replicas",
+        "/spec/containers/0/image",
+        "/metadata/annotations/a.b~1c",
+        "$.spec.replicas",
+        "{.spec.replicas}",
+        "spec.containers[0].image",
+        "spec.containers.0.image",
+        "spec.containers[].image",
+        "spec.containers[name=web.image",
+        "spec..replicas",
+        "spec.replicas.",
+        "metadata.annotations.a.b/c",
+        "spec.containers[web]",
+        ".",
+        "",
+        "a b",
+        "[]",
+    ] {
+        let refused = Format::Field.refuse("fields", text);
+        assert_eq!(pattern.is_match(text), refused.is_none(), "{text}");
+        let words = refused.map_or("good".into(), |(_, _, hint)| hint);
+        writeln!(out, "{text:?}: {words}").unwrap();
+    }
+    expect![[r#"
+        "spec.replicas": good
+        ".spec.replicas": good
+        "spec.containers[name=web].image": good
+        "spec.containers[name=\"web\"]": good
+        "webhooks[*].clientConfig.caBundle": good
+        "metadata.annotations[\"a.b/c\"]": good
+        "[\"a b\"]": good
+        "data['x.y']": good
+        "/spec/replicas": write spec.replicas
+        "/spec/containers/0/image": write spec.containers[*].image
+        "/metadata/annotations/a.b~1c": write metadata.annotations["a.b/c"]
+        "$.spec.replicas": write spec.replicas
+        "{.spec.replicas}": write spec.replicas
+        "spec.containers[0].image": write spec.containers[*].image
+        "spec.containers.0.image": write spec.containers[*].image
+        "spec.containers[].image": write spec.containers[*].image
+        "spec.containers[name=web.image": write it as in `spec.replicas`, `spec.containers[name=web].image`, `webhooks[*].caBundle` or `metadata.annotations["a.b/c"]`
+        "spec..replicas": write it as in `spec.replicas`, `spec.containers[name=web].image`, `webhooks[*].caBundle` or `metadata.annotations["a.b/c"]`
+        "spec.replicas.": write it as in `spec.replicas`, `spec.containers[name=web].image`, `webhooks[*].caBundle` or `metadata.annotations["a.b/c"]`
+        "metadata.annotations.a.b/c": write metadata.annotations.a["b/c"]
+        "spec.containers[web]": write it as in `spec.replicas`, `spec.containers[name=web].image`, `webhooks[*].caBundle` or `metadata.annotations["a.b/c"]`
+        ".": write it as in `spec.replicas`, `spec.containers[name=web].image`, `webhooks[*].caBundle` or `metadata.annotations["a.b/c"]`
+        "": write it as in `spec.replicas`, `spec.containers[name=web].image`, `webhooks[*].caBundle` or `metadata.annotations["a.b/c"]`
+        "a b": write ["a b"]
+        "[]": write [*]
+    "#]].assert_eq(&out);
 }
 
 fn docs(name: &str) -> PathBuf {

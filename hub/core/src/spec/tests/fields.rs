@@ -95,7 +95,7 @@ fn facts_are_read_strictly() {
             fleet.yaml:14:26: error[E0110]: `spec.clusters.facts.operator` cannot be `gt` (did you mean `Gt`?)
             fleet.yaml:15:12: error[E0104]: a term with facts must also name labels, names or groups (add matchLabels, matchExpressions, names or groups)
             fleet.yaml:16:10: error[E0104]: a term with facts must also name labels, names or groups (add matchLabels, matchExpressions, names or groups)
-            fleet.yaml:17:11: error[E0117]: `cel` at character 9: a name is missing before `.`
+            fleet.yaml:17:20: error[E0117]: `cel`: a name is missing before `.`
             fleet.yaml:18:11: error[E0110]: `spec.clusters.cel` cannot be empty (leave it out, or write something)
         "#]],
     );
