@@ -14,6 +14,7 @@ mod inventory;
 mod lint;
 mod output;
 mod plan;
+mod progress;
 mod resolve;
 mod rows;
 mod schema;

@@ -52,7 +52,8 @@ pub(super) enum Command {
     Get(Get),
     /// Why a bundle is, or is not, on a cluster, and how it is there
     #[command(after_help = "Examples:\n  hub explain prod-eu-1 platform.ingress\n  \
-        hub explain prod-eu-1 ingress\n  hub explain prod-eu-1 ingress --repo .    # what the files say\n\n\
+        hub explain prod-eu-1 ingress\n  hub explain prod-eu-1 ingress --repo .    # what the files say\n  \
+        hub explain prod-eu-1 ingress --repo . --inventory inventory.json    # ... with what a hub knows\n\n\
         Exit codes: 0 it is there, 1 it is not or there is no such cluster or bundle, 2 wrong call.")]
     Explain(Explain),
     /// Make the tokens with which clusters enrol
@@ -127,7 +128,10 @@ pub(super) enum Command {
         yaml.schemas: {\"fleet.schema.json\": \"fleet/**/*.yaml\"}")]
     Schema,
     /// Print a completion script for a shell
-    #[command(after_help = "Example:\n  source <(hub completion bash)")]
+    #[command(
+        after_help = "Examples:\n  source <(hub completion bash)\n  source <(hub completion zsh)\n  \
+        hub completion fish | source"
+    )]
     Completion {
         /// The shell
         shell: clap_complete::Shell,
@@ -471,7 +475,8 @@ pub(super) struct Files {
 pub(super) enum InventoryCommand {
     /// Write facts of clusters and selections of placements, for resolve, plan and explain without a hub
     #[command(after_help = "Examples:\n  hub inventory export -o inventory.json\n  \
-        hub inventory export | jq .previous")]
+        hub inventory export | jq .previous\n\n\
+        Exit codes: 0 written, 1 no hub answered or the file cannot be written, 2 wrong call.")]
     Export(Export),
 }
 

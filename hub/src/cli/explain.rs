@@ -11,6 +11,7 @@ use capstan_proto::{BundleName, SourceName, wire};
 use super::args::{Explain, Format, Target};
 use super::connect::{self, refusal};
 use super::output::{print, value};
+use super::progress::Progress;
 use super::table::colour;
 use super::writer::Writer;
 use super::{Failure, Outcome, files};
@@ -22,7 +23,9 @@ pub(super) fn offline(args: &Explain, repo: &Path, writer: &mut Writer<'_>) -> O
     let files = args.files.at(repo);
     let (checkout, start) = files::open(&files)?;
     let at = checkout.or_present(args.files.rev.as_deref());
+    let waiting = Progress::start("reading files and deciding");
     let decided = checkout.decide(&at, &start, Before::Inventory);
+    drop(waiting);
     let decided = decided.map_err(|problem| Failure::Usage(problem.into()))?;
     let question = Question {
         cluster: args.cluster.clone(),

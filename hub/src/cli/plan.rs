@@ -6,6 +6,7 @@ use capstan_hub_core::report::{self, Detail};
 use serde::Serialize;
 
 use super::args::{Format, Plan, PlanFormat};
+use super::progress::Progress;
 use super::writer::Writer;
 use super::{FAILED, Failure, Outcome, files};
 use crate::offline::{self, At, Before, Checkout, Decided};
@@ -33,6 +34,7 @@ pub(super) fn run(args: &Plan, writer: &mut Writer<'_>) -> Outcome {
     let to = to(&checkout, args.to.as_deref()).map_err(Failure::Usage)?;
     let usage = |problem: offline::Problem| Failure::Usage(problem.into());
     let from = At::Rev(args.from.clone());
+    let waiting = Progress::start("reading both sides and deciding");
     let before = checkout
         .decide(&from, &start, Before::Past)
         .map_err(usage)?;
@@ -40,6 +42,7 @@ pub(super) fn run(args: &Plan, writer: &mut Writer<'_>) -> Outcome {
         .decide(&to, &start, Before::Decided(&before))
         .map_err(usage)?;
     let plan = diff::plan(side(&before), side(&after));
+    drop(waiting);
     let summary = plan.summary;
     let mut notes: Vec<String> = checkout.note().into_iter().collect();
     if summary.removes() {

@@ -7,6 +7,7 @@ use capstan_hub_core::report::{self, Detail};
 use capstan_proto::{ClusterName, PlacementName};
 
 use super::args::{Format, Resolve};
+use super::progress::Progress;
 use super::writer::Writer;
 use super::{FAILED, Failure, Outcome, files};
 use crate::offline::{self, Before, Decided};
@@ -14,7 +15,9 @@ use crate::offline::{self, Before, Decided};
 pub(super) fn run(args: &Resolve, writer: &mut Writer<'_>) -> Outcome {
     let (checkout, start) = files::open(&args.files)?;
     let at = checkout.or_present(args.rev.as_deref());
+    let waiting = Progress::start("reading files and deciding");
     let decided = checkout.decide(&at, &start, Before::Inventory);
+    drop(waiting);
     let decided = decided.map_err(|problem| Failure::Usage(problem.into()))?;
     let only = only(args, &decided).map_err(Failure::Usage)?;
     let resolved = Resolved {
@@ -33,6 +36,9 @@ pub(super) fn run(args: &Resolve, writer: &mut Writer<'_>) -> Outcome {
             };
             let text = report::resolve(resolved, detail);
             writer.text(text.trim_end())?;
+            if is_empty(&decided) {
+                writer.text(NOTHING)?;
+            }
             writer.problems(&said(&decided))?;
             if let Some(note) = checkout.note() {
                 writer.text(&format!("note: {note}"))?;
@@ -46,6 +52,19 @@ pub(super) fn run(args: &Resolve, writer: &mut Writer<'_>) -> Outcome {
         true => Err(Failure::Said(FAILED)),
         false => Ok(()),
     }
+}
+
+/// What is said where there is nothing.
+const NOTHING: &str = "nothing is declared: no document here begins with `apiVersion: capstan.dev/v1alpha1` (name \
+                       the directory with --repo, and a folder in it with --path)";
+
+/// Whether there is no document of ours, good or bad.
+fn is_empty(decided: &Decided) -> bool {
+    let spec = &decided.spec;
+    spec.members.is_empty()
+        && spec.placements.is_empty()
+        && spec.bundles.is_empty()
+        && decided.problems.is_empty()
 }
 
 /// What is wrong, as `hub lint` shows it; nothing where nothing is.

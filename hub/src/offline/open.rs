@@ -345,6 +345,9 @@ fn near(repository: &Repository, rev: &str) -> String {
     if let Some(name) = nearest(rev, &names) {
         return format!("did you mean `{name}`?");
     }
+    if repository.is_shallow() {
+        return "this clone is shallow: `git fetch --tags --unshallow`".to_owned();
+    }
     let more = names.len().saturating_sub(NAMED_MAX);
     names.truncate(NAMED_MAX);
     match (names.len(), more) {

@@ -98,7 +98,7 @@ pub fn plan(plan: &Plan<'_>, detail: Detail) -> String {
         change_lines(&mut out, change, detail);
     }
     not_shown(&mut out, plan.changes.len(), detail, "group of clusters");
-    for keeping in &plan.kept {
+    for keeping in plan.kept.iter().take(detail.groups()) {
         let on = detail.on(keeping.clusters.iter().copied());
         let (bundle, why) = (keeping.bundle, &keeping.why);
         line(
@@ -106,15 +106,18 @@ pub fn plan(plan: &Plan<'_>, detail: Detail) -> String {
             format!("! {bundle} stays as it is on {on}: {why}"),
         );
     }
-    for unknown in &plan.unknown {
+    not_shown(&mut out, plan.kept.len(), detail, "bundle");
+    for unknown in plan.unknown.iter().take(detail.groups()) {
         line(&mut out, format!("! {}", unknown_line(unknown, detail)));
     }
+    not_shown(&mut out, plan.unknown.len(), detail, "bundle");
     for uncompared in &plan.uncompared {
         line(&mut out, format!("! {}", uncompared_line(uncompared)));
     }
-    for held in &plan.held {
+    for held in plan.held.iter().take(detail.groups()) {
         held_lines(&mut out, held, detail);
     }
+    not_shown(&mut out, plan.held.len(), detail, "held removal");
     findings(&mut out, "new problem", &plan.introduced, detail);
     findings(&mut out, "fixed problem", &plan.fixed, detail);
     line(&mut out, sentence(&plan.summary));
