@@ -260,6 +260,8 @@ pub struct Problem {
     pub message: String,
     /// What to do: the nearest known word, the allowed values, or the next command.
     pub hint: Option<String>,
+    /// The pinned revision that the place is in; `None`: what was read of the branch.
+    pub pin: Option<String>,
 }
 
 impl Problem {
@@ -274,6 +276,7 @@ impl Problem {
             bundle: None,
             message: bounded(message.into()),
             hint: None,
+            pin: None,
         }
     }
 
@@ -297,6 +300,7 @@ impl Problem {
             bundle: None,
             message: bounded(message.into()),
             hint: None,
+            pin: None,
         }
     }
 
@@ -312,6 +316,20 @@ impl Problem {
     pub fn maybe_hint(mut self, hint: Option<String>) -> Self {
         self.hint = hint.map(bounded);
         self
+    }
+
+    /// The same problem, told of a pinned revision: the file may be right on the branch.
+    #[must_use]
+    pub fn of_pin(mut self, pin: &str) -> Self {
+        self.message = bounded(format!("at `{pin}`: {}", self.message));
+        self
+    }
+
+    /// As [`Problem::of_pin`], where the place is in a file of that revision too.
+    #[must_use]
+    pub fn in_pin(mut self, pin: &str) -> Self {
+        self.pin = Some(pin.to_owned());
+        self.of_pin(pin)
     }
 
     /// The same problem, about a bundle.

@@ -291,6 +291,26 @@ impl Spec {
         pins::pins(self)
     }
 
+    /// The same, with every placement following the branch.
+    #[must_use]
+    pub fn unpinned(&self) -> Self {
+        let mut spec = self.clone();
+        for document in spec.placements.values_mut() {
+            let placement = &document.spec;
+            if placement.revision.is_some()
+                || placement.overrides.iter().any(|o| o.revision.is_some())
+            {
+                let placement = Arc::make_mut(&mut document.spec);
+                placement.revision = None;
+                placement
+                    .overrides
+                    .iter_mut()
+                    .for_each(|entry| entry.revision = None);
+            }
+        }
+        spec
+    }
+
     /// The older commits whose documents stand in for broken ones. After a restart without the
     /// previous `Spec`, load these (oldest first) before the present trees.
     #[must_use]

@@ -89,7 +89,12 @@ fn all(args: &Lint) -> anyhow::Result<Checked> {
     let checkout = Checkout::open(&args.path, &args.within)?;
     let at = checkout.or_present(args.rev.as_deref());
     // What was before is no business of it.
-    let decided = checkout.decide(&at, &Start::default(), Before::Nothing)?;
+    let start = Start::default();
+    let mut decided = checkout.decide(&at, &start, Before::Nothing)?;
+    let promoted = decided.promoted(&start);
+    decided.problems.extend(promoted);
+    decided.problems.sort();
+    decided.problems.dedup();
     Ok(Checked {
         trees: decided.trees,
         revision: offline::written(&decided.revision).to_owned(),
@@ -243,14 +248,16 @@ struct Found<'a> {
     finding: Finding<'a>,
     /// The column behind it in characters, from 1, on the same line.
     end_column: Option<u32>,
+    /// The pinned revision that the file is of; nothing: the one that is looked at.
+    pin: Option<&'a str>,
 }
 
 impl<'a> Found<'a> {
     fn new(problem: &'a Problem, trees: &Trees) -> Self {
-        let end = |at| report::end_column(trees, at);
         Self {
             finding: Finding::new(problem),
-            end_column: problem.at.as_ref().and_then(end),
+            end_column: report::end_column(trees, problem),
+            pin: problem.pin.as_deref(),
         }
     }
 }

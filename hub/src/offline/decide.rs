@@ -1,6 +1,6 @@
 //! From files to what clusters would be given, without a hub: the whole way of the data, through the core.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use capstan_hub_core::desired::{self, Budget, Desired, Given, Running, Wanted};
@@ -78,6 +78,39 @@ impl Decided {
         };
         let broken = self.problems.iter().filter(is_broken);
         broken.filter_map(|finding| finding.at.as_ref()).collect()
+    }
+
+    /// What is wrong with the branch's content of bundles that are pinned wherever they are placed: what would be
+    /// promoted next. Nothing of it reaches a cluster yet.
+    pub(crate) fn promoted(&self, start: &Start) -> Vec<Finding> {
+        let (mut pinned, mut followed) = (BTreeSet::new(), BTreeSet::new());
+        for (bundle, placed) in self.decisions.clusters.values().flat_map(|d| &d.bundles) {
+            match placed.inputs.pin {
+                Some(_) => pinned.insert(bundle),
+                None => followed.insert(bundle),
+            };
+        }
+        pinned.retain(|bundle| !followed.contains(bundle));
+        if pinned.is_empty() {
+            return Vec::new();
+        }
+        let spec = Arc::new(self.spec.unpinned());
+        let inventory = start.inventory.inventory();
+        let decisions = placement::resolve(&spec, &inventory, &self.decisions);
+        let rendered = manifest::render(&spec, &self.trees, &decisions, &self.rendered);
+        let of_pinned = |problem: &&Finding| {
+            let bundle = problem.bundle.as_ref();
+            bundle.is_some_and(|bundle| pinned.contains(bundle))
+        };
+        // A patch of a placement that fails on what is pinned is told already.
+        let told = |problem: &&Finding| {
+            let same = |have: &Finding| have.at == problem.at && have.code == problem.code;
+            self.problems
+                .iter()
+                .any(|have| have.pin.is_none() && same(have))
+        };
+        let found = rendered.problems().filter(of_pinned);
+        found.filter(|problem| !told(problem)).cloned().collect()
     }
 
     /// The same as the end of a sentence: nothing, or what is broken, in brackets.

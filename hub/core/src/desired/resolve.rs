@@ -273,6 +273,7 @@ fn held_problem(hold: &Hold, decisions: &Decisions) -> Problem {
         severity: crate::problem::Severity::Warning,
         clusters: BTreeSet::new(),
         bundle: None,
+        pin: None,
         message: hold.sentence(),
         hint: Some(format!(
             "run `{}`, or bring back what was taken away",

@@ -183,13 +183,25 @@ impl<'a> Subject<'a> {
 
     /// Problems of this bundle, with the revision that is pinned: the file may be right today.
     pub(super) fn told(self, problems: Vec<Problem>) -> Failure {
-        let told = |mut problem: Problem| {
-            if let Some(pin) = self.pin() {
-                problem.message = format!("at `{pin}`: {}", problem.message);
-            }
+        let told = |problem: Problem| {
+            let problem = match self.pin() {
+                Some(pin) if self.is_of_placement(&problem) => problem.of_pin(pin),
+                Some(pin) => problem.in_pin(pin),
+                None => problem,
+            };
             problem.about_bundle(self.bundle)
         };
         problems.into_iter().map(told).collect()
+    }
+
+    /// Whether a problem is about a patch of the placement, which the branch has.
+    fn is_of_placement(self, problem: &Problem) -> bool {
+        let document = self.spec.placements.get(&self.placed.placement);
+        let overrides = document.into_iter().flat_map(|d| &d.spec.overrides);
+        let mut patches = overrides.flat_map(|entry| &entry.patches);
+        problem.at.as_ref().is_some_and(|at| {
+            patches.any(|patch| patch.at.path == at.path && patch.at.line <= at.line)
+        })
     }
 
     /// Whether loading the bundle's document said already that its directory is not there.

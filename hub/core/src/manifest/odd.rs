@@ -121,13 +121,16 @@ impl<'a> Forgotten<'a> {
             1 => ", and so is one more text".to_owned(),
             more => format!(", and so are {more} more texts"),
         };
-        let before = pin.map(|pin| format!("at `{pin}`: ")).unwrap_or_default();
         let message = format!(
-            "{before}`${{{first}}}` is sent as it stands{more}: bundle `{}` does not substitute variables",
+            "`${{{first}}}` is sent as it stands{more}: bundle `{}` does not substitute variables",
             name.name()
         );
         let hint = format!("write `substitute: true` in the Bundle at {}", document.at);
         let problem = Problem::warning(&at, Code::ForgottenSubstitute, message).hint(hint);
+        let problem = match pin {
+            Some(pin) => problem.in_pin(pin),
+            None => problem,
+        };
         self.problems.insert(problem.about_bundle(name));
     }
 }

@@ -4,6 +4,7 @@
 //! Deliberately not part of deciding: a hub would look for them at every commit, and only who writes
 //! files can do anything about them.
 
+use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -38,6 +39,7 @@ impl Decisions {
             index: &index,
             known: Known::new(spec),
             sure: !spec.lacking().is_anything(),
+            cel_left: CEL_ASKED_MAX,
             hanging: BTreeMap::new(),
             problems: Vec::new(),
         };
@@ -74,6 +76,8 @@ struct Search<'a> {
     known: Known<'a>,
     /// Whether every cluster is known. Else only what is near to something known is told.
     sure: bool,
+    /// How many clusters may still be asked with CEL.
+    cel_left: usize,
     /// Groups whose members hang on facts.
     hanging: BTreeMap<&'a GroupName, bool>,
     problems: Vec<Problem>,
@@ -151,6 +155,11 @@ impl<'a> Search<'a> {
         if !self.sure || among.is_empty() || self.hang_on_facts(terms, 0) {
             return false;
         }
+        let with_cel = terms.iter().filter(|term| term.cel.is_some()).count();
+        let Some(left) = self.cel_left.checked_sub(with_cel * self.index.len()) else {
+            return false;
+        };
+        self.cel_left = left;
         let mut asking = Asking::new(self.index, &self.core.fleet.groups);
         let mut matching = asking.any(terms).possible().clone();
         matching.and(among);
@@ -338,6 +347,8 @@ impl<'a> Search<'a> {
     }
 }
 
+/// How many clusters are asked with CEL in all: one takes as long as thousands of labels.
+const CEL_ASKED_MAX: usize = 500_000;
 /// How deep groups are looked through.
 const DEEP_MAX: usize = 32;
 const WEIGHS_NOTHING: &str = "its weight never counts: mend it, or remove it";
@@ -356,6 +367,8 @@ struct Known<'a> {
     spec: &'a Spec,
     labels: BTreeMap<&'a str, BTreeSet<&'a str>>,
     left: usize,
+    /// The beginnings of names, up to each `-`.
+    beginnings: OnceCell<Vec<&'a str>>,
     /// What was asked before: one slip of the pen often stands in many documents.
     asked: BTreeMap<(Option<&'a str>, &'a str), Near>,
 }
@@ -370,6 +383,7 @@ impl<'a> Known<'a> {
             spec,
             labels,
             left: limits::HINT_COMPARISONS_MAX,
+            beginnings: OnceCell::new(),
             asked: BTreeMap::new(),
         }
     }
@@ -409,17 +423,19 @@ impl<'a> Known<'a> {
 
     /// The beginning of some cluster's name, up to a `-`, that is near to a glob's beginning.
     fn near_prefix(&mut self, prefix: &str) -> Option<String> {
-        let names = self.spec.members.keys();
-        let beginnings = names.flat_map(|name| {
-            let name = name.as_str();
-            name.match_indices('-').map(move |(end, _)| &name[..=end])
+        let spec = self.spec;
+        let known = self.beginnings.get_or_init(|| {
+            let names = spec.members.keys().map(ClusterName::as_str);
+            let beginnings = names.flat_map(|name| {
+                let ends = name.match_indices('-');
+                ends.map(move |(end, _)| &name[..=end])
+            });
+            let beginnings: BTreeSet<&str> = beginnings.collect();
+            beginnings.into_iter().collect()
         });
-        let beginnings: BTreeSet<&str> = beginnings.collect();
-        let known: Vec<&str> = beginnings.into_iter().collect();
-        let cost = known.len() + self.spec.members.len();
-        self.afford(cost)
-            .then(|| nearest(prefix, &known))
-            .flatten()
+        let left = self.left.checked_sub(known.len());
+        self.left = left.unwrap_or_default();
+        left.and_then(|_| nearest(prefix, known))
             .map(ToOwned::to_owned)
     }
 }

@@ -18,14 +18,15 @@ pub fn github(problems: &[Problem], trees: &Trees, prefix: &str) -> String {
             Severity::Warning => "warning",
         };
         let mut properties = String::new();
-        if let Some(at) = &problem.at {
+        // The lines of a pinned revision are not those of the pull request.
+        if let Some(at) = problem.at.as_ref().filter(|_| problem.pin.is_none()) {
             let path = match prefix {
                 "" => at.path.to_string(),
                 prefix => format!("{prefix}/{}", at.path),
             };
             let (file, line, column) = (property(&path), at.line, at.column);
             properties = format!("file={file},line={line},col={column},");
-            if let Some(end) = end_column(trees, at) {
+            if let Some(end) = end_column(trees, problem) {
                 write!(properties, "endLine={line},endColumn={end},").expect(INFALLIBLE);
             }
         }

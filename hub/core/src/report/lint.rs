@@ -3,9 +3,10 @@
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
+use std::sync::Arc;
 
-use crate::problem::{Code, Place, Problem, Severity};
-use crate::spec::Trees;
+use crate::problem::{Code, Problem, Severity};
+use crate::spec::{PinName, PinState, Tree, Trees};
 
 use capstan_proto::ClusterName;
 
@@ -72,7 +73,7 @@ fn one(out: &mut String, problem: &Problem, trees: &Trees) {
             let number = at.line.to_string();
             let width = number.len();
             writeln!(out, "{:width$}--> {at}", "").expect(INFALLIBLE);
-            if let Some((line, column)) = source_line(trees, at) {
+            if let Some((line, column)) = source_line(trees, problem) {
                 let blank = " ".repeat(width_of(line.chars().take(column)));
                 writeln!(out, "{:width$} |", "").expect(INFALLIBLE);
                 writeln!(out, "{number} | {line}").expect(INFALLIBLE);
@@ -97,8 +98,9 @@ fn one(out: &mut String, problem: &Problem, trees: &Trees) {
 
 /// The column behind the word at a place, from 1.
 #[must_use]
-pub fn end_column(trees: &Trees, at: &Place) -> Option<u32> {
-    let file = trees.read(&at.source)?.files.get(&*at.path)?;
+pub fn end_column(trees: &Trees, problem: &Problem) -> Option<u32> {
+    let at = problem.at.as_ref()?;
+    let file = tree(trees, problem)?.files.get(&*at.path)?;
     let text = std::str::from_utf8(file.bytes()).ok()?;
     let number = usize::try_from(at.line).ok()?.checked_sub(1)?;
     let line = text.split('\n').nth(number)?.trim_end_matches('\r');
@@ -109,11 +111,28 @@ pub fn end_column(trees: &Trees, at: &Place) -> Option<u32> {
     })
 }
 
+/// The files that the place of a problem is in.
+fn tree<'t>(trees: &'t Trees, problem: &Problem) -> Option<&'t Arc<Tree>> {
+    let source = &problem.at.as_ref()?.source;
+    let Some(pin) = &problem.pin else {
+        return trees.read(source);
+    };
+    let name = PinName {
+        source: source.clone(),
+        text: pin.clone(),
+    };
+    match trees.pins.get(&name)? {
+        PinState::Read(tree) => Some(tree),
+        PinState::Missing(_) => None,
+    }
+}
+
 /// The line that a place is on, tabs as one space and shortened around the place, with the
 /// column of the place in it, counted from 0.
 #[must_use]
-pub fn source_line(trees: &Trees, at: &Place) -> Option<(String, usize)> {
-    let file = trees.read(&at.source)?.files.get(&*at.path)?;
+pub fn source_line(trees: &Trees, problem: &Problem) -> Option<(String, usize)> {
+    let at = problem.at.as_ref()?;
+    let file = tree(trees, problem)?.files.get(&*at.path)?;
     let text = String::from_utf8_lossy(file.bytes());
     let line = text
         .lines()

@@ -96,9 +96,7 @@ fn read_tree(name: &PinName, tree: &Tree) -> PinRecord {
     }
     problems.extend(drop_circles(&mut bundles));
     problems.extend(empty_directories(&bundles, tree));
-    for problem in &mut problems {
-        problem.message = format!("at `{}`: {}", name.text, problem.message);
-    }
+    let problems: Vec<Problem> = problems.into_iter().map(|p| p.in_pin(&name.text)).collect();
     let revision = tree.revision.clone();
     PinRecord {
         pinned: Arc::new(Pinned::Read { revision, bundles }),
@@ -185,9 +183,8 @@ fn bad_references(spec: &mut Spec, trees: &Trees) -> Vec<Problem> {
             let mut waits_for = document.spec.depends_on.iter();
             let hidden = |reference| names.hidden_bundle(&pin.source, reference);
             let problem = groups.find_map(unknown);
-            if let Some(mut problem) = problem.or_else(|| waits_for.find_map(hidden)) {
-                problem.message = format!("at `{}`: {}", pin.text, problem.message);
-                problems.push(problem.about_bundle(name));
+            if let Some(problem) = problem.or_else(|| waits_for.find_map(hidden)) {
+                problems.push(problem.in_pin(&pin.text).about_bundle(name));
                 bad.insert(name.clone());
             }
         }

@@ -1,6 +1,8 @@
 //! The language as a JSON Schema (draft-07), in the form that YAML editors complete best: one
 //! definition a map, the kinds told apart by `kind`.
 
+mod rules;
+
 use serde_json::{Map as Object, Value, json};
 
 use super::{Choice, DOCUMENT, Field, Format, Map, Shape, spec_of};
@@ -15,14 +17,20 @@ pub(super) fn json_schema() -> Value {
         let name = kind.as_str();
         let schema = document(kind, &mut definitions);
         definitions.insert(name.to_owned(), schema);
-        kinds.push(reference(name));
+        kinds.push(json!({
+            "if": { "properties": { "kind": { "const": name } }, "required": ["kind"] },
+            "then": reference(name),
+        }));
     }
+    let names: Vec<&str> = Kind::ALL.iter().map(|kind| kind.as_str()).collect();
     json!({
         "$schema": "http://json-schema.org/draft-07/schema#",
         "title": "Capstan fleet file",
         "description": "A document of a fleet: a Cluster, ClusterTemplate, ClusterGroup, Bundle or Placement.",
         "type": "object",
-        "oneOf": kinds,
+        "required": ["apiVersion", "kind", "metadata"],
+        "properties": { "kind": { "type": "string", "enum": names } },
+        "allOf": kinds,
         "definitions": definitions,
     })
 }
@@ -41,7 +49,7 @@ fn document(kind: Kind, definitions: &mut Object<String, Value>) -> Value {
     properties["kind"] =
         json!({ "type": "string", "enum": [kind.as_str()], "description": spec.doc });
     properties["spec"] = reference(&title);
-    if !spec.may_be_empty()
+    if (!spec.may_be_empty() || kind == Kind::Bundle)
         && let Some(required) = schema["required"].as_array_mut()
     {
         required.push(json!("spec"));
@@ -65,16 +73,18 @@ fn map(map: &Map, definitions: &mut Object<String, Value>) -> Value {
     if !required.is_empty() {
         schema["required"] = json!(required);
     }
-    let each = |names: &[&str]| -> Value {
-        names
-            .iter()
-            .map(|name| json!({ "required": [name] }))
-            .collect()
-    };
-    match map.choice {
-        Choice::Free => {}
-        Choice::OneOf(names) => schema["oneOf"] = each(names),
-        Choice::AnyOf(names) => schema["anyOf"] = each(names),
+    let mut rules = rules::rules(map.title);
+    if let Choice::OneOf(names) | Choice::AnyOf(names) = map.choice {
+        let each = names.iter().map(|name| json!({ "required": [name] }));
+        schema["anyOf"] = each.collect();
+    }
+    if let Choice::OneOf([first, others @ ..]) = map.choice {
+        let others = others.iter().map(|name| ((*name).to_owned(), json!(false)));
+        let others: Object<String, Value> = others.collect();
+        rules.push(json!({ "if": { "required": [first] }, "then": { "properties": others } }));
+    }
+    if !rules.is_empty() {
+        schema["allOf"] = json!(rules);
     }
     schema
 }
@@ -138,7 +148,7 @@ fn shape(of: &Shape, definitions: &mut Object<String, Value>) -> Value {
         Shape::Any | Shape::Opaque => json!({}),
         Shape::Either(shapes) => {
             let shapes: Vec<Value> = shapes.iter().map(|of| item(of, definitions)).collect();
-            json!({ "oneOf": shapes })
+            json!({ "anyOf": shapes })
         }
     }
 }
