@@ -65,6 +65,27 @@ pub const VARIABLE_BYTES_MAX: usize = 1024 * 1024;
 /// longest. Variables that use a long one multiply it: a thousand lines would be a gigabyte.
 pub const VARIABLES_BYTES_MAX: usize = 4 * VARIABLE_BYTES_MAX;
 
+/// Most clusters that a `count` may ask for, forty thousand times the largest fleet: what 32 bits
+/// hold.
+pub const COUNT_MAX: u32 = u32::MAX;
+
+/// Largest weight of a preference, and least below zero: as many as a list may have, 100,000, add up
+/// to 10^14, far within 64 bits.
+pub const WEIGHT_MAX: i64 = 1_000_000_000;
+
+/// Largest `maxSkew`: ten thousand times the largest fleet.
+pub const SKEW_MAX: i64 = 1_000_000_000;
+
+/// Most objects of one bundle on one cluster: a fifth of what a cluster may have. The largest set of
+/// definitions that one provider publishes has a thousand.
+pub const BUNDLE_OBJECTS_MAX: usize = 20_000;
+
+/// Most bytes that the files of one bundle's directory, and its objects on one cluster, may have
+/// together: 40 of the largest objects, or 1,000 definitions of 64 KiB. A spoke with 10 Mbit/s
+/// fetches them within a minute. Values that are put in multiply: 20,000 objects with the longest
+/// one would be 20 GB.
+pub const BUNDLE_BYTES_MAX: usize = 64 * 1024 * 1024;
+
 /// Share of a placement's clusters that may be lost within the window, in percent.
 pub const REMOVED_CLUSTERS_PERCENT: usize = 20;
 

@@ -16,6 +16,7 @@ mod refuse;
 mod render;
 mod restrict;
 mod scope;
+mod size;
 mod substitute;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use capstan_proto::{BundleName, ClusterName, SourceName};
 
 use crate::limits;
+use crate::yaml::{Lost, Numeral};
 
 /// A place in a file of a source. Ordered by source, path, line, column.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -114,6 +115,8 @@ codes! {
     TooMuch = "E0116",
     /// An expression that is no CEL, or that no cluster could answer.
     BadExpression = "E0117",
+    /// A number that Kubernetes would make another one of.
+    NumberNotKept = "E0118",
     /// A group that is not declared is named.
     UnknownGroup = "E0201",
     /// Groups name each other in a circle.
@@ -140,6 +143,8 @@ codes! {
     BadRename = "E0212",
     /// A bundle's `path`, with the values of a cluster, leads to no directory.
     NoDirectory = "E0213",
+    /// A document is named that is broken and has no good version.
+    NamesBroken = "E0214",
     /// A term that no cluster can match.
     UnreachableTerm = "E0220",
     /// A term that an earlier one of the list covers.
@@ -164,7 +169,7 @@ codes! {
     UnknownVariable = "E0301",
     /// Variables use each other in a circle.
     VariableCycle = "E0302",
-    /// A `${` that does not begin a variable.
+    /// A `${` that does not begin a variable, or stands where nothing is substituted.
     BadSubstitution = "E0303",
     /// A bundle's content uses a variable, and the bundle does not substitute.
     ForgottenSubstitute = "E0304",
@@ -304,6 +309,34 @@ impl Problem {
         }
     }
 
+    /// A number that would silently become another one; `None` where it stays what it is.
+    #[must_use]
+    pub fn of_number(at: &Place, number: &Numeral) -> Option<Self> {
+        let (why, or) = match number.lost()? {
+            Lost::TooLong => (
+                "is beyond the 64 bits that whole numbers have".to_owned(),
+                format!("whole numbers go from {} to {}", i64::MIN, i64::MAX),
+            ),
+            Lost::Rounded(to) => (
+                "cannot be kept exactly as a number".to_owned(),
+                format!("the nearest number is {to}"),
+            ),
+        };
+        let number = number.to_string();
+        let short = number.len() <= NUMBER_SHOWN_MAX;
+        let (shown, hint) = match short {
+            true => (
+                format!("`{number}`"),
+                format!("write \"{number}\" to keep it as a string; {or}"),
+            ),
+            false => (
+                "this number".to_owned(),
+                format!("write it in quotes to keep it as a string; {or}"),
+            ),
+        };
+        Some(Self::error(at, Code::NumberNotKept, format!("{shown} {why}")).hint(hint))
+    }
+
     /// The same problem with a hint.
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
@@ -368,6 +401,9 @@ impl fmt::Display for Problem {
         }
     }
 }
+
+/// Longest number that a sentence shows, in bytes.
+const NUMBER_SHOWN_MAX: usize = 80;
 
 /// How many clusters a problem names before it counts.
 const CLUSTERS_NAMED_MAX: usize = 3;

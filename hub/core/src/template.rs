@@ -5,6 +5,7 @@ mod circles;
 use std::collections::BTreeMap;
 use std::fmt;
 
+use capstan_proto::limits::OBJECT_BYTES_MAX;
 use capstan_proto::{BundleName, ClusterName, Revision};
 pub use circles::circles;
 use serde_json::Value;
@@ -112,6 +113,9 @@ pub enum VariableError {
     /// All values together would be too long.
     #[error("the values of all variables would be longer than {VARIABLES_BYTES_MAX} bytes")]
     TooMuch,
+    /// The object would be too long with its values.
+    #[error("with its values the object would be longer than {OBJECT_BYTES_MAX} bytes")]
+    TooLongInObject,
     /// Variables use variables too deeply.
     #[error("variables use variables more than {VARIABLE_DEPTH_MAX} deep")]
     TooDeep,
@@ -405,8 +409,12 @@ fn typed(text: &str) -> Scalar {
         yaml::Value::Number(number) => Scalar::Number(number),
         _ => Scalar::Text(text.to_owned()),
     };
+    let kept = match &scalar {
+        Scalar::Number(number) => number.lost().is_none(),
+        Scalar::Text(_) | Scalar::Bool(_) => true,
+    };
     let plain = scalar.to_value().to_string();
-    if plain == text {
+    if kept && plain == text {
         scalar
     } else {
         Scalar::Text(text.to_owned())

@@ -6,6 +6,7 @@
 //! cost: aliases cannot multiply.
 
 mod build;
+mod exact;
 mod json;
 mod position;
 mod scalar;
@@ -65,6 +66,23 @@ impl Numeral {
     pub fn number(&self) -> &serde_json::Number {
         &self.number
     }
+
+    /// Why Kubernetes would make another number of it, and what it would be; `None` where it is kept
+    /// as it is.
+    #[must_use]
+    pub fn lost(&self) -> Option<Lost> {
+        exact::lost(&self.number, self.written.as_deref())
+    }
+}
+
+/// What a number would silently become: Kubernetes has whole numbers of 64 bits, with a sign, and
+/// doubles.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Lost {
+    /// A whole number of more than 64 bits.
+    TooLong,
+    /// A number that a double does not keep; the nearest one that it does.
+    Rounded(String),
 }
 
 impl std::ops::Deref for Numeral {
@@ -181,6 +199,16 @@ impl Node {
                 .iter()
                 .map(|(key, node)| (key.text.clone(), node.to_json()))
                 .collect(),
+        }
+    }
+
+    /// Calls for every number in it, at its place.
+    pub fn numbers<'a>(&'a self, found: &mut impl FnMut(&'a Self, &'a Numeral)) {
+        match &self.value {
+            Value::Number(number) => found(self, number),
+            Value::List(items) => items.iter().for_each(|item| item.numbers(found)),
+            Value::Map(members) => members.iter().for_each(|(_, node)| node.numbers(found)),
+            Value::Null | Value::Bool(_) | Value::Text(_) => {}
         }
     }
 

@@ -160,7 +160,7 @@ pub struct BundleAnswer<'a> {
     pub variable_layers: BTreeMap<&'a str, String>,
     /// Variables without a value, each with the reason.
     pub unresolved: BTreeMap<&'a str, String>,
-    /// Placements that place it here too and do not own it.
+    /// Placements that place it here too and do not own it, by name.
     pub shadowed: Vec<&'a str>,
     /// Where the overrides stand that apply, in order.
     pub overrides: Vec<String>,

@@ -136,13 +136,15 @@ impl<'a> Resolved<'a> {
         let spec = self.decisions.spec();
         let layers = Layers::of(spec, (cluster, bundle), &placed.placement, inputs);
         let origins = layers.map(|layers| layers.origins()).unwrap_or_default();
+        let mut shadowed: Vec<&str> = placed.shadowed.iter().map(|name| name.name()).collect();
+        shadowed.sort_unstable();
         let mut answer = BundleAnswer {
             name: bundle.name(),
             placement: placed.placement.name(),
             variables: Default::default(),
             variable_layers: Default::default(),
             unresolved: Default::default(),
-            shadowed: placed.shadowed.iter().map(|name| name.name()).collect(),
+            shadowed,
             overrides: inputs.overrides.iter().map(|o| o.at.to_string()).collect(),
             revision: inputs.pin.as_ref().map(|pin| pin.text.as_str()),
             declared: placed.declared,

@@ -1,10 +1,13 @@
 //! What inventory files mean, and what is said of broken ones.
 
+use std::sync::Arc;
+
 use expect_test::{Expect, expect};
 
-use super::InventoryFile;
-use crate::fixture::{cluster, source};
-use crate::inventory::Facts;
+use super::{InventoryFile, Only, Resolved};
+use crate::fixture::{cluster, load_all, source};
+use crate::inventory::{Facts, Inventory};
+use crate::placement::{Decisions, resolve};
 
 fn check(text: &str, expected: Expect) {
     let said = match InventoryFile::parse(text.as_bytes()) {
@@ -61,4 +64,28 @@ fn of_many_mistakes_the_first_are_said_in_few_words() {
     let mistakes = InventoryFile::parse(text.as_bytes()).unwrap_err();
     assert_eq!(mistakes.len(), crate::limits::FILE_PROBLEMS_MAX);
     assert!(mistakes.iter().all(|m| m.to_string().len() < 2_000));
+}
+
+#[test]
+fn placements_that_do_not_own_a_bundle_are_listed_by_name() {
+    let placements = [("a", 1), ("b", 3), ("c", 2), ("d", 9)];
+    let placements = placements.map(|(name, priority)| {
+        format!(
+            "@Placement {name}\nspec: {{bundles: [web], clusters: [{{}}], priority: {priority}}}\n"
+        )
+    });
+    let text = "@Cluster x\n@Bundle web\nspec: {path: w}\n".to_owned() + &placements.concat();
+    let spec = Arc::new(load_all(&[&text]).0);
+    let decisions = resolve(&spec, &Inventory::default(), &Decisions::default());
+    let resolved = Resolved {
+        revision: "",
+        problems: &[],
+        decisions: &decisions,
+        holds: &[],
+        only: Only::default(),
+    };
+    let answer = serde_json::to_value(resolved).unwrap();
+    let bundle = &answer["clusters"][0]["bundles"][0];
+    assert_eq!(bundle["placement"], "d");
+    assert_eq!(bundle["shadowed"], serde_json::json!(["a", "b", "c"]));
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use capstan_proto::limits::OBJECT_BYTES_MAX;
 use capstan_proto::object::group_version;
 use capstan_proto::policy::{BundlePolicy, Mode as Carried};
 use capstan_proto::{BundleName, Digest, ObjectKey, canonical};
@@ -10,6 +11,7 @@ use serde_json::Value;
 
 use super::patch::{self, Object, Odd};
 use super::refuse::{self, Finding, FindingKind, Step};
+use super::size::{self, Room};
 use super::substitute::{self, Values};
 use super::{Content, Instance, Manifest, Scope, Scopes, fold, restrict};
 use crate::limits;
@@ -66,17 +68,22 @@ fn objects(content: &Content, inputs: Inputs<'_>) -> Result<(Vec<Object>, Vec<Od
     let mut problems = content.problems.clone();
     let mut objects: Vec<Object> = Vec::new();
     let mut places: BTreeMap<ObjectKey, &Place> = BTreeMap::new();
+    let mut room = Room::new();
     for manifest in &content.manifests {
         match object(manifest, inputs) {
-            Ok(object) => match places.insert(object.key.clone(), &manifest.at) {
-                None => objects.push(object),
-                Some(first) => {
-                    let message = format!("{} is declared already, at {first}", object.key);
-                    let problem = Problem::error(&manifest.at, Code::DuplicateObject, message);
-                    problems.push(problem.hint("remove or rename one"));
-                    places.insert(object.key, first);
+            Ok(object) => {
+                room.take(size::least_bytes(&object.value), &inputs.bundle.path_at)
+                    .map_err(|problem| vec![problem])?;
+                match places.insert(object.key.clone(), &manifest.at) {
+                    None => objects.push(object),
+                    Some(first) => {
+                        let message = format!("{} is declared already, at {first}", object.key);
+                        let problem = Problem::error(&manifest.at, Code::DuplicateObject, message);
+                        problems.push(problem.hint("remove or rename one"));
+                        places.insert(object.key, first);
+                    }
                 }
-            },
+            }
             Err(found) => problems.extend(found),
         }
     }
@@ -113,11 +120,15 @@ fn restricted(objects: &[Object], inputs: Inputs<'_>) -> Vec<Problem> {
 /// Writes the objects into the instance; what is too large is a problem.
 fn finish(objects: Vec<Object>, inputs: Inputs<'_>, instance: &mut Instance) -> Vec<Problem> {
     let mut problems = Vec::new();
+    let mut room = Room::new();
     for Object { key, value, at, .. } in objects {
         let bytes = canonical::to_bytes(&labelled(value, inputs.name));
-        if bytes.len() > capstan_proto::limits::OBJECT_BYTES_MAX {
+        if let Err(problem) = room.take(bytes.len(), &inputs.bundle.path_at) {
+            return vec![problem];
+        }
+        if bytes.len() > OBJECT_BYTES_MAX {
             let message = format!(
-                "{key} has {} bytes, more than any API server takes",
+                "{key} has {} bytes, more than the {OBJECT_BYTES_MAX} that an API server takes",
                 bytes.len()
             );
             problems.push(Problem::error(&at, Code::ObjectTooLarge, message));

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use capstan_proto::SourceName;
 
 use super::substitute::used;
-use super::{Content, Manifest};
+use super::{Content, Manifest, size};
+use crate::limits;
 use crate::problem::{Code, Place, Problem};
 use crate::spec::{File, Tree};
 use crate::yaml::{Dialect, Fault, Node, Value, read_file};
@@ -13,18 +14,25 @@ use crate::yaml::{Dialect, Fault, Node, Value, read_file};
 /// Reads every manifest below a directory. With anything refused there, its content is not known.
 pub(super) fn content(source: &SourceName, tree: &Tree, directory: &str) -> Content {
     let mut content = Content::default();
+    let place = |path: &str| Place {
+        source: source.clone(),
+        path: Arc::from(path),
+        line: 1,
+        column: 1,
+    };
     for (path, reason) in tree.refused_around(directory) {
-        let place = Place {
-            source: source.clone(),
-            path: Arc::from(path),
-            line: 1,
-            column: 1,
-        };
         let message = format!("this is not read: {reason}");
         content.problems.push(
-            Problem::error(&place, Code::Unreadable, message)
+            Problem::error(&place(path), Code::Unreadable, message)
                 .hint("the bundle's last good content stays until it is mended"),
         );
+    }
+    let files = tree.below(directory).filter(|(path, _)| is_manifest(path));
+    let sizes = files.map(|(path, file)| (path, file.bytes().len()));
+    if let Some((path, message)) = size::too_many_bytes(sizes, directory) {
+        let problem = Problem::error(&place(path), Code::TooMuch, message);
+        content.problems.push(problem.hint(size::HINT));
+        return content;
     }
     for (path, file) in tree.below(directory) {
         one_file(&mut content, source, path, file);
@@ -49,10 +57,7 @@ fn one_file(content: &mut Content, source: &SourceName, path: &str, file: &File)
         );
         return;
     }
-    if ![".yaml", ".yml", ".json"]
-        .iter()
-        .any(|ending| name.ends_with(ending))
-    {
+    if !is_manifest(name) {
         return;
     }
     for document in read_file(path, file.bytes(), Dialect::Kubernetes) {
@@ -71,6 +76,13 @@ fn one_file(content: &mut Content, source: &SourceName, path: &str, file: &File)
             }
         }
     }
+}
+
+/// Whether a file is read as manifests, by its name.
+fn is_manifest(name: &str) -> bool {
+    [".yaml", ".yml", ".json"]
+        .iter()
+        .any(|ending| name.ends_with(ending))
 }
 
 fn renderer(name: &str) -> Option<&'static str> {
@@ -104,6 +116,12 @@ fn one_document(content: &mut Content, node: Node, place: &impl Fn(u32, u32) -> 
         (true, Some(Value::Null)) => {}
         _ => {
             used(&node, &mut content.uses);
+            node.numbers(&mut |node, number| {
+                if content.problems.len() < limits::CONTENT_PROBLEMS_MAX {
+                    let at = place(node.line, node.column);
+                    content.problems.extend(Problem::of_number(&at, number));
+                }
+            });
             content.manifests.push(Manifest { node, at });
         }
     }

@@ -348,7 +348,11 @@ fn alike<'a>(
 fn hangs_on_cluster(problem: &Problem) -> bool {
     matches!(
         problem.code,
-        Code::UnknownVariable | Code::VariableCycle | Code::BadSubstitution | Code::NoDirectory
+        Code::UnknownVariable
+            | Code::VariableCycle
+            | Code::BadSubstitution
+            | Code::NoDirectory
+            | Code::TooMuch
     )
 }
 

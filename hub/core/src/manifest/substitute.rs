@@ -179,7 +179,7 @@ impl<'a> Walk<'a> {
             _ if self.bytes > OBJECT_BYTES_MAX => return Scalar::Text(String::new()),
             Ok(Scalar::Text(value)) if self.bytes + value.len() > OBJECT_BYTES_MAX => {
                 self.bytes = usize::MAX;
-                Err(VariableError::TooLong)
+                Err(VariableError::TooLongInObject)
             }
             expanded => expanded,
         };
@@ -219,10 +219,17 @@ pub(super) fn problem(at: &Place, error: &VariableError) -> Problem {
             Code::VariableCycle,
             "give one of them a value of its own".to_owned(),
         ),
-        _ => (
+        VariableError::Syntax { .. } => (
             Code::BadSubstitution,
             "write `$${` for a literal `${`".to_owned(),
         ),
+        VariableError::TooDeep => (
+            Code::TooMuch,
+            "let variables name values, not each other".to_owned(),
+        ),
+        VariableError::TooLong | VariableError::TooMuch | VariableError::TooLongInObject => {
+            (Code::TooMuch, "keep long texts in the manifests".to_owned())
+        }
     };
     Problem::error(at, code, error.to_string()).hint(hint)
 }

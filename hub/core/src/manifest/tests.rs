@@ -1,8 +1,10 @@
 //! Directories to objects, and what is not done twice.
 
 mod inputs;
+mod numbers;
 mod pins;
 mod scopes;
+mod size;
 
 use std::fmt::Write as _;
 
@@ -322,7 +324,7 @@ fn a_broken_bundle_does_not_hide_what_is_wrong_with_others() {
     let rendered = rendered(&trees, &Rendered::default());
     let found = problems.iter().chain(rendered.problems());
     let codes: Vec<&str> = found.map(|problem| problem.code.as_str()).collect();
-    assert_eq!(codes, ["E0104", "E0102", "E0301"]);
+    assert_eq!(codes, ["E0104", "E0102", "E0214", "E0301"]);
 }
 
 #[test]

@@ -295,19 +295,30 @@ impl Answer {
     }
 }
 
-/// What failed, as problems: one for each place and words, naming the first cluster.
-pub(super) fn problems(failures: &Failures, index: &Index) -> impl Iterator<Item = Problem> {
+/// What failed, as problems: one for each place and words, naming the first cluster. At `excepting`
+/// places an expression takes clusters out: where it fails, it does not.
+pub(super) fn problems(
+    failures: &Failures,
+    index: &Index,
+    excepting: &BTreeSet<&Place>,
+) -> impl Iterator<Item = Problem> {
     failures.iter().map(|((at, message), (cluster, times))| {
         let near = missing_label(message).and_then(|label| {
             let labels = &index.member(index.number(cluster)?).labels;
             let known: Vec<&str> = labels.keys().map(String::as_str).collect();
             nearest(label, &known)
         });
-        let hint = match near {
-            Some(near) => format!("did you mean `cluster.labels.{near}`?"),
-            None => {
+        let hint = match (near, excepting.contains(at)) {
+            (Some(near), false) => format!("did you mean `cluster.labels.{near}`?"),
+            (Some(near), true) => {
+                format!("so it is not excepted; did you mean `cluster.labels.{near}`?")
+            }
+            (None, false) => {
                 "ask whether a key is there first: `\"tier\" in cluster.labels && ...`".to_owned()
             }
+            (None, true) => "so it is not excepted; to except it where a key is not there: \
+                             `!(\"tier\" in cluster.labels) || ...`"
+                .to_owned(),
         };
         let more = match times - 1 {
             0 => String::new(),

@@ -1,7 +1,7 @@
 //! What is wrong with decisions, as problems.
 
 use std::cell::OnceCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use capstan_proto::{BundleName, PlacementName};
@@ -11,13 +11,14 @@ use super::bits::Bits;
 use super::choose::{Choice, Reaching, kept_out_by};
 use super::clusters::Core;
 use super::{failing, why};
-use crate::problem::{Code, Problem};
-use crate::spec::{Bundle, Document, Placement, Reference};
+use crate::problem::{Code, Place, Problem};
+use crate::spec::{Bundle, Document, Placement, Reference, Taint, Unsatisfiable};
 
 /// Everything that was found while deciding, in order.
 pub(super) fn all(core: &Core) -> Vec<Problem> {
     let mut problems = Vec::new();
     let lacking = OnceCell::new();
+    let excepting = excepting(core);
     for (name, choice) in &core.choices {
         // Where a cluster that it may want is missing because its document is broken, that is the
         // problem.
@@ -33,17 +34,31 @@ pub(super) fn all(core: &Core) -> Vec<Problem> {
         if let Some(constraint) = choice.shortfall {
             problems.push(falls_short(core, name, choice, constraint));
         }
-        problems.extend(answer::problems(&choice.failures, &core.fleet.index));
+        problems.extend(answer::problems(
+            &choice.failures,
+            &core.fleet.index,
+            &excepting,
+        ));
     }
     for failures in core.fleet.failures.values() {
-        problems.extend(answer::problems(failures, &core.fleet.index));
+        problems.extend(answer::problems(failures, &core.fleet.index, &excepting));
     }
     let failures = failing::failures(&core.failing, &core.fleet);
-    problems.extend(answer::problems(&failures, &core.fleet.index));
+    problems.extend(answer::problems(&failures, &core.fleet.index, &excepting));
     problems.extend(missing_dependencies(core));
     problems.sort();
     problems.dedup();
     problems
+}
+
+/// The places of expressions that take clusters out.
+fn excepting(core: &Core) -> BTreeSet<&Place> {
+    let placements = core.fleet.spec.placements.values();
+    let groups = core.fleet.spec.groups.values();
+    let terms = placements.flat_map(|document| &document.spec.except);
+    let terms = terms.chain(groups.flat_map(|document| &document.spec.except));
+    let places = terms.filter_map(|term| term.cel.as_ref().map(|cel| &cel.at));
+    places.collect()
 }
 
 fn selects_nothing(core: &Core, name: &PlacementName, choice: &Choice) -> Problem {
@@ -68,7 +83,10 @@ fn kept_out(core: &Core, placement: &Placement) -> String {
     let mut asking = Asking::new(index, &core.fleet.groups);
     let mut matching = asking.any(&placement.clusters);
     if matching.yes.is_empty() {
-        return "no declared cluster matches its terms".to_owned();
+        return match matching.possible {
+            Some(_) => "it hangs on facts that clusters did not report yet".to_owned(),
+            None => "no declared cluster matches its terms".to_owned(),
+        };
     }
     if let Some(except) = placement.except.first() {
         matching.and_not(&asking.any(&placement.except));
@@ -79,21 +97,38 @@ fn kept_out(core: &Core, placement: &Placement) -> String {
             );
         }
     }
-    let taints = |cluster: u32| index.member(cluster).taints.iter().map(|(taint, _)| taint);
+    let keeps_out = |taint: &&Taint| {
+        kept_out_by(std::iter::once(*taint), &placement.tolerations, false).is_some()
+    };
     let mut tainted = matching.yes.iter().filter_map(|cluster| {
-        let taint = kept_out_by(taints(cluster), &placement.tolerations, false)?;
-        Some((cluster, taint))
+        let taints = index.member(cluster).taints.iter().map(|(taint, _)| taint);
+        let taints: Vec<&Taint> = taints.filter(keeps_out).collect();
+        (!taints.is_empty()).then(|| (index.name(cluster).as_str(), taints))
     });
     match tainted.next() {
-        Some((cluster, taint)) => format!(
-            "taint {} keeps {} out, at {}: add `tolerations: [{}]`",
-            why::words(taint),
-            index.name(cluster),
-            taint.at,
-            why::toleration(taint),
-        ),
+        Some((cluster, taints)) => tolerate(cluster, &taints, placement),
         None => "no declared cluster matches its terms".to_owned(),
     }
+}
+
+/// What would let a placement have a cluster that these taints keep out.
+fn tolerate(cluster: &str, taints: &[&Taint], placement: &Placement) -> String {
+    let each = |words: fn(&Taint) -> String| {
+        let all: Vec<String> = taints.iter().map(|taint| words(taint)).collect();
+        all.join(", ")
+    };
+    let taint = match taints.len() {
+        1 => "taint",
+        _ => "taints",
+    };
+    let (words, wanted) = (each(why::words), each(why::toleration));
+    let at = &taints[0].at;
+    let add = match placement.tolerations.is_empty() {
+        true => format!("add `tolerations: [{wanted}]`"),
+        false => format!("add to its tolerations: `{wanted}`"),
+    };
+    let keep = if taints.len() == 1 { "keeps" } else { "keep" };
+    format!("{taint} {words} {keep} {cluster} out, at {at}: {add}")
 }
 
 fn falls_short(core: &Core, name: &PlacementName, choice: &Choice, constraint: usize) -> Problem {
@@ -106,8 +141,18 @@ fn falls_short(core: &Core, name: &PlacementName, choice: &Choice, constraint: u
         spread.by,
         spread.max_skew,
     );
-    Problem::warning(&spread.at, Code::Shortfall, message)
-        .hint("allow a larger `maxSkew`, or `whenUnsatisfiable: SelectAnyway`")
+    let problem = Problem::warning(&spread.at, Code::Shortfall, message);
+    if spread.when_unsatisfiable == Unsatisfiable::DoNotSelect {
+        let hint = "allow a larger `maxSkew`, or `whenUnsatisfiable: SelectAnyway`";
+        return problem.hint(hint);
+    }
+    let all = core.fleet.spec.placements[name].spec.spread.iter();
+    let strict = all.filter(|s| s.when_unsatisfiable == Unsatisfiable::DoNotSelect);
+    let strict: Vec<&str> = strict.map(|spread| spread.by.as_str()).collect();
+    let strict = strict.join(", ");
+    problem.hint(format!(
+        "this one may be ignored, and the spread by {strict} may not: allow that a larger `maxSkew`"
+    ))
 }
 
 /// Placements of restricted sources whose terms name clusters that the source may not use.

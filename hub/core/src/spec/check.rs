@@ -6,7 +6,7 @@ use super::language::{self, Choice, Format, Map, Shape};
 use crate::limits;
 use crate::problem::{Code, Problem, allowed, did_you_mean};
 use crate::template::{self, Scalar};
-use crate::yaml::{Node, Value};
+use crate::yaml::{Lost, Node, Numeral, Value};
 
 /// Checks the value of a field that people call `path`.
 pub(super) fn check(reader: &mut Reader<'_>, node: &Node, path: &str, shape: &Shape) {
@@ -26,7 +26,7 @@ pub(super) fn check(reader: &mut Reader<'_>, node: &Node, path: &str, shape: &Sh
         (Shape::Map(map), Value::Map(_)) => check_map(reader, node, path, map),
         // Nothing at all is a map that says nothing.
         (Shape::Map(map), Value::Null) => check_map(reader, node, path, map),
-        (Shape::Strings | Shape::Variables | Shape::Object, Value::Null) => {}
+        (Shape::Strings(_) | Shape::Variables | Shape::Object, Value::Null) => {}
         (Shape::Loose(_), Value::Null) => {}
         (Shape::List(of), Value::List(items)) if !items.is_empty() => {
             for item in within(reader, node, path, items, of) {
@@ -39,14 +39,22 @@ pub(super) fn check(reader: &mut Reader<'_>, node: &Node, path: &str, shape: &Sh
                 check_item(reader, item, path, of);
             }
         }
-        (Shape::Strings, Value::Map(members)) => {
+        (Shape::Strings(format), Value::Map(members)) => {
             for (key, value) in members {
                 let path = format!("{path}.{}", shown(&key.text));
-                check(reader, value, &path, &Shape::Text(Format::Any));
+                let noted = *format == Format::Note;
+                let refused = Format::Any.refuse(&path, &key.text);
+                if let Some((code, message, hint)) = refused.filter(|_| !noted) {
+                    reader.push(Problem::error(&reader.at_key(key), code, message), &hint);
+                }
+                check(reader, value, &path, &Shape::Text(*format));
             }
         }
         (Shape::Variables, Value::Map(_)) => check_variables(reader, node, path),
-        (Shape::Object, Value::Map(_)) | (Shape::Any, _) => templates(reader, node),
+        (Shape::Object, Value::Map(_)) | (Shape::Any, _) => {
+            templates(reader, node);
+            numbers(reader, node);
+        }
         (Shape::Either(shapes), Value::Text(text)) if takes_number(shapes, text) => {
             let message = format!("`{path}` cannot be the string \"{}\"", shown(text));
             let hint = format!("write it without quotes: {}", shown(text));
@@ -211,29 +219,27 @@ fn check_integer(
     reader: &mut Reader<'_>,
     node: &Node,
     path: &str,
-    number: &serde_json::Number,
+    number: &Numeral,
     (min, max): (i64, i64),
 ) {
-    let above = number
-        .as_u64()
-        .is_some_and(|number| i64::try_from(number).is_err());
-    match number.as_i64() {
-        None if !above => reader.wrong_type(node, path, "a whole number"),
-        Some(number) if number < min => {
-            let message = format!("`{path}` must be at least {min}, not {number}");
-            reader.error(node, Code::BadValue, message, "");
-        }
-        Some(number) if number <= max => {}
-        _ => {
-            let message = format!("`{path}` must be at most {max}, not {number}");
-            reader.error(node, Code::BadValue, message, "");
-        }
-    }
+    let long = number.lost() == Some(Lost::TooLong);
+    let below = number.as_f64().is_some_and(|number| number < 0.0);
+    let bound = match number.as_i64() {
+        Some(number) if number < min => format!("at least {min}"),
+        Some(number) if number <= max => return,
+        None if !long => return reader.wrong_type(node, path, "a whole number"),
+        None if below => format!("at least {min}"),
+        _ => format!("at most {max}"),
+    };
+    let number = shown(&number.to_string());
+    let message = format!("`{path}` must be {bound}, not {number}");
+    reader.error(node, Code::BadValue, message, "");
 }
 
 fn check_text(reader: &mut Reader<'_>, node: &Node, path: &str, text: &str, format: Format) {
     match format {
         Format::Template => template_at(reader, node, text),
+        Format::Filled if !text.is_empty() => template_at(reader, node, text),
         _ => {
             if let Some((code, message, hint)) = format.refuse(path, text) {
                 reader.error(node, code, message, &hint);
@@ -261,6 +267,15 @@ fn template_at(reader: &mut Reader<'_>, node: &Node, text: &str) {
     }
 }
 
+/// Every number below a value stays what is written.
+fn numbers(reader: &mut Reader<'_>, node: &Node) {
+    node.numbers(&mut |node, number| {
+        if let Some(problem) = Problem::of_number(&reader.at(node), number) {
+            reader.tell(problem);
+        }
+    });
+}
+
 fn check_variables(reader: &mut Reader<'_>, node: &Node, path: &str) {
     for (key, value) in node.members() {
         if !template::is_name(&key.text) {
@@ -274,7 +289,7 @@ fn check_variables(reader: &mut Reader<'_>, node: &Node, path: &str) {
         }
         match scalar(value) {
             Some(Scalar::Text(text)) => template_at(reader, value, &text),
-            Some(_) => {}
+            Some(_) => numbers(reader, value),
             None => {
                 let path = format!("{path}.{}", key.text);
                 reader.wrong_type(value, &path, "a string, a number or true or false");

@@ -92,7 +92,9 @@ fn references<N: Ord + Clone>(
 ) -> Vec<Reference<N>> {
     let mut found: Vec<Reference<N>> = Vec::new();
     let mut seen = BTreeSet::new();
-    for (item, text) in texts_of(node, field) {
+    // Where a name uses variables, the tables said so.
+    let named = texts_of(node, field).filter(|(_, text)| is_literal(text));
+    for (item, text) in named {
         match parse(reader.source, text) {
             Ok(name) if seen.contains(&name) => {
                 let message = format!("`{}` is named twice", shown(text));

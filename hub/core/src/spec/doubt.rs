@@ -7,6 +7,7 @@ use capstan_proto::SourceName;
 
 use super::document::Kind;
 use super::load::FileRecord;
+use crate::problem::Place;
 use crate::selector::{Pattern, Term, glob};
 
 /// Something that a broken document may declare.
@@ -18,9 +19,18 @@ pub(super) struct Doubt {
     pub(super) name: Option<String>,
 }
 
+/// The broken document behind a doubt.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Cause {
+    /// Where it is.
+    pub(super) at: Place,
+    /// Whether it declares just that, rather than perhaps.
+    pub(super) is_sure: bool,
+}
+
 /// Everything that broken documents may declare, by source.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Doubts(BTreeMap<SourceName, BTreeSet<Doubt>>);
+pub(super) struct Doubts(BTreeMap<SourceName, BTreeMap<Doubt, Cause>>);
 
 impl Doubts {
     /// What the broken documents in these files may declare.
@@ -34,40 +44,54 @@ impl Doubts {
     pub(super) fn extend(&mut self, files: &BTreeMap<SourceName, BTreeMap<String, FileRecord>>) {
         for (source, records) in files {
             for contents in records.values().map(|record| &record.contents) {
-                let broken = contents.broken.iter().map(|broken| Doubt {
-                    kind: broken.kind,
-                    name: broken.name.clone(),
-                });
-                let all = broken.chain(contents.doubts.iter().cloned());
-                self.0.entry(source.clone()).or_default().extend(all);
+                let doubts = self.0.entry(source.clone()).or_default();
+                for broken in &contents.broken {
+                    let doubt = Doubt {
+                        kind: broken.kind,
+                        name: broken.name.clone(),
+                    };
+                    let is_sure = broken.kind.is_some() && broken.name.is_some();
+                    let at = broken.at.clone();
+                    doubts.entry(doubt).or_insert(Cause { at, is_sure });
+                }
+                for (doubt, at) in contents.doubts.iter().zip(contents.fault.iter().cycle()) {
+                    let (at, is_sure) = (at.clone(), false);
+                    let cause = Cause { at, is_sure };
+                    doubts.entry(doubt.clone()).or_insert(cause);
+                }
             }
         }
     }
 
-    /// A document that is dropped for what it says.
-    pub(super) fn add(&mut self, source: &SourceName, kind: Kind, name: &str) {
-        self.0.entry(source.clone()).or_default().insert(Doubt {
+    /// A document of a source that is dropped because of what stands at a place.
+    pub(super) fn add(&mut self, (source, at): (&SourceName, &Place), kind: Kind, name: &str) {
+        let doubt = Doubt {
             kind: Some(kind),
             name: Some(name.to_owned()),
-        });
+        };
+        let cause = Cause {
+            at: at.clone(),
+            is_sure: true,
+        };
+        let doubts = self.0.entry(source.clone()).or_default();
+        doubts.insert(doubt, cause);
     }
 
-    /// Whether a broken document of a source may declare this.
-    pub(super) fn cover(&self, source: &SourceName, kind: Kind, name: &str) -> bool {
-        let doubts = self.0.get(source);
-        doubts.is_some_and(|doubts| covered(doubts, kind, name))
+    /// The broken document of a source that may declare this.
+    pub(super) fn cover(&self, source: &SourceName, kind: Kind, name: &str) -> Option<&Cause> {
+        covered(self.0.get(source)?, kind, name)
     }
 
     /// Whether a broken document of any source may declare this cluster.
     pub(super) fn cover_cluster(&self, name: &str) -> bool {
         let mut sources = self.0.values();
-        sources.any(|doubts| covered(doubts, Kind::Cluster, name))
+        sources.any(|doubts| covered(doubts, Kind::Cluster, name).is_some())
     }
 
     /// What of this kind broken documents may declare and is not known.
     pub(super) fn lacking(&self, kind: Kind, known: impl Fn(&str) -> bool) -> Lacking {
         let mut lacking = Lacking::default();
-        for doubt in self.0.values().flatten() {
+        for doubt in self.0.values().flat_map(BTreeMap::keys) {
             match &doubt.name {
                 Some(name) if doubt.covers(kind, name) && !known(name) => {
                     lacking.names.insert(name.clone());
@@ -121,15 +145,16 @@ impl Doubt {
     }
 }
 
-/// Whether any of these doubts covers a name; looked up, not searched for.
-fn covered(doubts: &BTreeSet<Doubt>, kind: Kind, name: &str) -> bool {
-    let has = |kind, name: Option<&str>| {
-        doubts.contains(&Doubt {
+/// What covers a name, the surest first; looked up, not searched for.
+fn covered<'a>(doubts: &'a BTreeMap<Doubt, Cause>, kind: Kind, name: &str) -> Option<&'a Cause> {
+    let get = |kind, name: Option<&str>| {
+        doubts.get(&Doubt {
             kind,
             name: name.map(ToOwned::to_owned),
         })
     };
-    has(Some(kind), Some(name)) || has(None, Some(name)) || has(Some(kind), None)
+    let some = Some(kind);
+    get(some, Some(name)).or_else(|| get(None, Some(name)).or_else(|| get(some, None)))
 }
 
 /// What a file that cannot be parsed may declare: every name in it, as every kind in it. Of more

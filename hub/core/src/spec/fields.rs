@@ -75,13 +75,18 @@ impl<'a> Reader<'a> {
     }
 
     pub(super) fn push(&mut self, problem: Problem, hint: &str) {
+        let hint = (!hint.is_empty()).then(|| hint.to_owned());
+        self.tell(problem.maybe_hint(hint));
+    }
+
+    /// Adds a problem that has its hint.
+    pub(super) fn tell(&mut self, problem: Problem) {
         self.errors += usize::from(problem.severity == Severity::Error);
         if self.problems.len() >= limits::FILE_PROBLEMS_MAX {
             self.dropped += 1;
             return;
         }
-        let hint = (!hint.is_empty()).then(|| hint.to_owned());
-        self.problems.push(problem.maybe_hint(hint));
+        self.problems.push(problem);
     }
 
     /// Notes what is odd about a document, in case it is good.

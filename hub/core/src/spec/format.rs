@@ -11,13 +11,15 @@ impl Format {
     /// The rule as a regular expression (ECMA 262), where it can be one.
     pub(super) const fn pattern(self) -> Option<&'static str> {
         match self {
-            Self::Any | Self::Template => None,
-            Self::Something => Some("^[\\s\\S]+$"),
+            Self::Note | Self::Template => None,
+            Self::Filled => Some("^[\\s\\S]+$"),
+            Self::Any => Some("^([^$]|\\$+[^${])*\\$*$"),
+            Self::Something => Some("^(([^$]|\\$+[^${])+\\$*|\\$+)$"),
             Self::Label => Some("^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$"),
             Self::Percent => Some("^0*(100|[0-9]{1,2})%$"),
             Self::Duration => Some("^([0-9]+(ms|s|m|h))+$"),
             Self::Field => Some(FIELD),
-            Self::Revision => Some("^[^\\s\\-~^:?*\\[\\\\][^\\s~^:?*\\[\\\\]*$"),
+            Self::Revision => Some(REVISION),
         }
     }
 
@@ -28,8 +30,13 @@ impl Format {
             Some((Code::BadValue, message, hint.into()))
         };
         match self {
-            Self::Any | Self::Template => None,
-            Self::Something if text.is_empty() => {
+            Self::Note | Self::Template => None,
+            Self::Any | Self::Something if text.contains("${") => {
+                let message = format!("`{path}` takes no variables");
+                Some((Code::BadSubstitution, message, NOT_SUBSTITUTED.into()))
+            }
+            Self::Any => None,
+            Self::Something | Self::Filled if text.is_empty() => {
                 let message = format!("`{path}` cannot be empty");
                 Some((
                     Code::BadValue,
@@ -37,7 +44,7 @@ impl Format {
                     "leave it out, or write something".into(),
                 ))
             }
-            Self::Something => None,
+            Self::Something | Self::Filled => None,
             Self::Label => {
                 let message = check_name(&shown(text)).err()?;
                 Some((Code::BadName, message, "".into()))
@@ -167,6 +174,12 @@ fn field_hint(text: &str) -> Cow<'static, str> {
 
 /// Longest path that a hint writes anew.
 const FIELD_SHOWN_MAX: usize = 200;
+
+const NOT_SUBSTITUTED: &str = "nothing is substituted here: write the value itself; `cel` can \
+                               compare `cluster.variables`";
+
+/// The rule of revisions, as far as a pattern can say it.
+const REVISION: &str = "^(([^\\s\\-~^:?*\\[\\\\$]|\\$+[^\\s~^:?*\\[\\\\${])([^\\s~^:?*\\[\\\\$]|\\$+[^\\s~^:?*\\[\\\\${])*\\$*|\\$+)$";
 
 /// What Git could take for an option, a range or a whole reference is no tag and no commit.
 fn refuse_revision(path: &str, text: &str) -> Option<Refusal> {

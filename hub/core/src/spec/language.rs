@@ -7,6 +7,7 @@
 mod bundle;
 mod cluster;
 mod common;
+mod limits;
 mod placement;
 mod reference;
 mod schema;
@@ -67,8 +68,8 @@ pub(super) enum Shape {
     List(&'static Shape),
     /// A list that may be empty or hold nothing.
     Loose(&'static Shape),
-    /// A map of texts.
-    Strings,
+    /// A map of texts of a format.
+    Strings(Format),
     /// A map of variables.
     Variables,
     /// A map of anything, in whose texts `${...}` is substituted.
@@ -84,14 +85,18 @@ pub(super) enum Shape {
 /// What a text may be.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Format {
-    /// Anything.
+    /// Anything at all, read by nobody here.
+    Note,
+    /// Anything in which nothing is to be substituted: no `${`.
     Any,
-    /// Anything but nothing.
+    /// The same, but for nothing.
     Something,
     /// A DNS-1123 label.
     Label,
     /// A text in which `${...}` is substituted for each cluster.
     Template,
+    /// The same, but for nothing.
+    Filled,
     /// `0%` to `100%`.
     Percent,
     /// `90s`, `5m`, `1h30m`.
@@ -164,7 +169,7 @@ impl Shape {
             Self::Bool => "true or false".to_owned(),
             Self::Integer { .. } => "a whole number".to_owned(),
             Self::Word(_) => "a string".to_owned(),
-            Self::Map(_) | Self::Strings | Self::Variables | Self::Object => "a map".to_owned(),
+            Self::Map(_) | Self::Strings(_) | Self::Variables | Self::Object => "a map".to_owned(),
             Self::List(_) | Self::Loose(_) => "a list".to_owned(),
             Self::Any | Self::Opaque => "a value".to_owned(),
             Self::Either(shapes) => {
@@ -200,6 +205,12 @@ pub fn json_schema() -> serde_json::Value {
 #[must_use]
 pub fn reference() -> String {
     reference::reference()
+}
+
+/// How much of everything there may be, in Markdown.
+#[must_use]
+pub fn limits() -> String {
+    limits::limits()
 }
 
 #[cfg(test)]

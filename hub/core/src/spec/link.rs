@@ -3,6 +3,7 @@
 //! A document that names what it cannot is replaced by its last good version, or dropped. What was
 //! removed from Git and is still named by a document that stood before stays.
 
+mod broken;
 mod bundles;
 mod circle;
 mod clusters;
@@ -16,6 +17,7 @@ use super::document::Kind;
 use super::doubt::Doubts;
 use super::{Document, Gap, GroupName, Reference, Spec, Trees, keep};
 use crate::problem::{Place, Problem};
+use broken::Broken;
 pub(super) use bundles::directories;
 pub(super) use circle::{circles, told as circle_told};
 pub(super) use names::{Names, near_hint};
@@ -38,12 +40,14 @@ pub(super) fn settle(
         revived: BTreeSet::new(),
         tried: BTreeSet::new(),
         dropped: BTreeSet::new(),
+        broken: Broken::default(),
     };
     linker.clusters();
     linker.groups();
     linker.bundles();
     linker.placements();
     linker.revived_groups();
+    linker.tell_broken();
     linker.problems
 }
 
@@ -64,6 +68,8 @@ struct Linker<'a> {
     tried: BTreeSet<GroupName>,
     /// Groups without a good version.
     dropped: BTreeSet<GroupName>,
+    /// What is named, and broken.
+    broken: Broken,
 }
 
 impl Linker<'_> {
@@ -89,7 +95,7 @@ impl Linker<'_> {
     fn check_groups(
         &mut self,
         references: &[Reference<GroupName>],
-        at: &Place,
+        (from, at): (Kind, &Place),
         kept: bool,
     ) -> bool {
         let mut good = true;
@@ -101,7 +107,7 @@ impl Linker<'_> {
                 self.problems.push(problem);
                 good = false;
             } else if !self.spec.groups.contains_key(&reference.name) && !self.revive(reference) {
-                self.unknown_group(reference);
+                self.unknown_group(reference, from);
                 good = false;
             }
         }

@@ -93,7 +93,11 @@ fn declare_all(
         }
         if let Err(problem) = declare(spec, source, found) {
             problems.push(problem);
-            doubts.add(source, found.document.spec.kind(), &found.name);
+            doubts.add(
+                (source, &found.document.at),
+                found.document.spec.kind(),
+                &found.name,
+            );
         }
     }
     problems

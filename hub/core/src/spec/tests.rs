@@ -3,10 +3,12 @@
 mod cel;
 mod fields;
 mod findings;
+mod follow;
 mod hostile;
 mod links;
 mod references;
 mod sources;
+mod values;
 
 use std::fmt::Write as _;
 
@@ -443,6 +445,7 @@ fn groups_in_a_circle_keep_their_last_good_versions() {
             main: 3 unknown
             groups.yaml:2:1: error[E0202]: groups name each other in a circle: europe -> north -> europe (let one of them name clusters instead)
             groups.yaml:7:1: error[E0202]: groups name each other in a circle: north -> europe -> north (let one of them name clusters instead)
+            placements.yaml:5:45: warning[E0214]: group `europe` has no good version, because of the document at groups.yaml:2:1: this document is bad, too (mend that document)
         "#]],
     );
 }
@@ -551,14 +554,15 @@ fn what_a_broken_document_declares_is_not_missed_elsewhere() {
     check(
         &[&bundle],
         expect![[r#"
-        cluster a at clusters/a.yaml:2:1
-        cluster b at clusters/a.yaml:6:1
-        group europe at groups.yaml:2:1
-        placement everywhere at placements.yaml:2:1
-        main: 1 unknown
-        apps/web.yaml:5:7: error[E0104]: `spec.path` is missing
-        apps/web.yaml:5:8: error[E0102]: `spec` has no field `pth` (did you mean `path`?)
-    "#]],
+            cluster a at clusters/a.yaml:2:1
+            cluster b at clusters/a.yaml:6:1
+            group europe at groups.yaml:2:1
+            placement everywhere at placements.yaml:2:1
+            main: 1 unknown
+            apps/web.yaml:5:7: error[E0104]: `spec.path` is missing
+            apps/web.yaml:5:8: error[E0102]: `spec` has no field `pth` (did you mean `path`?)
+            placements.yaml:5:18: warning[E0214]: bundle `web` has no good version, because of the document at apps/web.yaml:2:1: nothing new of it is placed (mend that document)
+        "#]],
     );
     let group = with(
         "groups.yaml",
@@ -567,27 +571,30 @@ fn what_a_broken_document_declares_is_not_missed_elsewhere() {
     check(
         &[&group],
         expect![[r#"
-        cluster a at clusters/a.yaml:2:1
-        cluster b at clusters/a.yaml:6:1
-        bundle web at apps/web.yaml:2:1
-        main: 4 unknown
-        groups.yaml:5:7: error[E0104]: `spec.clusters` is missing
-        groups.yaml:5:8: error[E0102]: `spec` has no field `cluster` (did you mean `clusters`?)
-        p.yaml:5:23: error[E0203]: no bundle is called `wbe` (did you mean `web`?)
-        p.yaml:5:55: error[E0201]: no group is called `nrth` (declare a ClusterGroup)
-    "#]],
+            cluster a at clusters/a.yaml:2:1
+            cluster b at clusters/a.yaml:6:1
+            bundle web at apps/web.yaml:2:1
+            main: 4 unknown
+            groups.yaml:5:7: error[E0104]: `spec.clusters` is missing
+            groups.yaml:5:8: error[E0102]: `spec` has no field `cluster` (did you mean `clusters`?)
+            p.yaml:5:23: error[E0203]: no bundle is called `wbe` (did you mean `web`?)
+            p.yaml:5:50: warning[E0214]: group `all` has no good version, because of the document at groups.yaml:2:1: this document is bad, too (mend that document)
+            p.yaml:5:55: error[E0201]: no group is called `nrth` (declare a ClusterGroup)
+            placements.yaml:5:45: warning[E0214]: group `europe` has no good version, because of the document at groups.yaml:2:1: this document is bad, too (mend that document)
+        "#]],
     );
     let kind = with("apps/web.yaml", "@Bundel web\nspec: {path: ./web}\n");
     check(
         &[&kind],
         expect![[r#"
-        cluster a at clusters/a.yaml:2:1
-        cluster b at clusters/a.yaml:6:1
-        group europe at groups.yaml:2:1
-        placement everywhere at placements.yaml:2:1
-        main: 1 unknown
-        apps/web.yaml:3:7: error[E0107]: `Bundel` is no kind of fleet file (did you mean `Bundle`?)
-    "#]],
+            cluster a at clusters/a.yaml:2:1
+            cluster b at clusters/a.yaml:6:1
+            group europe at groups.yaml:2:1
+            placement everywhere at placements.yaml:2:1
+            main: 1 unknown
+            apps/web.yaml:3:7: error[E0107]: `Bundel` is no kind of fleet file (did you mean `Bundle`?)
+            placements.yaml:5:18: warning[E0214]: no bundle is called `web`, unless the broken document at apps/web.yaml:2:1 declares it: nothing new of it is placed (mend that document)
+        "#]],
     );
 }
 
@@ -619,13 +626,14 @@ fn what_a_file_that_does_not_parse_mentions_is_not_missed_elsewhere() {
     check(
         &[&yaml],
         expect![[r#"
-        cluster a at clusters/a.yaml:2:1
-        cluster b at clusters/a.yaml:6:1
-        group europe at groups.yaml:2:1
-        placement everywhere at placements.yaml:2:1
-        main: 1 unknown
-        apps/web.yaml:5:7: error[E0101]: unclosed bracket '{' (what this document declared before stays until it is mended)
-    "#]],
+            cluster a at clusters/a.yaml:2:1
+            cluster b at clusters/a.yaml:6:1
+            group europe at groups.yaml:2:1
+            placement everywhere at placements.yaml:2:1
+            main: 1 unknown
+            apps/web.yaml:5:7: error[E0101]: unclosed bracket '{' (what this document declared before stays until it is mended)
+            placements.yaml:5:18: warning[E0214]: no bundle is called `web`, unless the broken document at apps/web.yaml:5:7 declares it: nothing new of it is placed (mend that document)
+        "#]],
     );
     let json = with(
         "apps/web.yaml",
@@ -634,13 +642,14 @@ fn what_a_file_that_does_not_parse_mentions_is_not_missed_elsewhere() {
     check(
         &[&json],
         expect![[r#"
-        cluster a at clusters/a.yaml:2:1
-        cluster b at clusters/a.yaml:6:1
-        group europe at groups.yaml:2:1
-        placement everywhere at placements.yaml:2:1
-        main: 1 unknown
-        apps/web.json:4:28: error[E0101]: this is not JSON: trailing comma (what this document declared before stays until it is mended)
-    "#]],
+            cluster a at clusters/a.yaml:2:1
+            cluster b at clusters/a.yaml:6:1
+            group europe at groups.yaml:2:1
+            placement everywhere at placements.yaml:2:1
+            main: 1 unknown
+            apps/web.json:4:28: error[E0101]: this is not JSON: trailing comma (what this document declared before stays until it is mended)
+            placements.yaml:5:18: warning[E0214]: no bundle is called `web`, unless the broken document at apps/web.json:4:28 declares it: nothing new of it is placed (mend that document)
+        "#]],
     );
 }
 

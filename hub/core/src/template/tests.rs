@@ -83,6 +83,13 @@ fn later_layers_win_and_types_are_kept() {
             "${nothing:-3}",
             "${nothing:-1.10}",
             "${nothing:-}",
+            "${nothing:-true}",
+            "${nothing:-\"5\"}",
+            "${nothing:-0644}",
+            "${nothing:-null}",
+            "${nothing:-18446744073709551615}",
+            "x${nothing:-3}",
+            "${replicas:-3}",
         ],
         expect![[r#"
             debug = false
@@ -93,6 +100,13 @@ fn later_layers_win_and_types_are_kept() {
             ${nothing:-3} -> 3
             ${nothing:-1.10} -> "1.10"
             ${nothing:-} -> ""
+            ${nothing:-true} -> true
+            ${nothing:-"5"} -> "\"5\""
+            ${nothing:-0644} -> "0644"
+            ${nothing:-null} -> "null"
+            ${nothing:-18446744073709551615} -> "18446744073709551615"
+            x${nothing:-3} -> "x3"
+            ${replicas:-3} -> 10
         "#]],
     );
 }

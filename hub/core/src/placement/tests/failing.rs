@@ -68,9 +68,9 @@ fn every_override_that_fails_is_told_where_it_is_selected() {
     check(
         FLEET,
         expect![[r#"
-        b.yaml:9:47: warning[E0231]: cel fails on c, which it does not match: label size is not there (ask whether a key is there first: `"tier" in cluster.labels && ...`)
-        p.yaml:10:22: warning[E0231]: cel fails on b and 1 more, which it does not match: label tier is not there (ask whether a key is there first: `"tier" in cluster.labels && ...`)
-    "#]],
+            b.yaml:9:47: warning[E0231]: cel fails on c, which it does not match: label size is not there (ask whether a key is there first: `"tier" in cluster.labels && ...`)
+            p.yaml:10:22: warning[E0231]: cel fails on b and 1 more, which it does not match: label tier is not there (ask whether a key is there first: `"tier" in cluster.labels && ...`)
+        "#]],
     );
 }
 
@@ -83,8 +83,8 @@ fn a_cluster_that_is_mended_or_goes_fails_no_more() {
     check(
         &mended,
         expect![[r#"
-        p.yaml:10:22: warning[E0231]: cel fails on b, which it does not match: label tier is not there (ask whether a key is there first: `"tier" in cluster.labels && ...`)
-    "#]],
+            p.yaml:10:22: warning[E0231]: cel fails on b, which it does not match: label tier is not there (ask whether a key is there first: `"tier" in cluster.labels && ...`)
+        "#]],
     );
     let gone = FLEET.replace(
         "== c/b.yaml\n@Cluster\nmetadata: {name: b, labels: {env: prod}}\n",
@@ -93,9 +93,9 @@ fn a_cluster_that_is_mended_or_goes_fails_no_more() {
     check(
         &gone,
         expect![[r#"
-        b.yaml:9:47: warning[E0231]: cel fails on c, which it does not match: label size is not there (ask whether a key is there first: `"tier" in cluster.labels && ...`)
-        p.yaml:10:22: warning[E0231]: cel fails on c, which it does not match: label tier is not there (ask whether a key is there first: `"tier" in cluster.labels && ...`)
-    "#]],
+            b.yaml:9:47: warning[E0231]: cel fails on c, which it does not match: label size is not there (ask whether a key is there first: `"tier" in cluster.labels && ...`)
+            p.yaml:10:22: warning[E0231]: cel fails on c, which it does not match: label tier is not there (ask whether a key is there first: `"tier" in cluster.labels && ...`)
+        "#]],
     );
 }
 
@@ -108,14 +108,34 @@ fn an_override_that_is_mended_or_goes_fails_no_more() {
     check(
         &mended,
         expect![[r#"
-        b.yaml:9:47: warning[E0231]: cel fails on c, which it does not match: label size is not there (ask whether a key is there first: `"tier" in cluster.labels && ...`)
-    "#]],
+            b.yaml:9:47: warning[E0231]: cel fails on c, which it does not match: label size is not there (ask whether a key is there first: `"tier" in cluster.labels && ...`)
+        "#]],
     );
     let narrower = FLEET.replace("{env: test}}]", "{env: dev}}]");
     check(
         &narrower,
         expect![[r#"
-        p.yaml:10:22: warning[E0231]: cel fails on b and 1 more, which it does not match: label tier is not there (ask whether a key is there first: `"tier" in cluster.labels && ...`)
+            p.yaml:10:22: warning[E0231]: cel fails on b and 1 more, which it does not match: label tier is not there (ask whether a key is there first: `"tier" in cluster.labels && ...`)
+        "#]],
+    );
+}
+
+#[test]
+fn what_fails_in_an_exception_is_not_excepted_and_the_hint_says_so() {
+    let except = |cel: &str| FLEET.replace("matchLabels: {env: test}", &format!("cel: '{cel}'"));
+    check(
+        &except("cluster.labels.tier == \"gold\""),
+        expect![[r#"
+        b.yaml:9:47: warning[E0231]: cel fails on c, which it does not match: label size is not there (ask whether a key is there first: `"tier" in cluster.labels && ...`)
+        p.yaml:8:18: warning[E0231]: cel fails on b and 2 more, which it does not match: label tier is not there (so it is not excepted; to except it where a key is not there: `!("tier" in cluster.labels) || ...`)
+        p.yaml:10:22: warning[E0231]: cel fails on b and 2 more, which it does not match: label tier is not there (ask whether a key is there first: `"tier" in cluster.labels && ...`)
     "#]],
+    );
+    check(
+        &except("has(cluster.labels.tier) && cluster.labels.tier == \"gold\""),
+        expect![[r#"
+            b.yaml:9:47: warning[E0231]: cel fails on c, which it does not match: label size is not there (ask whether a key is there first: `"tier" in cluster.labels && ...`)
+            p.yaml:10:22: warning[E0231]: cel fails on b and 2 more, which it does not match: label tier is not there (ask whether a key is there first: `"tier" in cluster.labels && ...`)
+        "#]],
     );
 }

@@ -52,9 +52,9 @@ fn check(clusters: &[&str], placements: &[&str], expected: Expect) {
         let spec = Arc::new(load(&trees(1, &text), None).0);
         decisions = resolve(&spec, &Inventory::default(), &decisions);
         let shown = show(&decisions);
-        let lines = shown
-            .lines()
-            .filter(|line| line.starts_with("  ") || line.contains("[E023"));
+        let lines = shown.lines().filter(|line| {
+            line.starts_with("  ") || ["[E023", "[E0208"].iter().any(|code| line.contains(code))
+        });
         out.push_str("--\n");
         out.extend(lines.map(|line| format!("{}\n", line.trim_start())));
     }
@@ -171,6 +171,7 @@ fn a_count_takes_the_highest_in_rank_and_keeps_them() {
             r u1: rank 4 of 5 with score 0, and 0 are wanted
             r x1: rank 2 of 5 with score 0, and 0 are wanted
             emptied, had 2
+            p.yaml:2:1: warning[E0208]: placement `p` selects no cluster (it selected 2 before; what it brought is held)
         "#]],
     );
 }
@@ -215,6 +216,46 @@ fn spread_fills_the_emptiest_domain_and_says_why_it_stops() {
             r e2: rank 5 of 5 with score 0, and 2 are wanted
             r e3: rank 3 of 5 with score 0, and 2 are wanted
             r u1: rank 4 of 5 with score 0, and 2 are wanted
+        "#]],
+    );
+}
+
+#[test]
+fn where_the_first_violated_constraint_may_be_ignored_the_hint_names_the_one_that_may_not() {
+    check(
+        &[REGIONS],
+        &[
+            "  clusters: [{names: [e1, e2, e3, u1]}]\n  count: 4\n  spread: [{by: region, whenUnsatisfiable: SelectAnyway}, {by: tier}]\n",
+        ],
+        expect![[r#"
+            --
+            + e1: name matches `e1` (p.yaml:7:14) ranked 0
+            + u1: name matches `u1` (p.yaml:7:14) ranked 0
+            + e3: name matches `e3` (p.yaml:7:14) ranked 0
+            s e2: region `eu` had 2 selected and the least had 1: one more passes maxSkew 1 (p.yaml:9:12)
+            - x1: name x1 matches none of `e1`, `e2`, `e3`, `u1` (p.yaml:7:14)
+            3 of 4, short by region
+            p.yaml:9:12: warning[E0230]: placement `p` selects 3 of 4 clusters: no other one keeps the spread by region within 1 (this one may be ignored, and the spread by tier may not: allow that a larger `maxSkew`)
+        "#]],
+    );
+}
+
+#[test]
+fn what_selects_nothing_for_taints_says_every_toleration_that_is_lacking() {
+    let tainted = "== c.yaml\n@Cluster a\nspec:\n  taints: [{key: rack, value: '7', effect: NoSchedule}, {key: old, effect: NoExecute}, {key: new, effect: NoSchedule}]\n";
+    check(
+        &[tainted],
+        &[
+            "  clusters: [{}]\n",
+            "  clusters: [{}]\n  tolerations: [{key: old, operator: Exists}, {key: new}]\n",
+        ],
+        expect![[r#"
+            --
+            t a: taint rack=7:NoSchedule (c.yaml:6:12), old:NoExecute (c.yaml:6:57), new:NoSchedule (c.yaml:6:88) is not tolerated
+            p.yaml:2:1: warning[E0208]: placement `p` selects no cluster (taints rack=7:NoSchedule, old:NoExecute, new:NoSchedule keep a out, at c.yaml:6:12: add `tolerations: [{key: rack, value: "7", effect: NoSchedule}, {key: old, effect: NoExecute}, {key: new, effect: NoSchedule}]`)
+            --
+            t a: taint rack=7:NoSchedule (c.yaml:6:12) is not tolerated
+            p.yaml:2:1: warning[E0208]: placement `p` selects no cluster (taint rack=7:NoSchedule keeps a out, at c.yaml:6:12: add to its tolerations: `{key: rack, value: "7", effect: NoSchedule}`)
         "#]],
     );
 }

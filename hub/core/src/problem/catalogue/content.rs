@@ -42,7 +42,7 @@ pub(super) const ENTRIES: &[Entry] = &[
     },
     Entry {
         code: Code::BadSubstitution,
-        about: "A `${` does not begin a variable: it is not closed, or no name stands in it.",
+        about: "A `${` does not begin a variable: it is not closed, or no name stands in it. Or it stands where nothing is substituted: labels, taints, selection terms and names of other documents say where things go, before any variable has a value.",
         example: Example::Files(&[(
             "clusters.yaml",
             document!(
@@ -51,7 +51,7 @@ pub(super) const ENTRIES: &[Entry] = &[
                 "spec: {variables: {domain: \"${domain\"}}"
             ),
         )]),
-        mend: "Close it, or write `$${` for a literal `${`.",
+        mend: "Close it, or write `$${` for a literal `${`. In a label, a taint or a term write the value itself; `cel` can compare variables: `cluster.variables.tier == \"gold\"`.",
     },
     Entry {
         code: Code::ForgottenSubstitute,

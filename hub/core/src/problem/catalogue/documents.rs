@@ -165,9 +165,9 @@ pub(super) const ENTRIES: &[Entry] = &[
     },
     Entry {
         code: Code::TooMuch,
-        about: "More of something than a limit allows: documents in one file (20,000) or source (200,000), items of a list (100,000), terms of a list (1,000). What is not read is unknown, not absent: nothing of it is removed. Of a file with more than 100 problems the rest is counted and not listed.",
+        about: "More of something than a limit allows: documents in one file or source, items or terms of a list, objects or bytes of a bundle, the length of a variable's value. The sentence names the limit, and `docs/fleet-files.md` lists all of them. What is not read is unknown, not absent: nothing of it is removed. Of a file with more than 100 problems the rest is counted and not listed.",
         example: Example::Words("A `clusters` list with 1,001 terms."),
-        mend: "Write several files, name a ClusterGroup instead of many terms, or a label instead of many names.",
+        mend: "Write several files, name a ClusterGroup instead of many terms, or a label instead of many names; make several bundles of a large one, and keep long texts in manifests.",
     },
     Entry {
         code: Code::BadExpression,
@@ -181,5 +181,18 @@ pub(super) const ENTRIES: &[Entry] = &[
             ),
         )]),
         mend: "The sentence says at which character reading ended.",
+    },
+    Entry {
+        code: Code::NumberNotKept,
+        about: "Kubernetes has whole numbers of 64 bits (-9223372036854775808 to 9223372036854775807) and doubles. A number that is neither would silently become the nearest one that is, as it does with `kubectl apply`. It is refused instead, in fleet documents and in manifests, in YAML and in JSON. `1.50`, `1e3` and `0.1` are kept.",
+        example: Example::Files(&[(
+            "clusters.yaml",
+            document!(
+                "Cluster",
+                "metadata: {name: prod-eu-1}",
+                "spec: {variables: {account: 123456789012345678901}}"
+            ),
+        )]),
+        mend: "Write it in quotes where a string is meant, such as an account's number; else write the number that the hint gives.",
     },
 ];

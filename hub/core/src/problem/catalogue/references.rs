@@ -206,6 +206,14 @@ pub(super) const ENTRIES: &[Entry] = &[
         mend: "Add the directory, or place the bundle only where there is one.",
     },
     Entry {
+        code: Code::NamesBroken,
+        about: "What is named here is declared in a document that is broken and has no good version. The broken document has a problem of its own; this one says what follows from it: of a broken Bundle nothing is placed, and a document that names a broken ClusterGroup or ClusterTemplate is bad, too. It is told once, where the name stands first.",
+        example: Example::Words(
+            "```yaml\nkind: Bundle\nmetadata: {name: web}\nspec: {path: 7}\n---\nkind: Placement\nmetadata: {name: web}\nspec: {bundles: [web], clusters: [{}]}\n```\n\nThe bundle is broken, and the placement places nothing.",
+        ),
+        mend: "Mend the document that the sentence leads to.",
+    },
+    Entry {
         code: Code::UnreachableTerm,
         about: "What a term asks for cannot hold at once, so that no cluster can ever match it.",
         example: Example::Files(&[(
@@ -352,7 +360,7 @@ pub(super) const ENTRIES: &[Entry] = &[
     },
     Entry {
         code: Code::Shortfall,
-        about: "A placement selects fewer clusters than its `count`, because one more would break a `spread` constraint that says DoNotSelect.",
+        about: "A placement selects fewer clusters than its `count`, because one more would break a `spread` constraint that says DoNotSelect. The sentence names the first constraint that the next cluster in rank would break; where that one says SelectAnyway, the hint names those that do not.",
         example: Example::Files(&[
             (
                 "clusters.yaml",
@@ -381,7 +389,7 @@ pub(super) const ENTRIES: &[Entry] = &[
     },
     Entry {
         code: Code::CelFails,
-        about: "A CEL expression cannot be evaluated on a cluster: it reads a label that the cluster does not have, or takes a text for a number. The cluster is not matched.",
+        about: "A CEL expression cannot be evaluated on a cluster: it reads a label that the cluster does not have, or takes a text for a number. The cluster is not matched. In `except` that means that it is not excepted.",
         example: Example::Files(&[
             CLUSTER,
             WEB,
@@ -395,6 +403,6 @@ pub(super) const ENTRIES: &[Entry] = &[
                 ),
             ),
         ]),
-        mend: "Ask first whether the label is there, as in `has(cluster.labels.size) && int(cluster.labels.size) > 4`.",
+        mend: "Ask first whether the label is there, as in `has(cluster.labels.size) && int(cluster.labels.size) > 4`. In `except` say which way it goes where the label is not there: `!has(cluster.labels.size) || int(cluster.labels.size) > 4` excepts the cluster.",
     },
 ];

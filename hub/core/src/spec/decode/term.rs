@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{group_name, items_of, references, strings, text_of, texts_of};
+use super::{group_name, is_literal, items_of, references, strings, text_of, texts_of};
 use crate::limits;
 use crate::problem::{Code, Problem};
 use crate::selector::{
@@ -103,7 +103,9 @@ fn anchored(reader: &mut Reader<'_>, node: &Node, term: &Term) {
 
 fn expression_of(reader: &mut Reader<'_>, node: &Node) -> Option<Cel> {
     let node = node.get("cel")?;
-    let text = node.text().filter(|text| !text.is_empty())?;
+    let text = node
+        .text()
+        .filter(|text| !text.is_empty() && is_literal(text))?;
     match cel::Program::parse(text) {
         Ok(program) => Some(Cel {
             at: reader.at(node),

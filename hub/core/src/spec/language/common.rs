@@ -1,6 +1,7 @@
 //! What documents share: metadata, selection terms, overrides, patches, label expressions.
 
 use super::{Choice, Field, Format, Map, Shape};
+use crate::limits;
 
 pub(in crate::spec) static DOCUMENT: Map = Map {
     title: "Document",
@@ -32,10 +33,10 @@ pub(in crate::spec) static METADATA: Map = Map {
         .required(),
         Field::new(
             "labels",
-            Shape::Strings,
+            Shape::Strings(Format::Any),
             "Of a Cluster and its ClusterTemplates: the only labels that placement sees.",
         ),
-        Field::new("annotations", Shape::Strings, "Anything that people or tools want to note."),
+        Field::new("annotations", Shape::Strings(Format::Note), "Anything that people or tools want to note."),
     ],
     choice: Choice::Free,
 };
@@ -103,7 +104,7 @@ const EXPRESSIONS: Field = Field::new(
 
 const MATCH_LABELS: Field = Field::new(
     "matchLabels",
-    Shape::Strings,
+    Shape::Strings(Format::Any),
     "Labels that must have exactly these values; an empty map holds.",
 );
 
@@ -145,8 +146,8 @@ pub(super) static PREFERENCE: Map = Map {
         Field::new(
             "weight",
             Shape::Integer {
-                min: -1_000_000_000,
-                max: 1_000_000_000,
+                min: -limits::WEIGHT_MAX,
+                max: limits::WEIGHT_MAX,
             },
             "What a match adds to the cluster's score; may be negative.",
         )
@@ -164,10 +165,36 @@ pub(super) static PREFERENCE: Map = Map {
 /// Any of these terms.
 pub(in crate::spec) const TERMS: Shape = Shape::List(&Shape::Map(&TERM));
 
+static LABEL_EXPRESSION: Map = Map {
+    title: "LabelExpression",
+    doc: "A condition on a label of an object, as Kubernetes has it.",
+    fields: &[
+        Field::new("key", Shape::Text(Format::Any), "The label's key.").required(),
+        Field::new("operator", Shape::Word(LABEL_OPERATORS), "What must hold.").required(),
+        Field::new(
+            "values",
+            Shape::Loose(&Shape::Text(Format::Template)),
+            "At least one with In and NotIn, none with the others.",
+        ),
+    ],
+    choice: Choice::Free,
+};
+
 static SELECTOR: Map = Map {
     title: "LabelSelector",
     doc: "A selector of objects by their labels, as Kubernetes has it.",
-    fields: &[MATCH_LABELS, EXPRESSIONS],
+    fields: &[
+        Field::new(
+            "matchLabels",
+            Shape::Strings(Format::Template),
+            "Labels that must have exactly these values; an empty map holds.",
+        ),
+        Field::new(
+            "matchExpressions",
+            Shape::Loose(&Shape::Map(&LABEL_EXPRESSION)),
+            "Conditions on labels, all of which must hold; an empty list holds.",
+        ),
+    ],
     choice: Choice::Free,
 };
 
@@ -177,11 +204,11 @@ static TARGET: Map = Map {
     fields: &[
         Field::new(
             "group",
-            Shape::Text(Format::Any),
+            Shape::Text(Format::Template),
             "API group; `\"\"` is the core group.",
         ),
-        Field::new("version", Shape::Text(Format::Something), "API version."),
-        Field::new("kind", Shape::Text(Format::Something), "Kind."),
+        Field::new("version", Shape::Text(Format::Filled), "API version."),
+        Field::new("kind", Shape::Text(Format::Filled), "Kind."),
         Field::new("name", Shape::Text(Format::Template), "Name."),
         Field::new(
             "namespace",

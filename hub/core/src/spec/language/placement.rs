@@ -4,6 +4,7 @@ use super::common::{
     OVERRIDE_CLUSTERS, OVERRIDE_HELM, OVERRIDE_PATCHES, OVERRIDE_VARIABLES, PREFERENCE, TERMS,
 };
 use super::{Choice, Field, Format, Map, Shape};
+use crate::limits;
 
 static TOLERATION: Map = Map {
     title: "Toleration",
@@ -50,7 +51,7 @@ static SPREAD: Map = Map {
             "maxSkew",
             Shape::Integer {
                 min: 1,
-                max: 1_000_000_000,
+                max: limits::SKEW_MAX,
             },
             "How many more clusters the fullest domain may have than the emptiest.",
         )
@@ -105,7 +106,7 @@ static OVERRIDE: Map = Map {
 const COUNT: Shape = Shape::Either(&[
     Shape::Integer {
         min: 0,
-        max: u32::MAX as i64,
+        max: limits::COUNT_MAX as i64,
     },
     Shape::Text(Format::Percent),
 ]);

@@ -135,9 +135,9 @@ fn shape(of: &Shape, definitions: &mut Object<String, Value>) -> Value {
             json!({ "type": "array", "minItems": 1, "items": item(of, definitions) })
         }
         Shape::Loose(of) => json!({ "type": ["array", "null"], "items": item(of, definitions) }),
-        Shape::Strings => json!({
+        Shape::Strings(format) => json!({
             "type": ["object", "null"],
-            "additionalProperties": { "type": "string" },
+            "additionalProperties": text(*format),
         }),
         Shape::Variables => json!({
             "type": ["object", "null"],

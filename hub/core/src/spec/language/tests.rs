@@ -9,7 +9,7 @@ use std::sync::Arc;
 use expect_test::{expect, expect_file};
 use serde_json::{Value, json};
 
-use super::{Format, json_schema, reference};
+use super::{Format, json_schema, limits, reference};
 use crate::fixture::{revision, source};
 use crate::problem::Problem;
 use crate::spec::document::{Kind, decode};
@@ -99,6 +99,8 @@ fn mutants(document: &Value) -> Vec<Value> {
         json!("prod"),
         json!(""),
         json!("25%"),
+        json!("${x}"),
+        json!("a$b$"),
         json!([]),
         json!({}),
         json!([null]),
@@ -559,6 +561,21 @@ fn the_reference_for_people_is_up_to_date() {
     let (before, rest) = text.split_once(begin).unwrap();
     let (_, after) = rest.split_once(end).unwrap();
     let whole = format!("{before}{begin}\n{}{end}{after}", reference());
+    expect_file![page].assert_eq(&whole);
+}
+
+#[test]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the page is hand-written around what is generated"
+)]
+fn the_limits_for_people_are_those_of_the_code() {
+    let page = docs("fleet-files.md");
+    let text = std::fs::read_to_string(&page).unwrap();
+    let (begin, end) = ("<!-- limits: begin -->\n", "<!-- limits: end -->\n");
+    let (before, rest) = text.split_once(begin).unwrap();
+    let (_, after) = rest.split_once(end).unwrap();
+    let whole = format!("{before}{begin}\n{}\n{end}{after}", limits());
     expect_file![page].assert_eq(&whole);
 }
 

@@ -53,7 +53,7 @@ impl Linker<'_> {
         let references: Vec<_> = document.spec.references().cloned().collect();
         let depends_on = document.spec.depends_on.clone();
         let (at, kept) = (document.at.clone(), document.kept);
-        let groups = self.check_groups(&references, &at, kept);
+        let groups = self.check_groups(&references, (Kind::Bundle, &at), kept);
         groups & (kept || self.check_visible(&depends_on, &at.source))
     }
 
@@ -88,7 +88,8 @@ impl Linker<'_> {
         let Some(document) = self.spec.bundles.remove(name) else {
             return;
         };
-        self.doubts.add(name.source(), Kind::Bundle, name.name());
+        let at = (name.source(), &document.at);
+        self.doubts.add(at, Kind::Bundle, name.name());
         if tried.insert(name.clone()) {
             self.restore(&document, (Kind::Bundle, name.name()));
         }
@@ -99,12 +100,12 @@ impl Linker<'_> {
         for reference in references {
             let (source, name) = (reference.name.source(), reference.name.name());
             if self.spec.bundles.contains_key(&reference.name)
-                || self.doubts.cover(source, Kind::Bundle, name)
                 || !self.spec.revisions.contains_key(source)
                 || self
                     .names
                     .hidden_bundle(&reference.at.source, reference)
                     .is_some()
+                || self.is_broken(&reference.at, (Kind::Bundle, source, name), 0)
             {
                 continue;
             }

@@ -71,7 +71,7 @@ impl Linker<'_> {
 
     fn unknown_template(&mut self, reference: &Reference<TemplateName>, more: usize) {
         let (source, name) = (reference.name.source(), reference.name.name());
-        if self.doubts.cover(source, Kind::Template, name) {
+        if self.is_broken(&reference.at, (Kind::Template, source, name), more) {
             return;
         }
         let templates = &self.spec.templates;
@@ -105,8 +105,8 @@ impl Linker<'_> {
         if again.is_none_or(|again| !self.unknown_templates(&again.spec).is_empty()) {
             self.spec.clusters.remove(name);
             self.gap(&document.at);
-            let source = &document.at.source;
-            self.doubts.add(source, Kind::Cluster, name.as_str());
+            let at = (&document.at.source, &document.at);
+            self.doubts.add(at, Kind::Cluster, name.as_str());
         }
     }
 

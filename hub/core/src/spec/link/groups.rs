@@ -3,11 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use super::super::document::Kind;
-use super::super::{GroupName, Reference, Spec, keep};
+use super::super::{Group, GroupName, Reference, Spec, keep};
 use super::Linker;
 use super::circle::{circles, told};
 use super::names::groups_of;
-use crate::problem::{Code, Problem};
+use crate::problem::{Code, Place, Problem};
 
 /// Every group that a document of a spec names.
 fn named(spec: &Spec) -> impl Iterator<Item = &Reference<GroupName>> {
@@ -63,7 +63,7 @@ impl Linker<'_> {
             };
             let references: Vec<_> = document.spec.references().cloned().collect();
             let (at, kept) = (document.at.clone(), document.kept);
-            if !self.check_groups(&references, &at, kept) {
+            if !self.check_groups(&references, (Kind::Group, &at), kept) {
                 self.replace_group(&name, queue);
             }
         }
@@ -80,9 +80,22 @@ impl Linker<'_> {
             return;
         }
         self.gap(&document.at);
-        self.doubts.add(name.source(), Kind::Group, name.name());
+        let because = self.root_of(&document.spec);
+        let because = because.unwrap_or_else(|| document.at.clone());
+        self.doubts
+            .add((name.source(), &because), Kind::Group, name.name());
         self.dropped.insert(name.clone());
         queue.extend(self.naming.get(name).into_iter().flatten().cloned());
+    }
+
+    /// The broken document because of which a group is bad: a chain of groups falls with its first
+    /// link.
+    fn root_of(&self, group: &Group) -> Option<Place> {
+        let mut causes = group.references().filter_map(|reference| {
+            let (source, name) = (reference.name.source(), reference.name.name());
+            self.doubts.cover(source, Kind::Group, name)
+        });
+        causes.next().map(|cause| cause.at.clone())
     }
 
     fn note_naming(&mut self, name: &GroupName) {
@@ -130,10 +143,15 @@ impl Linker<'_> {
         }
     }
 
-    /// A problem for a group that is not there, unless a broken document may declare it.
-    pub(super) fn unknown_group(&mut self, reference: &Reference<GroupName>) {
+    /// A problem for a group that is not there, unless a broken document may declare it: then that
+    /// is noted, but not of each group in a chain.
+    pub(super) fn unknown_group(&mut self, reference: &Reference<GroupName>, from: Kind) {
         let (source, name) = (reference.name.source(), reference.name.name());
-        if self.doubts.cover(source, Kind::Group, name) {
+        let known = match from {
+            Kind::Group => self.doubts.cover(source, Kind::Group, name).is_some(),
+            _ => self.is_broken(&reference.at, (Kind::Group, source, name), 0),
+        };
+        if known {
             return;
         }
         let between = (&reference.at.source, source);

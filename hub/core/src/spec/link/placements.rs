@@ -36,7 +36,7 @@ impl Linker<'_> {
         let references: Vec<_> = document.spec.references().cloned().collect();
         let bundles = document.spec.bundles.clone();
         let (at, kept) = (document.at.clone(), document.kept);
-        let groups = self.check_groups(&references, &at, kept);
+        let groups = self.check_groups(&references, (Kind::Placement, &at), kept);
         groups & (kept || self.check_visible(&bundles, &at.source))
     }
 
