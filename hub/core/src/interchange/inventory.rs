@@ -143,6 +143,22 @@ impl<'a> Entry<'a> {
     }
 }
 
+/// Longest key of a fact, in bytes: that of a label. A longer one could not be read back from where
+/// this is written, because YAML has an end to keys without `?`.
+const FACT_KEY_BYTES_MAX: usize = 253 + 1 + 63;
+
+fn is_fact_key(text: &str) -> bool {
+    text.len() <= FACT_KEY_BYTES_MAX && !text.chars().any(char::is_control)
+}
+
+/// Whether a placement may be called so: by its name, or with its source before it.
+fn is_placement(text: &str) -> bool {
+    match text.split_once('.') {
+        Some(_) => PlacementName::parse(text).is_ok(),
+        None => ClusterName::try_new(text).is_ok(),
+    }
+}
+
 #[derive(Default)]
 struct Reader {
     file: InventoryFile,
@@ -233,6 +249,12 @@ impl Reader {
         let mut facts = BTreeMap::new();
         for (key, node) in self.members(node, "`facts`") {
             match node.text() {
+                Some(_) if !is_fact_key(&key.text) => {
+                    let message = "this is no key of a fact".to_owned();
+                    let hint =
+                        "keys have at most 317 characters, none of which is a control character";
+                    self.wrong((key.line, key.column), message, hint);
+                }
                 Some(text) => {
                     facts.insert(key.text.clone(), text.to_owned());
                 }
@@ -248,6 +270,11 @@ impl Reader {
 
     fn previous(&mut self, node: &Node) {
         for (key, node) in self.members(node, "`previous`") {
+            if !is_placement(&key.text) {
+                let message = format!("`{}` is no name of a placement", key.text);
+                let hint = "as its document declares it, or `<source>.<name>` for another source's";
+                self.wrong((key.line, key.column), message, hint);
+            }
             if !matches!(node.value, Value::List(_)) {
                 let message = format!("`{}` is {}, not a list", key.text, node.type_name());
                 let hint = "the names of the clusters that the placement selected last";

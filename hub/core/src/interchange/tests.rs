@@ -42,6 +42,24 @@ fn every_mistake_is_said_with_its_place() {
 }
 
 #[test]
+fn keys_that_could_not_be_read_back_are_mistakes() {
+    let long = "x".repeat(318);
+    for text in [
+        format!("previous: {{{}: [a]}}", "x".repeat(1_000)),
+        "previous: {a_b: [a]}".to_owned(),
+        "previous: {a.b.c: [a]}".to_owned(),
+        format!("clusters: {{a: {{facts: {{{long}: '1'}}}}}}"),
+        "clusters: {a: {facts: {\"a\\tb\": '1'}}}".to_owned(),
+    ] {
+        assert!(InventoryFile::parse(text.as_bytes()).is_err(), "{text}");
+    }
+    let longest = format!("clusters: {{a: {{facts: {{{}: '1'}}}}}}", &long[1..]);
+    let file = InventoryFile::parse(longest.as_bytes()).unwrap();
+    let written = serde_json::to_vec(&file).unwrap();
+    assert_eq!(InventoryFile::parse(&written), Ok(file));
+}
+
+#[test]
 fn names_of_other_sources_are_theirs() {
     let text = r#"{"previous": {"main.shop": ["a"], "other.shop": ["b"], "web": ["c"]}}"#;
     let previous = InventoryFile::parse(text.as_bytes())
