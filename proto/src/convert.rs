@@ -7,7 +7,7 @@ pub mod state;
 use crate::digest::{Digest, DigestError};
 use crate::health::{Health, Sync};
 use crate::ids::{Generation, Incarnation, NameError, Number, Triple};
-use crate::object::ObjectKey;
+use crate::object::{ObjectKey, Parts};
 use crate::wire;
 
 /// Why a message of a peer cannot be used.
@@ -115,12 +115,12 @@ pub fn required_triple(field: Option<&wire::Triple>) -> Result<Triple, Malformed
 /// An object key, to the wire.
 #[must_use]
 pub fn key_to_wire(key: &ObjectKey) -> wire::ObjectKey {
-    let ObjectKey {
+    let Parts {
         group,
         kind,
         namespace,
         name,
-    } = key.clone();
+    } = Parts::clone(key);
     wire::ObjectKey {
         group,
         kind,
@@ -146,12 +146,7 @@ pub fn key(key: &wire::ObjectKey) -> Result<ObjectKey, Malformed> {
         namespace,
         name,
     } = key.clone();
-    Ok(ObjectKey {
-        group,
-        kind,
-        namespace,
-        name,
-    })
+    Ok(ObjectKey::new(group, kind, namespace, name))
 }
 
 /// A sync word, to the wire.

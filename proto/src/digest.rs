@@ -125,6 +125,15 @@ impl Hasher {
         self
     }
 
+    /// Appends one field that is written in pieces.
+    pub fn field_of(&mut self, pieces: &[&str]) -> &mut Self {
+        let length: usize = pieces.iter().map(|piece| piece.len()).sum();
+        let length = u64::try_from(length).expect("a text is shorter than 2^64 bytes");
+        self.0.update(length.to_be_bytes());
+        pieces.iter().for_each(|piece| self.0.update(piece));
+        self
+    }
+
     /// The digest of everything appended.
     #[must_use]
     pub fn finish(self) -> Digest {

@@ -5,14 +5,15 @@
 //! templates (later first), the bundle. Where a revision is pinned, the bundle is as it is there,
 //! with its overrides; the placement is always as the branch has it.
 //!
-//! [`Inputs`] hold what was decided; [`Layers`] look up in the documents what follows from it.
+//! [`Inputs`] hold what was decided, and are alike on many clusters; [`Layers`] and [`variables`] look
+//! up in the documents what follows from it.
 
 mod helm;
 
 use std::collections::BTreeMap;
 use std::fmt;
 
-use capstan_proto::{BundleName, ClusterName, Revision};
+use capstan_proto::{BundleName, ClusterName, PlacementName, Revision};
 
 use crate::inventory::Facts;
 use crate::problem::Place;
@@ -32,8 +33,6 @@ pub struct Inputs {
     pub declared: bool,
     /// The overrides that apply, in order: the bundle's, then the placement's.
     pub overrides: Vec<Applied>,
-    /// The variables in force.
-    pub variables: Effective,
     /// Why they are not all known: what is there of the bundle stays until they are.
     pub unknown: Option<Unknown>,
 }
@@ -139,31 +138,50 @@ pub(crate) fn inputs(subject: Subject<'_>, placement: &Placement) -> Inputs {
         Some(document) => subject.applying(&document.spec.overrides, &mut inputs.unknown),
         None => Vec::new(),
     };
-    let nothing = Variables::new();
-    let mut layers = vec![
-        document.map_or(&nothing, |document| &document.spec.variables),
-        &subject.member.variables,
-    ];
     for (of, entries) in [
         (Overrider::Bundle, of_bundle),
         (Overrider::Placement, of_placement),
     ] {
         for (index, entry) in entries {
-            layers.push(&entry.variables);
             let at = entry.at.clone();
             inputs.overrides.push(Applied { of, index, at });
         }
     }
-    if let Some(revision) = revision(subject.spec, subject.bundle, inputs.pin.as_ref()) {
-        let built_in = BuiltIn {
-            cluster: subject.cluster,
-            labels: &subject.member.labels,
-            bundle: subject.bundle,
-            revision,
-        };
-        inputs.variables = effective(&layers, built_in);
-    }
     inputs
+}
+
+/// The variables in force for a bundle on a cluster, given what was decided there from the same
+/// `spec`; none where nothing is known of the revision that it is read at. They are looked up when
+/// somebody wants them: few bundles use any, and every cluster has others.
+#[must_use]
+pub fn variables(
+    spec: &Spec,
+    (cluster, bundle): (&ClusterName, &BundleName),
+    placement: &PlacementName,
+    inputs: &Inputs,
+) -> Effective {
+    let pin = inputs.pin.as_ref();
+    let member = spec.members.get(cluster);
+    let (Some(member), Some(revision)) = (member, revision(spec, bundle, pin)) else {
+        return Effective::new();
+    };
+    let document = document(spec, bundle, pin);
+    let mut layers = Vec::with_capacity(2 + inputs.overrides.len());
+    layers.extend(document.map(|document| &document.spec.variables));
+    layers.push(&member.variables);
+    let own = document.map_or(&[][..], |document| &document.spec.overrides);
+    let theirs = spec.placements.get(placement);
+    let theirs = theirs.map_or(&[][..], |placement| &placement.spec.overrides);
+    for (of, overrides) in [(Overrider::Bundle, own), (Overrider::Placement, theirs)] {
+        layers.extend(applied(of, overrides, inputs).map(|entry| &entry.variables));
+    }
+    let built_in = BuiltIn {
+        cluster,
+        labels: &member.labels,
+        bundle,
+        revision,
+    };
+    effective(&layers, built_in)
 }
 
 impl<'a> Subject<'a> {
@@ -353,7 +371,7 @@ impl<'a> Layers<'a> {
     pub fn of(
         spec: &'a Spec,
         (cluster, bundle): (&ClusterName, &BundleName),
-        placement: &capstan_proto::PlacementName,
+        placement: &PlacementName,
         inputs: &'a Inputs,
     ) -> Option<Self> {
         Some(Self {
@@ -362,6 +380,15 @@ impl<'a> Layers<'a> {
             placement: &spec.placements.get(placement)?.spec,
             inputs,
         })
+    }
+
+    /// The variables in force where these are built in.
+    #[must_use]
+    pub fn variables(&self, built_in: BuiltIn<'_>) -> Effective {
+        let mut layers = vec![&self.bundle.spec.variables, &self.member.variables];
+        let overrides = self.of_bundle().chain(self.of_placement());
+        layers.extend(overrides.map(|entry| &entry.variables));
+        effective(&layers, built_in)
     }
 
     /// The patches in force, in order: the bundle's, its overrides', the placement's overrides'.

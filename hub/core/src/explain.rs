@@ -8,7 +8,7 @@ use std::cmp::Reverse;
 use capstan_proto::{BundleName, ClusterName, PlacementName};
 
 use crate::desired::{Desired, Kept, Prune, Target, Wanted};
-use crate::effective::{Layers, revision};
+use crate::effective::{self, Layers, revision};
 use crate::placement::{
     ClusterDecision, Decisions, Placed, PlacementDecision, Step as Chosen, Why,
 };
@@ -232,7 +232,9 @@ impl Chain {
         let pair = (cluster, bundle);
         let layers = Layers::of(decisions.spec(), pair, &placed.placement, &placed.inputs);
         let origins = layers.map(|layers| layers.origins()).unwrap_or_default();
-        for (variable, value) in placed.inputs.variables.iter() {
+        let spec = decisions.spec();
+        let variables = effective::variables(spec, pair, &placed.placement, &placed.inputs);
+        for (variable, value) in &variables {
             match value {
                 Ok(value) => {
                     let of = origins.get(variable.as_str());
@@ -589,10 +591,11 @@ fn for_change(kept: &Kept, bundle: &BundleName) -> Option<String> {
 }
 
 fn labels(decision: &ClusterDecision) -> String {
-    if decision.labels.is_empty() {
+    if decision.member.labels.is_empty() {
         return " without labels".to_owned();
     }
     let pairs: Vec<String> = decision
+        .member
         .labels
         .iter()
         .map(|(k, v)| format!("{k}={v}"))

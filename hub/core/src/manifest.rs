@@ -67,24 +67,27 @@ pub struct Instance {
     pub objects: BTreeMap<ObjectKey, Digest>,
     /// Canonical bytes by digest.
     pub bytes: BTreeMap<Digest, Arc<[u8]>>,
-    /// Where each object is declared.
-    pub places: BTreeMap<ObjectKey, crate::problem::Place>,
+    /// Where each object is declared. Instances of one directory mostly share this.
+    pub places: Arc<Places>,
     /// Digest of the bundle's policy, whose bytes are in `bytes`.
     pub policy: Option<Digest>,
     /// What its patches do that is seldom meant.
     odd: Vec<patch::Odd>,
 }
 
+/// Where objects are declared.
+pub type Places = BTreeMap<ObjectKey, crate::problem::Place>;
+
 /// Why a bundle has no instance for certain inputs.
 pub type Failure = Arc<[Problem]>;
 
 /// What is rendered for one cluster. Clusters share the names.
-type Bundles = BTreeMap<Arc<BundleName>, Result<Arc<Instance>, Failure>>;
+pub(crate) type Bundles = BTreeMap<Arc<BundleName>, Result<Arc<Instance>, Failure>>;
 
 /// Every placed bundle's content for every cluster.
 #[derive(Clone, Debug, Default)]
 pub struct Rendered {
-    clusters: BTreeMap<ClusterName, Bundles>,
+    pub(crate) clusters: BTreeMap<ClusterName, Bundles>,
     directories: BTreeMap<directory::Name, directory::Directory>,
     instances: BTreeMap<Digest, Arc<Instance>>,
     scopes: Arc<Scopes>,

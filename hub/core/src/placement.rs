@@ -47,7 +47,7 @@ pub use why::{Nearest, Why};
 
 use crate::effective::Inputs;
 use crate::problem::{Place, Problem};
-use crate::spec::{Gap, Spec};
+use crate::spec::{Gap, Member, Spec};
 
 /// How a selected cluster came to be selected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -114,20 +114,20 @@ pub struct Placed {
     /// Whether the placement is suspended.
     pub suspended: bool,
     /// What the bundle is rendered with here.
-    pub inputs: Arc<Inputs>,
+    pub inputs: Inputs,
     /// Placements that place the same bundle here and do not own it, the next owner first.
     pub shadowed: Vec<PlacementName>,
 }
 
 /// Everything decided for one declared cluster.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct ClusterDecision {
     /// Where the cluster is declared.
     pub at: Place,
-    /// Its labels.
-    pub labels: Arc<BTreeMap<String, String>>,
-    /// What is placed there.
-    pub bundles: BTreeMap<BundleName, Placed>,
+    /// The cluster, with its templates merged in.
+    pub member: Arc<Member>,
+    /// What is placed there. Clusters that have a bundle in the same way share it.
+    pub bundles: BTreeMap<BundleName, Arc<Placed>>,
 }
 
 /// How much a resolve had to look at: what it took over from the one before is not counted.

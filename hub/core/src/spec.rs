@@ -260,7 +260,8 @@ pub struct Spec {
     pub clusters: BTreeMap<ClusterName, Document<Cluster>>,
     /// Declared templates of clusters.
     pub templates: BTreeMap<TemplateName, Document<Template>>,
-    /// Declared clusters with their templates merged in.
+    /// Declared clusters with their templates merged in. One of which nothing changed is the very same
+    /// as before; no two share one.
     pub members: BTreeMap<ClusterName, Arc<Member>>,
     /// Declared groups, and those that keep restricted sources in their reach.
     pub groups: BTreeMap<GroupName, Document<Group>>,

@@ -96,10 +96,10 @@ fn all(args: &Lint) -> anyhow::Result<Checked> {
     decided.problems.sort();
     decided.problems.dedup();
     Ok(Checked {
-        trees: decided.trees,
+        trees: std::mem::take(&mut decided.trees),
         revision: offline::written(&decided.revision).to_owned(),
         folder: checkout.folder().to_owned(),
-        problems: decided.problems,
+        problems: std::mem::take(&mut decided.problems),
         note: checkout.note(),
     })
 }

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use capstan_hub_core::desired::Hold;
+use capstan_hub_core::effective;
 use capstan_hub_core::explain::{Answer, Explanation};
 use capstan_hub_core::placement::{Decisions, PlacementDecision};
 use capstan_hub_core::problem::{self, Code, Severity};
@@ -652,9 +653,10 @@ pub(crate) fn explained(decisions: &Decisions, explanation: &Explanation) -> wir
     let question = &explanation.question;
     let decision = decisions.clusters.get(&question.cluster);
     let placed = decision.and_then(|decision| decision.bundles.get(&question.bundle));
-    let variables = placed
-        .into_iter()
-        .flat_map(|placed| placed.inputs.variables.iter());
+    let variables = placed.map(|placed| {
+        let pair = (&question.cluster, &question.bundle);
+        effective::variables(decisions.spec(), pair, &placed.placement, &placed.inputs)
+    });
     let answer = match explanation.answer {
         Answer::Placed => "Placed",
         Answer::Kept => "Kept",
@@ -680,9 +682,9 @@ pub(crate) fn explained(decisions: &Decisions, explanation: &Explanation) -> wir
             .collect(),
         state: None,
         variables: variables
-            .filter_map(|(name, value)| {
-                Some((name.clone(), value.as_ref().ok()?.to_value().to_string()))
-            })
+            .into_iter()
+            .flatten()
+            .filter_map(|(name, value)| Some((name, value.ok()?.to_value().to_string())))
             .collect(),
         answer: answer.to_owned(),
         text: report::explain(explanation),

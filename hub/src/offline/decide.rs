@@ -1,6 +1,7 @@
 //! From files to what clusters would be given, without a hub: the whole way of the data, through the core.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::mem::ManuallyDrop;
 use std::sync::Arc;
 
 use capstan_hub_core::desired::{self, Budget, Desired, Given, Running, Wanted};
@@ -126,13 +127,14 @@ impl Decided {
 }
 
 impl Checkout {
-    /// Decides upon the files at `at`.
+    /// Decides upon the files at `at`. The command ends with its answer: what was decided is given back
+    /// to the system at once and not piece by piece, which takes long for thousands of clusters.
     pub(crate) fn decide(
         &self,
         at: &At,
         start: &Start,
         before: Before<'_>,
-    ) -> Result<Decided, Problem> {
+    ) -> Result<ManuallyDrop<Decided>, Problem> {
         let tree = self.tree(at)?;
         let revision = tree.revision.clone();
         let mut trees = self.trees(tree);
@@ -155,7 +157,7 @@ impl Checkout {
         problems.extend(desired.problems.iter().cloned());
         problems.sort();
         problems.dedup();
-        Ok(Decided {
+        Ok(ManuallyDrop::new(Decided {
             revision,
             spec,
             decisions,
@@ -163,7 +165,7 @@ impl Checkout {
             desired,
             problems,
             trees,
-        })
+        }))
     }
 
     /// What is declared, with the revisions that placements pin read until nothing new is asked for.

@@ -19,12 +19,7 @@ fn failed(spoke: &Spoke, reason: &str) -> BundleState {
         objects_synced: 0,
         objects_healthy: 0,
         attention: vec![ObjectState {
-            object: ObjectKey {
-                group: String::new(),
-                kind: "ConfigMap".to_owned(),
-                namespace: "default".to_owned(),
-                name: "a".to_owned(),
-            },
+            object: ObjectKey::new("", "ConfigMap", "default", "a"),
             sync: Sync::Failed,
             health: Health::Unknown,
             reason: reason.to_owned(),

@@ -7,12 +7,7 @@ use crate::moment::Moment;
 use crate::state::{BundleState, ObjectState, states_digest};
 
 fn state() -> BundleState {
-    let object = ObjectKey {
-        group: "apps".into(),
-        kind: "Deployment".into(),
-        namespace: "shop".into(),
-        name: "web".into(),
-    };
+    let object = ObjectKey::new("apps", "Deployment", "shop", "web");
     BundleState {
         bundle: BundleName::parse("platform.shop").unwrap(),
         snapshot: Triple {

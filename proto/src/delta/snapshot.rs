@@ -98,7 +98,7 @@ impl Snapshot {
         for (bundle, policy) in &self.bundles {
             hasher
                 .field(b"bundle")
-                .field(bundle.to_string().as_bytes())
+                .field_of(&[bundle.source().as_str(), ".", bundle.name()])
                 .field(policy.as_bytes());
         }
         for (key, entry) in &self.objects {
@@ -107,7 +107,7 @@ impl Snapshot {
                 hasher.field(part.as_bytes());
             }
             hasher
-                .field(entry.bundle.to_string().as_bytes())
+                .field_of(&[entry.bundle.source().as_str(), ".", entry.bundle.name()])
                 .field(entry.digest.as_bytes());
         }
         hasher.finish()

@@ -19,12 +19,7 @@ fn bundle(index: u8) -> BundleName {
 }
 
 fn key(index: u16) -> ObjectKey {
-    ObjectKey {
-        group: String::new(),
-        kind: "ConfigMap".into(),
-        namespace: "shop".into(),
-        name: format!("config-{index}"),
-    }
+    ObjectKey::new("", "ConfigMap", "shop", format!("config-{index}"))
 }
 
 fn snapshot(objects: &BTreeMap<u16, (u8, u8)>) -> Snapshot {

@@ -5,12 +5,7 @@ use std::collections::BTreeSet;
 use super::*;
 
 fn key(group: &str, kind: &str, namespace: &str, name: &str) -> ObjectKey {
-    ObjectKey {
-        group: group.to_owned(),
-        kind: kind.to_owned(),
-        namespace: namespace.to_owned(),
-        name: name.to_owned(),
-    }
+    ObjectKey::new(group, kind, namespace, name)
 }
 
 #[test]

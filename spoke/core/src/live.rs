@@ -39,12 +39,12 @@ impl Observed {
         }
         let metadata = body.get("metadata")?;
         let text = |name: &str| metadata.get(name).and_then(Value::as_str);
-        let key = ObjectKey {
-            group: kind.group.clone(),
-            kind: kind.kind.clone(),
-            namespace: text("namespace").unwrap_or_default().to_owned(),
-            name: text("name")?.to_owned(),
-        };
+        let key = ObjectKey::new(
+            kind.group.clone(),
+            kind.kind.clone(),
+            text("namespace").unwrap_or_default().to_owned(),
+            text("name")?.to_owned(),
+        );
         Some(Self {
             key,
             uid: text("uid")?.to_owned(),

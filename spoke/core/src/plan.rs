@@ -184,12 +184,12 @@ fn scaled(snapshot: &Snapshot, contents: &Contents) -> Result<BTreeSet<ObjectKey
         let target = &autoscaler["spec"]["scaleTargetRef"];
         let text = |name: &str| target.get(name).and_then(Value::as_str).unwrap_or_default();
         let (group, _) = capstan_proto::object::group_version(text("apiVersion"));
-        targets.insert(ObjectKey {
-            group: group.to_owned(),
-            kind: text("kind").to_owned(),
-            namespace: key.namespace.clone(),
-            name: text("name").to_owned(),
-        });
+        targets.insert(ObjectKey::new(
+            group,
+            text("kind").to_owned(),
+            key.namespace.clone(),
+            text("name").to_owned(),
+        ));
     }
     Ok(targets)
 }

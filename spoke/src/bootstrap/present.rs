@@ -124,12 +124,7 @@ fn agent(role: Option<&Value>, deployment: Option<&Value>) -> Option<AgentRuns> 
 }
 
 fn key(group: &str, kind: &str, namespace: &str, name: &str) -> ObjectKey {
-    ObjectKey {
-        group: group.to_owned(),
-        kind: kind.to_owned(),
-        namespace: namespace.to_owned(),
-        name: name.to_owned(),
-    }
+    ObjectKey::new(group, kind, namespace, name)
 }
 
 async fn get(kube: &Kube, key: &ObjectKey) -> Result<Option<Value>, BootstrapError> {

@@ -129,11 +129,8 @@ impl<'a> Moved<'a> {
 
     fn has(&mut self, key: &'a ObjectKey) -> bool {
         let objects = self.draft.objects();
-        let in_namespace = |namespace: &str, name: &str| ObjectKey {
-            group: key.group.clone(),
-            kind: key.kind.clone(),
-            namespace: namespace.to_owned(),
-            name: name.to_owned(),
+        let in_namespace = |namespace: &str, name: &str| {
+            ObjectKey::new(key.group.clone(), key.kind.clone(), namespace, name)
         };
         if !key.namespace.is_empty() {
             return objects.contains_key(&in_namespace("", &key.name));

@@ -11,7 +11,7 @@ use capstan_proto::{Entry, Snapshot};
 use super::modes::{Memo, Policies};
 use super::{Conflict, Kept, Last, Running};
 use crate::effective;
-use crate::manifest::{self, Instance, Rendered};
+use crate::manifest::{self, Failure, Instance, Rendered};
 use crate::placement::{ClusterDecision, Decisions, Placed};
 use crate::spec::Gap;
 
@@ -240,8 +240,10 @@ impl Drafter<'_> {
         let mut lasting = BTreeSet::new();
         let was_there =
             |bundle| last.is_some_and(|last| last.snapshot.bundles().contains_key(bundle));
+        let made = self.content.clusters.get(cluster);
         for (bundle, placed) in &decision.bundles {
-            match self.wanted(cluster, bundle, placed) {
+            let made = made.and_then(|made| made.get(bundle));
+            match self.wanted(cluster, made, placed) {
                 Ok(instance) => {
                     owners.insert(bundle.clone(), placed.placement.clone());
                     parts.insert(bundle, Part::Fresh(instance));
@@ -329,7 +331,7 @@ impl Drafter<'_> {
     fn wanted(
         &self,
         cluster: &ClusterName,
-        bundle: &BundleName,
+        made: Option<&Result<Arc<Instance>, Failure>>,
         placed: &Placed,
     ) -> Result<Arc<Instance>, Kept> {
         if placed.suspended {
@@ -356,7 +358,7 @@ impl Drafter<'_> {
                 named_at: placed.named_at.clone(),
             });
         }
-        match self.content.get(cluster, bundle) {
+        match made {
             Some(Ok(instance)) => Ok(Arc::clone(instance)),
             Some(Err(problems)) => {
                 let problem = problems

@@ -9,8 +9,9 @@ use serde_json::Value as Json;
 
 use super::Side;
 use crate::desired::{Target, Wanted};
-use crate::effective::Inputs;
+use crate::effective::{self, Inputs};
 use crate::placement::Placed;
+use crate::template::Effective;
 
 /// Something that is called otherwise.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -87,7 +88,13 @@ impl<'a> There<'a> {
 
     fn placed(self, bundle: &BundleName) -> Option<&'a Placed> {
         let decision = self.side.decisions.clusters.get(self.cluster)?;
-        decision.bundles.get(bundle)
+        decision.bundles.get(bundle).map(|placed| &**placed)
+    }
+
+    fn variables(self, bundle: &BundleName, placed: &Placed) -> Effective {
+        let pair = (self.cluster, bundle);
+        let spec = self.side.decisions.spec();
+        effective::variables(spec, pair, &placed.placement, &placed.inputs)
     }
 }
 
@@ -100,7 +107,11 @@ pub(super) fn changes<'a>(
     let both = both.filter(move |bundle| before.has(bundle) && after.has(bundle));
     both.filter_map(move |bundle| {
         let (old, new) = (before.placed(bundle)?, after.placed(bundle)?);
-        let change = between(old, new);
+        let mut change = between(old, new);
+        if change.owner.is_some() {
+            let old = before.variables(bundle, old);
+            change.variables = variables(&old, &after.variables(bundle, new));
+        }
         (!change.is_nothing()).then_some((bundle, change))
     })
 }
@@ -113,21 +124,18 @@ fn between(old: &Placed, new: &Placed) -> InputChange {
     let revision = |inputs: &Inputs| inputs.pin.as_ref().map(|pin| pin.text.clone());
     let (from, to) = (revision(&old.inputs), revision(&new.inputs));
     InputChange {
-        variables: match owner {
-            Some(_) => variables(&old.inputs, &new.inputs),
-            None => Vec::new(),
-        },
+        variables: Vec::new(),
         owner,
         revision: (from != to).then_some(Turn { from, to }),
     }
 }
 
-fn variables(old: &Inputs, new: &Inputs) -> Vec<VariableChange> {
-    let value = |inputs: &Inputs, name: &str| {
-        let value = inputs.variables.get(name)?;
+fn variables(old: &Effective, new: &Effective) -> Vec<VariableChange> {
+    let value = |variables: &Effective, name: &str| {
+        let value = variables.get(name)?;
         Some(value.as_ref().ok()?.to_value())
     };
-    let names = old.variables.keys().chain(new.variables.keys());
+    let names = old.keys().chain(new.keys());
     let names: BTreeSet<&String> = names.collect();
     let change = |name: &String| {
         let (old, new) = (value(old, name), value(new, name));

@@ -4,7 +4,7 @@ use serde_json::{Map, Value};
 
 use super::Layers;
 use crate::problem::{Place, Problem};
-use crate::template::{BuiltIn, expand};
+use crate::template::{BuiltIn, Effective, expand};
 use crate::yaml::{self, Node};
 
 impl Layers<'_> {
@@ -24,10 +24,11 @@ impl Layers<'_> {
         let own = own.map(|values| (&self.bundle.at, values));
         let overrides = self.of_bundle().chain(self.of_placement());
         let theirs = overrides.filter_map(|o| Some((&o.at, o.helm_values.as_ref()?)));
+        let values = (&self.variables(built_in), built_in);
         let mut merged: Option<Value> = None;
         let mut problems = Vec::new();
         for (at, node) in own.into_iter().chain(theirs) {
-            let layer = self.substituted(node, at, built_in, &mut problems);
+            let layer = substituted(node, at, values, &mut problems);
             let whole = merged.get_or_insert_with(|| Value::Object(Map::new()));
             merge(whole, layer);
         }
@@ -37,37 +38,34 @@ impl Layers<'_> {
             Err(problems)
         }
     }
+}
 
-    fn substituted(
-        &self,
-        node: &Node,
-        at: &Place,
-        built_in: BuiltIn<'_>,
-        problems: &mut Vec<Problem>,
-    ) -> Value {
-        let mut inner = |node: &Node| self.substituted(node, at, built_in, problems);
-        match &node.value {
-            yaml::Value::Text(text) if text.contains("${") => {
-                match expand(text, &self.inputs.variables, built_in) {
-                    Ok(scalar) => scalar.to_value(),
-                    Err(error) => {
-                        let at = Place {
-                            line: node.line,
-                            column: node.column,
-                            ..at.clone()
-                        };
-                        problems.push(crate::manifest::no_value(&at, &error));
-                        Value::Null
-                    }
-                }
+fn substituted(
+    node: &Node,
+    at: &Place,
+    values: (&Effective, BuiltIn<'_>),
+    problems: &mut Vec<Problem>,
+) -> Value {
+    let mut inner = |node: &Node| substituted(node, at, values, problems);
+    match &node.value {
+        yaml::Value::Text(text) if text.contains("${") => match expand(text, values.0, values.1) {
+            Ok(scalar) => scalar.to_value(),
+            Err(error) => {
+                let at = Place {
+                    line: node.line,
+                    column: node.column,
+                    ..at.clone()
+                };
+                problems.push(crate::manifest::no_value(&at, &error));
+                Value::Null
             }
-            yaml::Value::List(items) => items.iter().map(inner).collect(),
-            yaml::Value::Map(members) => {
-                let member = |(key, node): &(yaml::Key, Node)| (key.text.clone(), inner(node));
-                members.iter().map(member).collect()
-            }
-            _ => node.to_json(),
+        },
+        yaml::Value::List(items) => items.iter().map(inner).collect(),
+        yaml::Value::Map(members) => {
+            let member = |(key, node): &(yaml::Key, Node)| (key.text.clone(), inner(node));
+            members.iter().map(member).collect()
         }
+        _ => node.to_json(),
     }
 }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use expect_test::{Expect, expect};
 
-use super::{Layers, revision};
+use super::{Layers, revision, variables};
 use crate::fixture::{source, tree, trees};
 use crate::inventory::{Facts, Inventory};
 use crate::placement::{Decisions, resolve};
@@ -61,7 +61,8 @@ fn check_with(trees: &Trees, facts: &[(&str, Facts)], expected: Expect) {
                 continue;
             };
             let origins = layers.origins();
-            for (name, value) in &inputs.variables {
+            let pair = (cluster, bundle);
+            for (name, value) in &variables(&spec, pair, &placed.placement, inputs) {
                 let value = match value {
                     Ok(value) => value.to_value().to_string(),
                     Err(error) => error.to_string(),

@@ -155,11 +155,11 @@ pub struct BundleAnswer<'a> {
     /// The placement that owns it there.
     pub placement: &'a str,
     /// The variables in force, without built-ins. One without a value is in `unresolved`.
-    pub variables: BTreeMap<&'a str, Value>,
+    pub variables: BTreeMap<String, Value>,
     /// Which document gave each variable.
-    pub variable_layers: BTreeMap<&'a str, String>,
+    pub variable_layers: BTreeMap<String, String>,
     /// Variables without a value, each with the reason.
-    pub unresolved: BTreeMap<&'a str, String>,
+    pub unresolved: BTreeMap<String, String>,
     /// Placements that place it here too and do not own it, by name.
     pub shadowed: Vec<&'a str>,
     /// Where the overrides stand that apply, in order.

@@ -12,7 +12,7 @@ use super::answer::{
 };
 use super::finding::Finding;
 use crate::desired::Hold;
-use crate::effective::Layers;
+use crate::effective::{self, Layers};
 use crate::placement::{Decisions, Placed, PlacementDecision, Why};
 use crate::problem::Problem;
 use crate::spec::{Spread, Unsatisfiable};
@@ -132,9 +132,10 @@ impl<'a> Resolved<'a> {
         bundle: &'a BundleName,
         placed: &'a Placed,
     ) -> BundleAnswer<'a> {
-        let inputs = &*placed.inputs;
+        let inputs = &placed.inputs;
         let spec = self.decisions.spec();
-        let layers = Layers::of(spec, (cluster, bundle), &placed.placement, inputs);
+        let pair = (cluster, bundle);
+        let layers = Layers::of(spec, pair, &placed.placement, inputs);
         let origins = layers.map(|layers| layers.origins()).unwrap_or_default();
         let mut shadowed: Vec<&str> = placed.shadowed.iter().map(|name| name.name()).collect();
         shadowed.sort_unstable();
@@ -150,9 +151,11 @@ impl<'a> Resolved<'a> {
             declared: placed.declared,
             unknown: inputs.unknown.as_ref().map(ToString::to_string),
         };
-        for (name, value) in &inputs.variables {
+        let variables = effective::variables(spec, pair, &placed.placement, inputs);
+        for (name, value) in variables {
             if let Some(origin) = origins.get(name.as_str()) {
-                answer.variable_layers.insert(name, origin.to_string());
+                let origin = origin.to_string();
+                answer.variable_layers.insert(name.clone(), origin);
             }
             match value {
                 Ok(value) => {

@@ -135,7 +135,7 @@ fn finish(objects: Vec<Object>, inputs: Inputs<'_>, instance: &mut Instance) -> 
             continue;
         }
         let digest = Digest::of(&bytes);
-        instance.places.insert(key.clone(), at);
+        Arc::make_mut(&mut instance.places).insert(key.clone(), at);
         instance.bytes.insert(digest, Arc::from(bytes));
         instance.objects.insert(key, digest);
     }

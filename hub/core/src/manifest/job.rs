@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, OnceLock};
 
 use capstan_proto::digest::Hasher;
-use capstan_proto::{BundleName, ClusterName, Digest, PlacementName};
+use capstan_proto::{BundleName, ClusterName, Digest, PlacementName, Revision};
 
 use super::directory::{Directory, Library, Name};
 use super::instantiate::policy;
@@ -15,7 +15,7 @@ use crate::effective::{self, Applied, Layers};
 use crate::placement::Placed;
 use crate::problem::{Code, Place, Problem};
 use crate::spec::{Bundle, Document, Member, Mode, Patch, PinState, Restriction, Spec, Trees};
-use crate::template::BuiltIn;
+use crate::template::{BuiltIn, Effective};
 
 pub(super) fn is_chart(bundle: &Bundle) -> bool {
     bundle
@@ -57,6 +57,8 @@ pub(super) struct Shape<'a> {
 #[derive(Default)]
 pub(super) struct Shapes<'a> {
     known: BTreeMap<ShapeName<'a>, Option<Arc<Shape<'a>>>>,
+    /// The same by the address of what is placed, which many clusters share.
+    placed: BTreeMap<(usize, &'a BundleName), Option<Arc<Shape<'a>>>>,
 }
 
 /// The bundle, its pin, the placement, and the overrides that apply.
@@ -69,6 +71,16 @@ type ShapeName<'a> = (
 
 impl<'a> Shapes<'a> {
     fn get(&mut self, subject: Subject<'a>) -> Option<Arc<Shape<'a>>> {
+        let address = (Arc::as_ptr(subject.placed).addr(), subject.bundle);
+        if let Some(shape) = self.placed.get(&address) {
+            return shape.clone();
+        }
+        let shape = self.by_name(subject);
+        self.placed.insert(address, shape.clone());
+        shape
+    }
+
+    fn by_name(&mut self, subject: Subject<'a>) -> Option<Arc<Shape<'a>>> {
         let inputs = &subject.placed.inputs;
         let name = (
             subject.bundle,
@@ -146,7 +158,7 @@ pub(super) struct Subject<'a> {
     pub(super) cluster: &'a ClusterName,
     pub(super) member: &'a Member,
     pub(super) bundle: &'a BundleName,
-    pub(super) placed: &'a Placed,
+    pub(super) placed: &'a Arc<Placed>,
 }
 
 /// A bundle on a cluster, with the first thing that keeps it from being made.
@@ -158,19 +170,43 @@ pub(super) struct Job<'a> {
 /// What an instance is made of.
 pub(super) struct Ready<'a> {
     pub(super) shape: Arc<Shape<'a>>,
-    pub(super) directory: Directory,
-    pub(super) path: Cow<'a, str>,
-    pub(super) namespace: Option<Cow<'a, str>>,
-    pub(super) built_in: BuiltIn<'a>,
+    pub(super) revision: &'a Revision,
+    /// The directory and its path, where they are this cluster's own.
+    own: Option<Box<(Directory, String)>>,
 }
 
-impl Ready<'_> {
+impl<'a> Ready<'a> {
+    pub(super) fn directory(&self) -> &Directory {
+        match &self.own {
+            Some(own) => &own.0,
+            None => {
+                let directory = self.shape.directory.get();
+                directory.expect("it was looked up before the first job was ready")
+            }
+        }
+    }
+
+    pub(super) fn path(&self) -> &str {
+        match &self.own {
+            Some(own) => &own.1,
+            None => &self.shape.document.spec.path,
+        }
+    }
+
+    /// The default namespace, with values put in.
+    pub(super) fn namespace(
+        &self,
+        values: Values<'_>,
+    ) -> Result<Option<Cow<'a, str>>, Box<Problem>> {
+        namespace(self.shape.document, values)
+    }
+
     /// Whether anything of it may differ between clusters of one mode.
     pub(super) fn uses_values(&self) -> bool {
         let bundle = &self.shape.document.spec;
         let namespace = bundle.default_namespace.as_deref();
         !self.shape.uses.is_empty()
-            || bundle.substitute && !self.directory.content.uses.is_empty()
+            || bundle.substitute && !self.directory().content.uses.is_empty()
             || varies(&bundle.path)
             || namespace.is_some_and(varies)
     }
@@ -253,12 +289,6 @@ impl<'a> Subject<'a> {
         let Some(revision) = effective::revision(self.spec, self.bundle, pin) else {
             return Err(Box::new(unread(self.bundle, &document.spec.path_at)));
         };
-        let built_in = BuiltIn {
-            cluster: self.cluster,
-            labels: &self.member.labels,
-            bundle: self.bundle,
-            revision,
-        };
         if is_chart(&document.spec) {
             let message = "this version does not render charts of a registry yet";
             let problem = Problem::error(&document.at, Code::UnsupportedContent, message);
@@ -266,26 +296,43 @@ impl<'a> Subject<'a> {
                 problem.hint("keep plain manifests in a directory"),
             ));
         }
-        let values = Values {
-            variables: &self.placed.inputs.variables,
-            built_in,
+        let path = &document.spec.path;
+        let own = if varies(path) {
+            let variables = self.variables();
+            let values = Values {
+                variables: &variables,
+                built_in: self.built_in(revision),
+            };
+            let path = own_path(&document.spec, values)?;
+            let directory = self.directory(document, &path, library)?;
+            Some(Box::new((directory, path)))
+        } else {
+            if shape.directory.get().is_none() {
+                let directory = self.directory(document, path, library)?;
+                shape.directory.get_or_init(|| directory);
+            }
+            None
         };
-        let path = path(&document.spec, values)?;
-        let directory = match shape.directory.get() {
-            Some(directory) => directory.clone(),
-            None => self.directory(document, &path, library)?,
-        };
-        if !varies(&document.spec.path) {
-            shape.directory.get_or_init(|| directory.clone());
-        }
-        let namespace = namespace(document, values)?;
         Ok(Ready {
             shape,
-            directory,
-            path,
-            namespace,
-            built_in,
+            revision,
+            own,
         })
+    }
+
+    /// The variables in force.
+    pub(super) fn variables(self) -> Effective {
+        let pair = (self.cluster, self.bundle);
+        effective::variables(self.spec, pair, &self.placed.placement, &self.placed.inputs)
+    }
+
+    pub(super) fn built_in(self, revision: &'a Revision) -> BuiltIn<'a> {
+        BuiltIn {
+            cluster: self.cluster,
+            labels: &self.member.labels,
+            bundle: self.bundle,
+            revision,
+        }
     }
 
     fn directory(
@@ -309,11 +356,8 @@ impl<'a> Subject<'a> {
     }
 }
 
-/// The bundle's directory, with values put in.
-fn path<'a>(bundle: &'a Bundle, values: Values<'_>) -> Result<Cow<'a, str>, Box<Problem>> {
-    if !varies(&bundle.path) {
-        return Ok(Cow::Borrowed(&bundle.path));
-    }
+/// The path of the bundle's directory, with values put in.
+fn own_path(bundle: &Bundle, values: Values<'_>) -> Result<String, Box<Problem>> {
     let text = substitute::text(&bundle.path, &bundle.path_at, values)?;
     let parts = text.split('/').filter(|part| !matches!(*part, "" | "."));
     let parts: Vec<&str> = parts.collect();
@@ -322,7 +366,7 @@ fn path<'a>(bundle: &'a Bundle, values: Values<'_>) -> Result<Cow<'a, str>, Box<
         let problem = Problem::error(&bundle.path_at, Code::NoDirectory, message);
         return Err(Box::new(problem.hint("name a directory below")));
     }
-    Ok(Cow::Owned(parts.join("/")))
+    Ok(parts.join("/"))
 }
 
 /// The default namespace, with values put in.

@@ -82,7 +82,7 @@ impl<'a> Forgotten<'a> {
         self.look(
             (subject.bundle, subject.pin()),
             document,
-            &ready.directory.content,
+            &ready.directory().content,
         );
     }
 

@@ -336,7 +336,7 @@ fn merge(
         path: &[],
     };
     let node = substitute::node(node, context, values)?;
-    let ObjectKey { group, kind, .. } = &object.key;
+    let (group, kind) = (&object.key.group, &object.key.kind);
     let shape = lists::shape(group, kind);
     for types::Change { path, words } in types::merged(&object.value, &node, shape) {
         let message = format!("{} in {}", words.message, object.key);

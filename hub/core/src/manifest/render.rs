@@ -4,17 +4,18 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use capstan_proto::digest::Hasher;
-use capstan_proto::{BundleName, ClusterName, Digest};
+use capstan_proto::{BundleName, ClusterName, Digest, ObjectKey};
 
 use super::directory::{Directory, Library};
 use super::instantiate::{self, Inputs};
 use super::job::{Job, Ready, Shapes, Subject, directory, is_chart, varies};
 use super::odd::{Forgotten, Told};
 use super::substitute::Values;
-use super::{Failure, Instance, Rendered, Scope, Scopes, Work};
+use super::{Failure, Instance, Places, Rendered, Scope, Scopes, Work};
 use crate::placement::Decisions;
 use crate::problem::{self, Code, Place, Problem};
 use crate::spec::{Mode, Spec, Trees};
+use crate::template::Effective;
 
 /// Renders every placed bundle for every cluster it is placed on. `previous` is a memory:
 /// without broken content and contradictory definitions the answer is the same without it.
@@ -32,6 +33,7 @@ pub fn render(spec: &Spec, trees: &Trees, decisions: &Decisions, previous: &Rend
         alike: BTreeMap::new(),
         failed: BTreeMap::new(),
         instantiated: 0,
+        shared: Shared::default(),
     };
     let mut rendered = Rendered::default();
     let mut failures = Failures::default();
@@ -188,6 +190,40 @@ struct Factory<'a> {
     /// By inputs and the places that problems name. Not remembered: places may move.
     failed: BTreeMap<(Digest, Digest), Failure>,
     instantiated: usize,
+    shared: Shared,
+}
+
+/// What instances have in common, kept once: those of one bundle differ in few objects.
+#[derive(Default)]
+struct Shared {
+    keys: BTreeSet<ObjectKey>,
+    bytes: BTreeMap<Digest, Arc<[u8]>>,
+    places: BTreeSet<Arc<Places>>,
+}
+
+impl Shared {
+    fn share(&mut self, instance: &mut Instance) {
+        if let Some(places) = self.places.get(&instance.places) {
+            instance.places = Arc::clone(places);
+        } else {
+            self.places.insert(Arc::clone(&instance.places));
+        }
+        for (digest, bytes) in &mut instance.bytes {
+            let known = self.bytes.entry(*digest);
+            *bytes = Arc::clone(known.or_insert_with(|| Arc::clone(bytes)));
+        }
+        let objects = std::mem::take(&mut instance.objects).into_iter();
+        let shared = objects.map(|(key, digest)| (self.key(key), digest));
+        instance.objects = shared.collect();
+    }
+
+    fn key(&mut self, key: ObjectKey) -> ObjectKey {
+        if let Some(known) = self.keys.get(&key) {
+            return known.clone();
+        }
+        self.keys.insert(key.clone());
+        key
+    }
 }
 
 impl Factory<'_> {
@@ -197,14 +233,14 @@ impl Factory<'_> {
         ready: &Ready<'_>,
     ) -> Result<Arc<Instance>, Failure> {
         if ready.uses_values() {
-            return self.of_values(subject, ready);
+            return self.of_values(subject, ready, &subject.variables());
         }
         let address = Arc::as_ptr(&ready.shape).addr();
         let name = (address, subject.member.mode.as_str());
         if let Some(made) = self.alike.get(&name) {
             return made.clone();
         }
-        let made = self.of_values(subject, ready);
+        let made = self.of_values(subject, ready, &Effective::new());
         self.alike.insert(name, made.clone());
         made
     }
@@ -213,12 +249,16 @@ impl Factory<'_> {
         &mut self,
         subject: Subject<'_>,
         ready: &Ready<'_>,
+        variables: &Effective,
     ) -> Result<Arc<Instance>, Failure> {
         let values = Values {
-            variables: &subject.placed.inputs.variables,
-            built_in: ready.built_in,
+            variables,
+            built_in: subject.built_in(ready.revision),
         };
-        let key = self.key(ready, values, subject.member.mode);
+        let namespace = ready.namespace(values);
+        let namespace = namespace.map_err(|problem| subject.told(vec![*problem]))?;
+        let namespace = namespace.as_deref();
+        let key = self.key(ready, namespace, values, subject.member.mode);
         let known = self.made.get(&key);
         if let Some(instance) = known.or_else(|| self.previous.instances.get(&key)) {
             let instance = Arc::clone(instance);
@@ -233,16 +273,17 @@ impl Factory<'_> {
         let inputs = Inputs {
             name: subject.bundle,
             bundle: &ready.shape.document.spec,
-            path: &ready.path,
-            namespace: ready.namespace.as_deref(),
+            path: ready.path(),
+            namespace,
             scopes: &self.scopes,
             values,
             patches: &ready.shape.patches,
             restrictions: &ready.shape.restrictions,
             mode: subject.member.mode,
         };
-        match instantiate::instantiate(&ready.directory.content, inputs) {
-            Ok(instance) => {
+        match instantiate::instantiate(&ready.directory().content, inputs) {
+            Ok(mut instance) => {
+                self.shared.share(&mut instance);
                 let instance = Arc::new(instance);
                 self.made.insert(key, Arc::clone(&instance));
                 Ok(instance)
@@ -256,16 +297,22 @@ impl Factory<'_> {
     }
 
     /// Equal inputs have equal keys, whatever cluster they are for.
-    fn key(&self, ready: &Ready<'_>, values: Values<'_>, mode: Mode) -> Digest {
+    fn key(
+        &self,
+        ready: &Ready<'_>,
+        namespace: Option<&str>,
+        values: Values<'_>,
+        mode: Mode,
+    ) -> Digest {
         let mut hasher = Hasher::new();
         hasher
             .field(ready.shape.key.as_bytes())
             .field(self.scopes_key.as_bytes())
-            .field(ready.directory.key.as_bytes())
-            .field(ready.namespace.as_deref().unwrap_or_default().as_bytes())
+            .field(ready.directory().key.as_bytes())
+            .field(namespace.unwrap_or_default().as_bytes())
             .field(mode.as_str().as_bytes());
         let substitute = ready.shape.document.spec.substitute;
-        let content = substitute.then_some(&ready.directory.content.uses);
+        let content = substitute.then_some(&ready.directory().content.uses);
         for name in content.into_iter().flatten().chain(&ready.shape.uses) {
             hasher
                 .field(name.as_bytes())

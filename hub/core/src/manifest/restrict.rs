@@ -33,23 +33,13 @@ pub(super) fn problems(
 
 /// Whether the source may place definitions of kinds.
 pub(super) fn may_define(restriction: &Restriction) -> bool {
-    let key = ObjectKey {
-        group: "apiextensions.k8s.io".to_owned(),
-        kind: "CustomResourceDefinition".to_owned(),
-        namespace: String::new(),
-        name: String::new(),
-    };
+    let key = ObjectKey::new("apiextensions.k8s.io", "CustomResourceDefinition", "", "");
     kind(&key, restriction).is_none() && namespace(&key, restriction).is_none()
 }
 
 /// A default namespace that is made although the source may not use it, or may not place Namespaces.
 pub(super) fn made(name: &str, at: &Place, restriction: &Restriction) -> Option<Problem> {
-    let key = ObjectKey {
-        group: String::new(),
-        kind: "Namespace".to_owned(),
-        namespace: String::new(),
-        name: name.to_owned(),
-    };
+    let key = ObjectKey::new("", "Namespace", "", name);
     let problem = |message, hint| Problem::error(at, Code::Restricted, message).maybe_hint(hint);
     if kind(&key, restriction).is_some() {
         let message = format!(

@@ -6,13 +6,13 @@ use std::sync::{Arc, OnceLock};
 
 use capstan_proto::{BundleName, ClusterName, PlacementName};
 
-use super::bits::Bits;
+use super::bits::{Bits, LANES};
 use super::choose::Choice;
 use super::failing::Failing;
 use super::fleet::{Changes, Fleet};
 use super::own::Owners;
 use super::{ClusterDecision, Placed};
-use crate::effective::{Subject, inputs};
+use crate::effective::{Inputs, Subject, inputs};
 use crate::selector::{Members, Membership, Truth, through};
 
 /// Everything that was decided, in few words.
@@ -31,8 +31,13 @@ pub(super) struct Core {
 #[derive(Clone, Default)]
 pub struct Clusters {
     core: Arc<Core>,
-    slots: Vec<OnceLock<Arc<ClusterDecision>>>,
+    /// In blocks of [`LANES`]: blocks of which no cluster is touched are shared with the decisions
+    /// before.
+    slots: Vec<Arc<[Slot]>>,
 }
+
+/// What is decided for a cluster, once somebody asked.
+type Slot = OnceLock<Arc<ClusterDecision>>;
 
 impl Clusters {
     /// The clusters of new decisions; those that are not `touched` keep what was made.
@@ -43,16 +48,26 @@ impl Clusters {
         changes: &Changes,
     ) -> Self {
         let keeps = !changes.all && changes.shift.is_none();
-        let keep = |number: u32| {
-            let made = before.slots.get(number as usize).filter(|_| keeps);
-            made.filter(|_| !touched.contains(number))
-                .cloned()
-                .unwrap_or_default()
+        let count = core.fleet.index.len();
+        let block = |(number, touched): (usize, &u64)| -> Arc<[Slot]> {
+            let made = before.slots.get(number).filter(|_| keeps);
+            let lanes = 0..LANES.min(count - number * LANES);
+            match made {
+                Some(made) if *touched == 0 => Arc::clone(made),
+                Some(made) => {
+                    let is_touched = |lane: usize| touched >> lane & 1 == 1;
+                    let keep = |lane: usize| match is_touched(lane) {
+                        true => Slot::new(),
+                        false => made[lane].clone(),
+                    };
+                    lanes.map(keep).collect()
+                }
+                None => lanes.map(|_| Slot::new()).collect(),
+            }
         };
-        let count = u32::try_from(core.fleet.index.len()).expect("fewer than 2^32 clusters");
         Self {
             core: Arc::clone(core),
-            slots: (0..count).map(keep).collect(),
+            slots: touched.words().iter().enumerate().map(block).collect(),
         }
     }
 
@@ -63,7 +78,7 @@ impl Clusters {
     /// How many clusters are declared.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.slots.len()
+        self.core.fleet.index.len()
     }
 
     /// Whether none is.
@@ -102,7 +117,12 @@ impl Clusters {
 
     /// What is decided, in the order of the clusters' names.
     pub fn values(&self) -> impl Iterator<Item = &ClusterDecision> {
-        (0..).zip(&self.slots).map(|(number, _)| &**self.at(number))
+        let mut alike = Alike::default();
+        let numbered = (0..).zip(self.slots.iter().flat_map(|block| &**block));
+        numbered.map(move |(number, slot)| {
+            let make = || Arc::new(self.core.cluster(number, &mut alike));
+            &**slot.get_or_init(make)
+        })
     }
 
     /// Who owns each bundle on a cluster, and who is shadowed there, the next owner first: without
@@ -116,7 +136,10 @@ impl Clusters {
     }
 
     fn at(&self, number: u32) -> &Arc<ClusterDecision> {
-        self.slots[number as usize].get_or_init(|| Arc::new(self.core.cluster(number)))
+        self.slots[number as usize / LANES][number as usize % LANES].get_or_init(|| {
+            let mut alike = Alike::default();
+            Arc::new(self.core.cluster(number, &mut alike))
+        })
     }
 }
 
@@ -142,40 +165,61 @@ impl PartialEq for Clusters {
     }
 }
 
+/// What is placed on clusters, by the routes that bring it: most clusters have a bundle in one of a
+/// few ways, and share that.
+#[derive(Default)]
+struct Alike {
+    known: BTreeMap<Box<[u32]>, Vec<Arc<Placed>>>,
+}
+
+impl Alike {
+    /// What is placed by these routes with these inputs; made when it is new.
+    fn get(
+        &mut self,
+        routes: &[u32],
+        inputs: Inputs,
+        make: impl FnOnce(Inputs) -> Placed,
+    ) -> Arc<Placed> {
+        let Some(known) = self.known.get_mut(routes) else {
+            let placed = Arc::new(make(inputs));
+            self.known.insert(routes.into(), vec![Arc::clone(&placed)]);
+            return placed;
+        };
+        if let Some(placed) = known.iter().find(|placed| placed.inputs == inputs) {
+            return Arc::clone(placed);
+        }
+        let placed = Arc::new(make(inputs));
+        known.push(Arc::clone(&placed));
+        placed
+    }
+}
+
 impl Core {
-    fn cluster(&self, number: u32) -> ClusterDecision {
+    fn cluster(&self, number: u32, alike: &mut Alike) -> ClusterDecision {
         let member = self.fleet.index.member(number);
         let groups = self.groups_of(number);
-        let placed = |(bundle, mut placements): (&BundleName, Names<'_>)| {
-            let owner = placements.next().expect("somebody places it");
-            let placed = self.placed(
-                number,
-                &groups,
-                (bundle, owner),
-                placements.cloned().collect(),
-            );
-            (bundle.clone(), placed)
-        };
-        let of_cluster = self.owners.of_cluster(number);
-        let bundles = of_cluster.map(|(b, p)| placed((b, Box::new(p)))).collect();
+        let of_cluster = self.owners.routes_of(number);
+        let bundles = of_cluster.map(|routes| self.placed(number, &groups, routes, alike));
         ClusterDecision {
             at: member.at.clone(),
-            labels: Arc::new(member.labels.clone()),
-            bundles,
+            member: Arc::clone(member),
+            bundles: bundles.collect(),
         }
     }
 
+    /// A bundle on a cluster, from the routes that bring it there, the owner's first.
     fn placed(
         &self,
         number: u32,
         groups: &Membership,
-        (bundle, owner): (&BundleName, &PlacementName),
-        shadowed: Vec<PlacementName>,
-    ) -> Placed {
+        routes: &[u32],
+        alike: &mut Alike,
+    ) -> (BundleName, Arc<Placed>) {
         let spec = &*self.fleet.spec;
         let index = &self.fleet.index;
+        let (bundle, mut placements) = self.owners.routes().named(routes);
+        let owner = placements.next().expect("somebody places it");
         let document = &spec.placements[owner];
-        let named = document.spec.bundles.iter().find(|b| b.name == *bundle);
         let inputs = inputs(
             Subject {
                 spec,
@@ -187,14 +231,18 @@ impl Core {
             },
             &document.spec,
         );
-        Placed {
-            placement: owner.clone(),
-            named_at: named.map_or(&document.at, |named| &named.at).clone(),
-            declared: inputs.declared,
-            suspended: document.spec.suspend,
-            inputs: Arc::new(inputs),
-            shadowed,
-        }
+        let make = |inputs: Inputs| {
+            let named = document.spec.bundles.iter().find(|b| b.name == *bundle);
+            Placed {
+                placement: owner.clone(),
+                named_at: named.map_or(&document.at, |named| &named.at).clone(),
+                declared: inputs.declared,
+                suspended: document.spec.suspend,
+                inputs,
+                shadowed: placements.cloned().collect(),
+            }
+        };
+        (bundle.clone(), alike.get(routes, inputs, make))
     }
 
     /// The groups that a cluster is in, or may be in.
@@ -232,5 +280,3 @@ impl Core {
         groups
     }
 }
-
-type Names<'a> = Box<dyn Iterator<Item = &'a PlacementName> + 'a>;

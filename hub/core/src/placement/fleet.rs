@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use capstan_proto::PlacementName;
+use capstan_proto::{ClusterName, PlacementName};
 
 use super::Work;
 use super::answer::{Answer, Asking, Failures, Groups, keys, member};
@@ -331,6 +331,17 @@ fn compare(before: &Fleet, spec: &Arc<Spec>, inventory: &Inventory, work: &mut W
     let mut to = vec![None; index.len()];
     let mut olds = (0..).zip(index.names().iter()).peekable();
     for (now, ((name, member), facts)) in (0..).zip(declared) {
+        // Most clusters are the very same as before: their names are not looked at.
+        let very_same = |old: &(u32, &ClusterName)| Arc::ptr_eq(index.member(old.0), member);
+        if let Some((old, old_name)) = olds.next_if(very_same) {
+            debug_assert_eq!(old_name, name, "no two clusters share a member");
+            to[old as usize] = Some(now);
+            if index.facts(old) != facts {
+                let before = Some(old);
+                changes.clusters.push(Change { now, before });
+            }
+            continue;
+        }
         while let Some((gone, _)) = olds.next_if(|(_, old)| *old < name) {
             changes.gone.push(gone);
         }

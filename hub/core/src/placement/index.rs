@@ -11,6 +11,7 @@ use std::sync::Arc;
 use capstan_proto::ClusterName;
 
 use super::bits::{Bits, LANES};
+use crate::effective::mentions_revision;
 use crate::inventory::{Facts, Inventory};
 use crate::selector::Candidate;
 use crate::spec::{Effect, Member, Spec, Taint};
@@ -19,10 +20,30 @@ use crate::spec::{Effect, Member, Spec, Taint};
 #[derive(Clone, Debug, Default)]
 pub(super) struct Index {
     names: Arc<[ClusterName]>,
-    members: Vec<Arc<Member>>,
-    facts: Vec<Facts>,
+    /// What is said of each cluster, in blocks of [`LANES`]: where one cluster changed, the others'
+    /// blocks are shared with the index before.
+    rows: Vec<Arc<[Row]>>,
     columns: BTreeMap<Arc<str>, Arc<Column>>,
     taints: Arc<Taints>,
+}
+
+/// What is said of one cluster.
+#[derive(Clone, Debug)]
+struct Row {
+    member: Arc<Member>,
+    facts: Facts,
+    /// Whether its variables mention the revision of the source.
+    mentions_revision: bool,
+}
+
+impl Row {
+    fn new(member: &Arc<Member>, facts: &Facts) -> Self {
+        Self {
+            member: Arc::clone(member),
+            facts: facts.clone(),
+            mentions_revision: mentions_revision(&member.variables),
+        }
+    }
 }
 
 /// Clusters by taint: key, value and effect.
@@ -60,10 +81,17 @@ impl Index {
                 taints.entry(taint_key(taint)).or_default().push(number);
             }
         }
+        let mut rows = spec.members.values().zip(facts_of(spec, inventory));
+        let mut block = || -> Arc<[Row]> {
+            let block = rows.by_ref().take(LANES);
+            block
+                .map(|(member, facts)| Row::new(member, facts))
+                .collect()
+        };
+        let blocks = spec.members.len().div_ceil(LANES);
         Self {
             names: spec.members.keys().cloned().collect(),
-            members: spec.members.values().cloned().collect(),
-            facts: facts_of(spec, inventory).cloned().collect(),
+            rows: (0..blocks).map(|_| block()).collect(),
             columns: BTreeMap::new(),
             taints: Arc::new(taints),
         }
@@ -91,12 +119,24 @@ impl Index {
         u32::try_from(found).ok()
     }
 
+    fn row(&self, number: u32) -> &Row {
+        let number = number as usize;
+        &self.rows[number / LANES][number % LANES]
+    }
+
     pub(super) fn member(&self, number: u32) -> &Arc<Member> {
-        &self.members[number as usize]
+        &self.row(number).member
     }
 
     pub(super) fn facts(&self, number: u32) -> &Facts {
-        &self.facts[number as usize]
+        &self.row(number).facts
+    }
+
+    /// The clusters whose variables mention the revision of the source.
+    pub(super) fn mentioning_revision(&self) -> Bits {
+        let rows = (0..).zip(self.rows.iter().flat_map(|block| &**block));
+        let mentioning = rows.filter(|(_, row)| row.mentions_revision);
+        Bits::of(self.len(), mentioning.map(|(number, _)| number))
     }
 
     /// A cluster as terms see it.
@@ -125,14 +165,14 @@ impl Index {
         let mut missing: Vec<(&str, Maker<'_>)> = keys
             .iter()
             .filter(|key| !self.columns.contains_key(**key))
-            .map(|key| (*key, Maker::new(self.members.len())))
+            .map(|key| (*key, Maker::new(self.names.len())))
             .collect();
         if missing.is_empty() {
             return;
         }
-        for (number, member) in (0..).zip(&self.members) {
+        for (number, row) in (0..).zip(self.rows.iter().flat_map(|block| &**block)) {
             // Both are in order.
-            let mut labels = member.labels.iter().peekable();
+            let mut labels = row.member.labels.iter().peekable();
             for (key, maker) in &mut missing {
                 while labels.next_if(|(have, _)| have.as_str() < *key).is_some() {}
                 let value = labels.peek().filter(|(have, _)| have.as_str() == *key);
@@ -148,8 +188,9 @@ impl Index {
 
     /// Takes what is said now of one cluster in the place of what was said.
     pub(super) fn replace(&mut self, number: u32, member: &Arc<Member>, facts: &Facts) {
-        let before = std::mem::replace(&mut self.members[number as usize], Arc::clone(member));
-        self.facts[number as usize] = facts.clone();
+        let block = Arc::make_mut(&mut self.rows[number as usize / LANES]);
+        let row = &mut block[number as usize % LANES];
+        let before = std::mem::replace(row, Row::new(member, facts)).member;
         for (key, column) in &mut self.columns {
             let value = member.labels.get(&**key);
             if before.labels.get(&**key) != value {
@@ -184,7 +225,7 @@ impl Index {
         let names: usize = self.names.iter().map(|name| name.as_str().len()).sum();
         let columns: usize = self.columns.values().map(|column| column.bytes()).sum();
         let taints: usize = self.taints.values().map(|numbers| numbers.len() * 4).sum();
-        let of_cluster = size_of::<ClusterName>() + size_of::<Arc<Member>>() + size_of::<Facts>();
+        let of_cluster = size_of::<ClusterName>() + size_of::<Row>();
         size_of::<Self>() + names + columns + taints + self.names.len() * of_cluster
     }
 }

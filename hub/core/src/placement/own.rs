@@ -84,6 +84,16 @@ impl Routes {
         }
     }
 
+    /// What routes of one bundle are called: the bundle, and the placements.
+    pub(super) fn named<'a>(
+        &'a self,
+        same: &'a [u32],
+    ) -> (&'a BundleName, impl Iterator<Item = &'a PlacementName>) {
+        let placement = |route: &u32| &self.placements[self.routes[*route as usize].1 as usize];
+        let first = self.routes[same[0] as usize].0;
+        (&self.bundles[first as usize], same.iter().map(placement))
+    }
+
     /// The placements that place a bundle, the first owner first.
     pub(super) fn of_bundle(&self, bundle: &BundleName) -> impl Iterator<Item = &PlacementName> {
         let bundle = self.bundles.binary_search(bundle).map_or(u32::MAX, number);
@@ -148,18 +158,18 @@ impl Owners {
         &self,
         cluster: u32,
     ) -> impl Iterator<Item = (&BundleName, impl Iterator<Item = &PlacementName>)> {
+        let routes = &*self.routes;
+        self.routes_of(cluster).map(|same| routes.named(same))
+    }
+
+    /// The routes to a cluster, those of one bundle together, the owner's first.
+    pub(super) fn routes_of(&self, cluster: u32) -> impl Iterator<Item = &[u32]> {
         let cluster = cluster as usize;
         let block = self.blocks.get(cluster / LANES);
         let numbers = block.map_or(&[][..], |block| block.of(cluster % LANES));
         let routes = &*self.routes;
         let bundle = |route: &u32| routes.routes[*route as usize].0;
-        let chunks = numbers.chunk_by(move |one, other| bundle(one) == bundle(other));
-        chunks.map(move |same| {
-            let placement =
-                |route: &u32| &routes.placements[routes.routes[*route as usize].1 as usize];
-            let first = routes.routes[same[0] as usize].0;
-            (&routes.bundles[first as usize], same.iter().map(placement))
-        })
+        numbers.chunk_by(move |one, other| bundle(one) == bundle(other))
     }
 
     pub(super) fn bytes(&self) -> usize {

@@ -14,6 +14,7 @@ use expect_test::{Expect, expect};
 use proptest::prelude::*;
 
 use super::{Decisions, PlacementDecision, Reason, resolve};
+use crate::effective::variables;
 use crate::fixture::{good, load_all, trees};
 use crate::inventory::Inventory;
 use crate::problem::Code;
@@ -33,7 +34,9 @@ fn show(decisions: &Decisions) -> String {
                 placed.placement.name()
             )
             .unwrap();
-            for (variable, value) in placed.inputs.variables.iter() {
+            let pair = (name, bundle);
+            let spec = decisions.spec();
+            for (variable, value) in &variables(spec, pair, &placed.placement, &placed.inputs) {
                 match value {
                     Ok(value) => write!(out, " {variable}={}", value.to_value()).unwrap(),
                     Err(error) => write!(out, " {variable}: {error}").unwrap(),

@@ -88,9 +88,7 @@ impl<'a> Moves<'a> {
         bundles.extend(said.map(|(name, _)| name));
         let mut mentioning = Bits::empty(fleet.index.len());
         if !moved.is_empty() {
-            let members = (0..).zip(now.members.values());
-            let members = members.filter(|(_, member)| mentions_revision(&member.variables));
-            members.for_each(|(number, _)| mentioning.insert(number));
+            mentioning = fleet.index.mentioning_revision();
         }
         Self {
             bundles,

@@ -257,12 +257,7 @@ fn ages_are_told_in_the_largest_unit() {
 }
 
 fn deployment() -> ObjectKey {
-    ObjectKey {
-        group: "apps".to_owned(),
-        kind: "Deployment".to_owned(),
-        namespace: "shop".to_owned(),
-        name: "web".to_owned(),
-    }
+    ObjectKey::new("apps", "Deployment", "shop", "web")
 }
 
 /// A report of web: its Deployment cannot be applied, and somebody scaled it.

@@ -1,6 +1,7 @@
 //! The summing up.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use capstan_proto::{BundleName, ClusterName, Health, Moment, Sync};
 
@@ -155,7 +156,7 @@ impl OfCluster<'_> {
             declared: self.decision.is_some(),
             labels: self
                 .decision
-                .map(|d| d.labels.as_ref().clone())
+                .map(|d| d.member.labels.clone())
                 .unwrap_or_default(),
             connection,
             sync,
@@ -209,7 +210,7 @@ impl OfCluster<'_> {
                 target,
                 placed: self
                     .decision
-                    .and_then(|decision| decision.bundles.get(bundle)),
+                    .and_then(|decision| decision.bundles.get(bundle).map(Arc::as_ref)),
                 declared: &declared,
             };
             (bundle.clone(), case.judge())

@@ -19,7 +19,7 @@ macro_rules! scoped {
         #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
         pub struct $name {
             source: SourceName,
-            name: String,
+            name: ClusterName,
         }
 
         impl $name {
@@ -31,7 +31,7 @@ macro_rules! scoped {
                 source: SourceName,
                 name: impl Into<String>,
             ) -> Result<Self, NameError> {
-                let name = ClusterName::try_new(name)?.into();
+                let name = ClusterName::try_new(name)?;
                 Ok(Self { source, name })
             }
 
@@ -44,7 +44,7 @@ macro_rules! scoped {
             /// The name inside its source.
             #[must_use]
             pub fn name(&self) -> &str {
-                &self.name
+                self.name.as_str()
             }
         }
 

@@ -13,12 +13,7 @@ use crate::store::Store;
 
 fn remembered() -> Remembered {
     let bundle = BundleName::parse("platform.web").unwrap();
-    let key = ObjectKey {
-        group: "apps".to_owned(),
-        kind: "Deployment".to_owned(),
-        namespace: "web".to_owned(),
-        name: "web".to_owned(),
-    };
+    let key = ObjectKey::new("apps", "Deployment", "web", "web");
     let entry = Entry {
         bundle: bundle.clone(),
         digest: Digest::of(b"object"),

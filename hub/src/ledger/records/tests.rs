@@ -137,12 +137,7 @@ async fn a_long_removal_log_is_spread_over_records_that_fit() {
     let (_directory, _ledger, records) = records();
     let removal = |at: u32| Removal {
         cluster: ClusterName::try_new("prod-eu-1").unwrap(),
-        object: ObjectKey {
-            group: "apps".to_owned(),
-            kind: "Deployment".to_owned(),
-            namespace: "shop".to_owned(),
-            name: format!("object-{at}"),
-        },
+        object: ObjectKey::new("apps", "Deployment", "shop", format!("object-{at}")),
         bundle: BundleName::parse("platform.shop").unwrap(),
         placement: None,
         cluster_lost: false,

@@ -271,10 +271,5 @@ pub(super) fn leaving(key: &ObjectKey, bundle: &BundleName) -> Leaving {
 
 /// Lower than every key.
 fn lowest() -> ObjectKey {
-    ObjectKey {
-        group: String::new(),
-        kind: String::new(),
-        namespace: String::new(),
-        name: String::new(),
-    }
+    ObjectKey::new("", "", "", "")
 }

@@ -262,10 +262,5 @@ impl Agent {
 }
 
 pub(super) fn namespace_key(name: &str) -> ObjectKey {
-    ObjectKey {
-        group: String::new(),
-        kind: "Namespace".to_owned(),
-        namespace: String::new(),
-        name: name.to_owned(),
-    }
+    ObjectKey::new("", "Namespace", "", name)
 }

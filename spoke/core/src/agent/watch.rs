@@ -172,12 +172,7 @@ impl Agent {
 
     /// Every object of a kind.
     pub(super) fn keys_of(&self, kind: &Kind) -> Vec<capstan_proto::ObjectKey> {
-        let from = capstan_proto::ObjectKey {
-            group: kind.group.clone(),
-            kind: kind.kind.clone(),
-            namespace: String::new(),
-            name: String::new(),
-        };
+        let from = capstan_proto::ObjectKey::new(kind.group.clone(), kind.kind.clone(), "", "");
         let of_kind =
             |key: &capstan_proto::ObjectKey| key.group == kind.group && key.kind == kind.kind;
         let keys = self.objects.range(from..).map(|(key, _)| key);

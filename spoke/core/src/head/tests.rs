@@ -45,12 +45,7 @@ fn a_head_is_read_back() {
 #[test]
 fn a_snapshot_is_read_back_with_its_digest() {
     let bundle = BundleName::parse("main.web").unwrap();
-    let key = ObjectKey {
-        group: String::new(),
-        kind: "ConfigMap".to_owned(),
-        namespace: "shop".to_owned(),
-        name: "a".to_owned(),
-    };
+    let key = ObjectKey::new("", "ConfigMap", "shop", "a");
     let entry = Entry {
         bundle: bundle.clone(),
         digest: Digest::of(b"a"),

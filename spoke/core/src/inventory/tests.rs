@@ -6,12 +6,7 @@ use super::{Origin, Row, Rows, from_bytes, to_bytes};
 
 #[test]
 fn an_inventory_is_read_back() {
-    let key = |name: &str| ObjectKey {
-        group: "apps".to_owned(),
-        kind: "Deployment".to_owned(),
-        namespace: "shop".to_owned(),
-        name: name.to_owned(),
-    };
+    let key = |name: &str| ObjectKey::new("apps", "Deployment", "shop", name);
     let full = Row {
         uid: Some("u".to_owned()),
         origin: Origin::Created,

@@ -9,12 +9,7 @@ use super::{
 use crate::inventory::{Origin, Row};
 
 fn key(kind: &str) -> ObjectKey {
-    ObjectKey {
-        group: String::new(),
-        kind: kind.to_owned(),
-        namespace: "shop".to_owned(),
-        name: "x".to_owned(),
-    }
+    ObjectKey::new("", kind, "shop", "x")
 }
 
 fn triple(generation: u64) -> Triple {

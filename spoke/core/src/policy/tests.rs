@@ -10,12 +10,7 @@ use super::{Fate, Leaving, within_budget};
 use crate::event::RemovalBudget;
 
 fn set(numbers: Range<usize>) -> BTreeSet<ObjectKey> {
-    let key = |n| ObjectKey {
-        group: String::new(),
-        kind: "ConfigMap".to_owned(),
-        namespace: "shop".to_owned(),
-        name: format!("c{n}"),
-    };
+    let key = |n| ObjectKey::new("", "ConfigMap", "shop", format!("c{n}"));
     numbers.map(key).collect()
 }
 

@@ -8,12 +8,7 @@ use capstan_proto::ObjectKey;
 
 fn key(kind: &str) -> ObjectKey {
     let group = if kind == "Deployment" { "apps" } else { "" };
-    ObjectKey {
-        group: group.to_owned(),
-        kind: kind.to_owned(),
-        namespace: "shop".to_owned(),
-        name: "web".to_owned(),
-    }
+    ObjectKey::new(group, kind, "shop", "web")
 }
 
 fn finding(kind: &str, code: u16, status: serde_json::Value) -> super::Finding {

@@ -7,12 +7,7 @@ use capstan_proto::{
 use super::{Line, Reason, Summary, Wait, assemble, batches};
 
 fn key(name: &str) -> ObjectKey {
-    ObjectKey {
-        group: String::new(),
-        kind: "ConfigMap".to_owned(),
-        namespace: "shop".to_owned(),
-        name: name.to_owned(),
-    }
+    ObjectKey::new("", "ConfigMap", "shop", name)
 }
 
 fn line(key: &ObjectKey, sync: Sync, health: Health) -> Line<'_> {

@@ -7,12 +7,7 @@ fn resource(namespaced: bool) -> Resource {
 }
 
 fn key(namespace: &str) -> ObjectKey {
-    ObjectKey {
-        group: String::new(),
-        kind: "Thing".to_owned(),
-        namespace: namespace.to_owned(),
-        name: "one".to_owned(),
-    }
+    ObjectKey::new("", "Thing", namespace, "one")
 }
 
 #[test]

@@ -15,12 +15,7 @@ use super::{Order, fold};
 fn snapshot(contents: &[&str]) -> Snapshot {
     let bundle = BundleName::parse("fleet.shop").expect("a name");
     let object = |text: &&str| {
-        let key = ObjectKey {
-            group: String::new(),
-            kind: "ConfigMap".to_owned(),
-            namespace: "shop".to_owned(),
-            name: (*text).to_owned(),
-        };
+        let key = ObjectKey::new("", "ConfigMap", "shop", (*text).to_owned());
         let bundle = bundle.clone();
         let digest = Digest::of(text.as_bytes());
         (key, Entry { bundle, digest })

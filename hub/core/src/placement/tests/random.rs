@@ -51,13 +51,14 @@ impl Run {
         }
         let owners = oracle.owners(&expected);
         for (cluster, decision) in &decisions.clusters {
-            let placed = |(bundle, placed): (&BundleName, &super::super::Placed)| {
-                (
-                    bundle.clone(),
-                    placed.placement.clone(),
-                    placed.shadowed.clone(),
-                )
-            };
+            let placed =
+                |(bundle, placed): (&BundleName, &std::sync::Arc<super::super::Placed>)| {
+                    (
+                        bundle.clone(),
+                        placed.placement.clone(),
+                        placed.shadowed.clone(),
+                    )
+                };
             let placed: Vec<_> = decision.bundles.iter().map(placed).collect();
             let owned = owners.get(cluster).into_iter().flatten();
             let owned = owned.map(|(b, o)| (b.clone(), o.placement.clone(), o.shadowed.clone()));

@@ -9,12 +9,7 @@ use crate::diff::{Action, BundleChange, Change, Fields, InputChange, ObjectChang
 use crate::fixture::{bundle, cluster};
 
 fn object(name: usize) -> ObjectKey {
-    ObjectKey {
-        group: "apps".to_owned(),
-        kind: "Deployment".to_owned(),
-        namespace: "web".to_owned(),
-        name: format!("web-{name}"),
-    }
+    ObjectKey::new("apps", "Deployment", "web", format!("web-{name}"))
 }
 
 fn plan<'a>(changes: Vec<Change<'a>>, bundles: Vec<BundleChange<'a>>) -> Plan<'a> {

@@ -13,12 +13,7 @@ const NOW: Moment = Moment::from_unix_ms(1_000_000);
 
 fn object(name: &str, sync: Sync, health: Health, message: &str) -> ObjectState {
     ObjectState {
-        object: ObjectKey {
-            group: "apps".to_owned(),
-            kind: "Deployment".to_owned(),
-            namespace: "shop".to_owned(),
-            name: name.to_owned(),
-        },
+        object: ObjectKey::new("apps", "Deployment", "shop", name),
         sync,
         health,
         reason: "Said".to_owned(),
