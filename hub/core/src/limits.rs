@@ -34,6 +34,10 @@ pub const LIST_ITEMS_MAX: usize = 100_000;
 /// clusters are 100 million questions, a second's work.
 pub const TERMS_MAX: usize = 1_000;
 
+/// Most replays of a placement's picks that are kept while its reasons are put into words: one for
+/// each kind of domains, at most 10,000 picks of 32 bytes each, so 64 are 20 MB.
+pub const REPLAYS_MAX: usize = 64;
+
 /// Most comparisons of words for hints in one load, at about 0.5 us each: 100,000 are 50 ms. Past
 /// that, problems have no `did you mean`.
 pub const HINT_COMPARISONS_MAX: usize = 100_000;

@@ -43,7 +43,7 @@ use clusters::Core;
 pub use decide::resolve;
 pub use decision::{Pick, PlacementDecision, Placements, Shortfall};
 pub use since::Selected;
-pub use why::{Nearest, Why};
+pub use why::{Nearest, Why, Whys};
 
 use crate::effective::Inputs;
 use crate::problem::{Place, Problem};

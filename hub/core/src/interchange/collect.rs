@@ -13,7 +13,7 @@ use super::answer::{
 use super::finding::Finding;
 use crate::desired::Hold;
 use crate::effective::{self, Layers};
-use crate::placement::{Decisions, Placed, PlacementDecision, Why};
+use crate::placement::{Decisions, Placed, PlacementDecision, Why, Whys};
 use crate::problem::Problem;
 use crate::spec::{Spread, Unsatisfiable};
 
@@ -86,11 +86,12 @@ impl<'a> Resolved<'a> {
 
     fn placement(self, decision: PlacementDecision<'a>) -> PlacementAnswer<'a> {
         let bundles = decision.bundles().iter();
+        let whys = decision.whys();
         let rejected = |(cluster, reason): (&'a ClusterName, crate::placement::Reason)| Rejected {
             cluster: cluster.as_str(),
             reason: reason.as_str(),
-            detail: decision
-                .why(cluster)
+            detail: whys
+                .of(cluster)
                 .map(|why| why.to_string())
                 .unwrap_or_default(),
         };
@@ -100,7 +101,7 @@ impl<'a> Resolved<'a> {
             priority: decision.priority(),
             bundles: bundles.map(|reference| reference.name.name()).collect(),
             eligible: decision.eligible().map(ClusterName::as_str).collect(),
-            selected: selected(decision),
+            selected: selected(decision, &whys),
             rejected: decision.rejected().map(rejected).collect(),
             shortfall: decision.shortfall().map(|lacking| Shortfall {
                 wanted: lacking.wanted,
@@ -170,10 +171,10 @@ impl<'a> Resolved<'a> {
     }
 }
 
-fn selected(decision: PlacementDecision<'_>) -> Vec<Selected<'_>> {
+fn selected<'a>(decision: PlacementDecision<'a>, whys: &Whys<'a>) -> Vec<Selected<'a>> {
     let picks = decision.picks().into_iter();
     let one = |pick: crate::placement::Pick<'_>| {
-        let why = decision.why(pick.cluster);
+        let why = whys.of(pick.cluster);
         let found = why.as_ref().and_then(Why::matched);
         (
             found.map(|found| found.term.to_string()),

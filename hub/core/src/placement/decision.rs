@@ -12,7 +12,7 @@ use super::bits::Bits;
 use super::choose::{Choice, kept_out_by};
 use super::clusters::Core;
 use super::rank::Ranking;
-use super::{Reason, Step, Why};
+use super::{Reason, Step, Why, Whys};
 use crate::problem::Place;
 use crate::selector::{Truth, any};
 use crate::spec::{Document, GroupName, Placement, Reference, Spread};
@@ -277,8 +277,13 @@ impl<'a> PlacementDecision<'a> {
     /// The whole reason, in words; `None` where the cluster is not declared.
     #[must_use]
     pub fn why(&self, cluster: &ClusterName) -> Option<Why> {
-        let number = self.core.fleet.index.number(cluster)?;
-        Some(Why::of(*self, number))
+        self.whys().of(cluster)
+    }
+
+    /// The reasons for many clusters.
+    #[must_use]
+    pub fn whys(&self) -> Whys<'a> {
+        Whys::new(*self)
     }
 
     /// What would have to change for it to select a declared cluster that it does not select. Every

@@ -1,16 +1,21 @@
 //! Decisions in words, made when somebody asks.
 
+mod standing;
+
 use std::collections::BTreeMap;
 use std::fmt;
+
+use capstan_proto::ClusterName;
+
+use standing::Standing;
 
 use super::choose::kept_out_by;
 use super::decision::PlacementDecision;
 use super::problems::reaches;
-use super::spread::{Counts, Domains};
 use super::{Reason, Step};
 use crate::problem::Place;
 use crate::selector::{Judgement, Match, Membership, Miss, Term, judge};
-use crate::spec::{Layer, Spread, Taint, Unsatisfiable};
+use crate::spec::{Layer, Spread, Taint};
 
 /// Why a placement selects a cluster, or does not.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -86,23 +91,6 @@ pub struct Nearest {
 }
 
 impl Why {
-    /// Puts the reason for a cluster together.
-    pub(super) fn of(decision: PlacementDecision<'_>, number: u32) -> Self {
-        let reasons = Reasons {
-            decision,
-            number,
-            groups: decision.core.groups_with_ways(number),
-        };
-        match decision.reason_of(number) {
-            None => reasons.selected(),
-            Some(Reason::NotMatched) => reasons.not_matched(),
-            Some(Reason::Excepted) => reasons.excepted(),
-            Some(Reason::Tainted) => reasons.tainted(),
-            Some(Reason::Spread) => reasons.spread(),
-            Some(Reason::OutRanked) => reasons.out_ranked(),
-        }
-    }
-
     /// The reason in one word; `None` where it is selected.
     #[must_use]
     pub fn reason(&self) -> Option<Reason> {
@@ -215,13 +203,55 @@ impl fmt::Display for Why {
     }
 }
 
-struct Reasons<'a> {
+/// Reasons of one placement: what is the same for every cluster is found once, when it is first
+/// needed, so that asking for all of them costs each no more than its own words.
+pub struct Whys<'a> {
     decision: PlacementDecision<'a>,
+    standing: Standing<'a>,
+}
+
+impl<'a> Whys<'a> {
+    pub(super) fn new(decision: PlacementDecision<'a>) -> Self {
+        Self {
+            decision,
+            standing: Standing::new(decision),
+        }
+    }
+
+    /// Why the placement selects a declared cluster or does not; `None` where none is declared so.
+    #[must_use]
+    pub fn of(&self, cluster: &ClusterName) -> Option<Why> {
+        let number = self.decision.core.fleet.index.number(cluster)?;
+        Some(self.number(number))
+    }
+
+    /// Puts the reason for a cluster together.
+    pub(super) fn number(&self, number: u32) -> Why {
+        let reasons = Reasons {
+            decision: self.decision,
+            standing: &self.standing,
+            number,
+            groups: self.decision.core.groups_with_ways(number),
+        };
+        match self.decision.reason_of(number) {
+            None => reasons.selected(),
+            Some(Reason::NotMatched) => reasons.not_matched(),
+            Some(Reason::Excepted) => reasons.excepted(),
+            Some(Reason::Tainted) => reasons.tainted(),
+            Some(Reason::Spread) => reasons.spread(),
+            Some(Reason::OutRanked) => reasons.out_ranked(),
+        }
+    }
+}
+
+struct Reasons<'w, 'a> {
+    decision: PlacementDecision<'a>,
+    standing: &'w Standing<'a>,
     number: u32,
     groups: Membership,
 }
 
-impl Reasons<'_> {
+impl Reasons<'_, '_> {
     fn judge(&self, terms: &[Term]) -> Judgement {
         let candidate = self.decision.core.fleet.index.candidate(self.number);
         judge(terms, candidate, &self.groups)
@@ -249,21 +279,11 @@ impl Reasons<'_> {
     }
 
     fn selected(self) -> Why {
-        let choice = self.decision.choice;
-        let picked = choice
-            .picks
-            .iter()
-            .find(|(cluster, _)| *cluster == self.number);
-        let step = match picked {
-            _ if choice.previous.contains(self.number) => Step::Kept,
-            Some((_, step)) => *step,
-            None => Step::Ranked,
-        };
         let counts = self.decision.document.spec.count.is_some();
         Why::Selected {
             by: self.selector(),
-            step,
-            score: counts.then(|| self.decision.ranking().score(self.number)),
+            step: self.standing.step(self.number),
+            score: counts.then(|| self.standing.ranking().score(self.number)),
         }
     }
 
@@ -336,82 +356,29 @@ impl Reasons<'_> {
     }
 
     fn out_ranked(self) -> Why {
-        let choice = self.decision.choice;
-        let ranking = self.decision.ranking();
-        let ranked = ranking.sorted(&choice.eligible);
-        let rank = ranked.iter().position(|c| *c == self.number).unwrap_or(0) + 1;
         Why::OutRanked {
             selected: self.selector(),
-            score: ranking.score(self.number),
-            rank,
-            eligible: ranked.len(),
-            wanted: choice.wanted,
+            score: self.standing.ranking().score(self.number),
+            rank: self.standing.position(self.number) + 1,
+            eligible: self.standing.eligible(),
+            wanted: self.decision.choice.wanted,
         }
     }
 
-    /// Goes through the picks again to the last one at which the cluster was passed over.
     fn spread(self) -> Why {
-        let (choice, index) = (self.decision.choice, &self.decision.core.fleet.index);
-        let spread = &self.decision.document.spec.spread;
-        let ranking = self.decision.ranking();
-        let eligible = ranking.sorted(&choice.eligible);
-        let position: BTreeMap<u32, usize> = eligible
-            .iter()
-            .enumerate()
-            .map(|(position, c)| (*c, position))
-            .collect();
-        let own = position[&self.number];
-        let domains: Vec<Domains<'_>> = spread.iter().map(|s| Domains::new(s, index)).collect();
-        let mut counts: Vec<Counts> = spread
-            .iter()
-            .map(|s| Counts::new(s, index, choice.eligible.iter()))
-            .collect();
-        let shrinks = choice
-            .picks
-            .iter()
-            .any(|(c, _)| choice.previous.contains(*c))
-            || choice.previous.contains(self.number);
-        let kept = choice
-            .selected
-            .iter()
-            .filter(|c| !shrinks && choice.previous.contains(*c));
-        let add = |counts: &mut [Counts], cluster: u32| {
-            for (counts, domains) in counts.iter_mut().zip(&domains) {
-                counts.add(domains.of(cluster));
-            }
-        };
-        kept.for_each(|cluster| add(&mut counts, cluster));
-        let violated = |counts: &[Counts], hard_only: bool| {
-            let both = counts.iter().zip(&domains).zip(spread).enumerate();
-            let looked_at =
-                |s: &Spread| !hard_only || s.when_unsatisfiable == Unsatisfiable::DoNotSelect;
-            let mut both = both.filter(|(_, (_, s))| looked_at(s));
-            both.find_map(|(at, ((counts, domains), _))| {
-                let domain = domains.of(self.number);
-                (!counts.holds(domain)).then(|| (at, counts.has(domain), counts.least()))
-            })
-        };
-        let mut last = None;
-        for (cluster, step) in &choice.picks {
-            if position[cluster] > own {
-                last = violated(&counts, *step == Step::Relaxed).or(last);
-            }
-            add(&mut counts, *cluster);
-        }
-        let stopped = violated(&counts, false);
-        // Where picking stopped for want of candidates, that was the last time.
-        let last = match choice.shortfall {
-            Some(_) => stopped.or(last),
-            None => last.or(stopped),
-        };
-        let (at, has, least) = last.expect("it was passed over for a constraint");
-        let label = index.member(self.number).labels.get(&spread[at].by);
+        let violation = self.standing.passed_over(self.number);
+        let constraint = &self.decision.document.spec.spread[violation.constraint];
+        let member = self.decision.core.fleet.index.member(self.number);
         Why::Spread {
             selected: self.selector(),
-            constraint: spread[at].clone(),
-            domain: label.cloned().unwrap_or_default(),
-            has,
-            least,
+            constraint: constraint.clone(),
+            domain: member
+                .labels
+                .get(&constraint.by)
+                .cloned()
+                .unwrap_or_default(),
+            has: violation.has,
+            least: violation.least,
         }
     }
 }

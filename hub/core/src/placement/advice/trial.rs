@@ -10,7 +10,7 @@ use super::super::choose::{Choice, choose};
 use super::super::clusters::Core;
 use super::super::decide::resolve;
 use super::super::decision::PlacementDecision;
-use super::super::why::Why;
+use super::super::why::{Why, Whys};
 use super::Change;
 use crate::inventory::Inventory;
 use crate::spec::{Count, Document, GroupName, Placement, Spec};
@@ -78,7 +78,7 @@ impl<'a> Trial<'a> {
             document: &self.document,
             choice: &choice,
         };
-        Some(Why::of(decision, self.number))
+        Some(Whys::new(decision).number(self.number))
     }
 
     /// How many clusters the placement says that it wants.
