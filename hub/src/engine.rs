@@ -19,6 +19,7 @@ pub(crate) mod picture;
 pub(crate) mod pins;
 pub(crate) mod previous;
 pub(crate) mod receipt;
+pub(crate) mod rename;
 pub(crate) mod restore;
 pub(crate) mod run;
 mod settling;
@@ -248,6 +249,7 @@ impl State {
             Event::Recorded { cluster, session } => {
                 self.recorded((&cluster, session), now, &mut effects);
             }
+            Event::Renamed(rename) => self.rename_kept(&rename, now, &mut effects),
             Event::Settled(ticket) => self.settled(ticket, now, &mut effects),
             Event::PassFailed(reason) => self.pass_failed(reason, now, &mut effects),
             Event::LedgerFailed(why) => self.failed(Disk::Ledger, why, now, &mut effects),
@@ -365,6 +367,10 @@ impl State {
             .clusters
             .iter()
             .map(|(name, cluster)| (name.clone(), cluster.given()));
+        let unrecorded = self.clusters.iter().filter_map(|(name, cluster)| {
+            let bundles = cluster.unrecorded();
+            (!bundles.is_empty()).then(|| (name.clone(), bundles))
+        });
         Input {
             trees: Trees {
                 sources,
@@ -386,6 +392,7 @@ impl State {
                 budget: self.setting.budget,
                 now,
                 policies: Arc::clone(&self.memory.policies),
+                unrecorded: unrecorded.collect(),
                 ..Running::default()
             },
         }
@@ -398,8 +405,12 @@ impl State {
             mut desired,
             problems,
             selected,
+            renamed,
             took,
         } = outcome;
+        for rename in renamed {
+            self.renamed(rename, effects);
+        }
         self.setting.metrics.resolves.inc();
         let took_ms = i64::try_from(took.as_millis()).unwrap_or(i64::MAX);
         self.setting.metrics.resolve_ms.set(took_ms);

@@ -64,7 +64,7 @@ pub(crate) fn declared(
 /// Whether a source has something broken now: kept from before, or not known at all.
 fn is_broken(spec: &Spec, source: &SourceName) -> bool {
     let gaps = spec.gaps.get(source).into_iter().flatten();
-    let unknown = gaps.into_iter().any(|gap| matches!(gap, Gap::Broken(_)));
+    let unknown = gaps.into_iter().any(|gap| matches!(gap, Gap::Broken(..)));
     unknown || spec.kept_revisions().iter().any(|(of, _)| of == source)
 }
 
@@ -101,7 +101,7 @@ fn walk(
         };
         let loaded = spec::load(&trees, Some(&before_head));
         let gaps = loaded.0.gaps.get(source).into_iter().flatten();
-        let unknown = gaps.into_iter().any(|gap| matches!(gap, Gap::Broken(_)));
+        let unknown = gaps.into_iter().any(|gap| matches!(gap, Gap::Broken(..)));
         if !unknown || depth >= most {
             return Ok(Some(loaded));
         }

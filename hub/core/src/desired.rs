@@ -98,6 +98,8 @@ pub struct Running {
     /// Clusters that did not say yet what they run, where that is not on record. While placements
     /// wait for them, nothing is said to them.
     pub awaited: BTreeSet<ClusterName>,
+    /// Bundles that clusters say they run, and that are not in what they were last given.
+    pub unrecorded: BTreeMap<ClusterName, BTreeSet<BundleName>>,
     /// What the policies say that clusters were given, as far as it is known: the mode of a cluster is put
     /// into those of bundles that stay as they are.
     pub policies: Arc<Policies>,
@@ -112,16 +114,19 @@ impl Running {
             let Some(former) = &member.renamed_from else {
                 continue;
             };
-            if !spec.members.contains_key(former)
-                && !self.clusters.contains_key(name)
+            if spec.members.contains_key(former) {
+                continue;
+            }
+            self.log.rename(former, name);
+            if !self.clusters.contains_key(name)
                 && let Some(had) = self.clusters.remove(former)
             {
                 self.clusters.insert(name.clone(), had);
+                if let Some(bundles) = self.unrecorded.remove(former) {
+                    self.unrecorded.insert(name.clone(), bundles);
+                }
                 moved.push((former.clone(), name.clone()));
             }
-        }
-        for (former, name) in &moved {
-            self.log.rename(former, name);
         }
         moved
     }

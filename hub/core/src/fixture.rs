@@ -147,9 +147,12 @@ impl Hub {
         self.running.policies = self.running.policies_after(desired);
         for (name, wanted) in &desired.clusters {
             if let Wanted::Snapshot(target) = wanted {
-                self.running
-                    .clusters
-                    .insert(name.clone(), Given::after(target));
+                let given = self.running.clusters.entry(name.clone()).or_default();
+                let certain = matches!(given, Given::Known(last) if last.certain);
+                *given = match (certain, Given::after(target)) {
+                    (true, after) => after.confirmed(),
+                    (false, after) => after,
+                };
             }
         }
         self.running.log.append(desired.removals.iter().cloned());

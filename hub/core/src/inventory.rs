@@ -21,6 +21,16 @@ impl Inventory {
         static NOTHING: Facts = Facts::Never;
         self.facts.get(cluster).unwrap_or(&NOTHING)
     }
+
+    /// The same of a cluster under another name.
+    pub fn rename(&mut self, former: &ClusterName, name: &ClusterName) {
+        if self.enrolled.remove(former) {
+            self.enrolled.insert(name.clone());
+        }
+        if let Some(facts) = self.facts.remove(former) {
+            self.facts.insert(name.clone(), facts);
+        }
+    }
 }
 
 /// What a cluster says of itself.

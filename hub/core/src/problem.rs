@@ -209,6 +209,8 @@ codes! {
     SelectionLost = "E0503",
     /// The cluster's mode does not reach a bundle that stays as it is.
     ModeNotCarried = "E0504",
+    /// A tag that is pinned leads to another commit than before.
+    TagMoved = "E0505",
     /// A spoke claims a snapshot that this hub never gave it.
     UnknownClaim = "E0601",
     /// An agent is too old for what is declared.

@@ -246,9 +246,41 @@ impl Trees {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Gap {
     /// A document is broken and no good version of it is known.
-    Broken(Place),
+    Broken(Place, MayBe),
     /// The source was not read yet.
     Unread,
+}
+
+/// What a broken document may declare, as far as that can be read.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct MayBe {
+    kind: Option<document::Kind>,
+    name: Option<String>,
+}
+
+impl Gap {
+    /// Whether a placement may be missing.
+    #[must_use]
+    pub fn may_place(&self) -> bool {
+        self.may_be(document::Kind::Placement, None)
+    }
+
+    /// Whether this cluster may be missing.
+    #[must_use]
+    pub fn may_declare(&self, cluster: &ClusterName) -> bool {
+        self.may_be(document::Kind::Cluster, Some(cluster.as_str()))
+    }
+
+    fn may_be(&self, kind: document::Kind, name: Option<&str>) -> bool {
+        match self {
+            Self::Unread => true,
+            Self::Broken(_, may_be) => {
+                let other = |known: &str| name.is_some_and(|name| name != known);
+                may_be.kind.is_none_or(|known| known == kind)
+                    && !may_be.name.as_deref().is_some_and(other)
+            }
+        }
+    }
 }
 
 /// Everything that the sources declare, as far as it is good, or was.
@@ -337,6 +369,20 @@ impl Spec {
         let known =
             |name: &str| ClusterName::try_new(name).is_ok_and(|n| self.clusters.contains_key(&n));
         doubt::Doubts::of(&self.files).lacking(document::Kind::Cluster, known)
+    }
+
+    /// Where a pin stands, the first place of several.
+    #[must_use]
+    pub fn place_of_pin(&self, pin: &PinName) -> Option<&Place> {
+        pins::place_of(self, pin)
+    }
+
+    /// Whether a cluster that is not declared may be so all the same, in what cannot be read.
+    #[must_use]
+    pub fn may_declare(&self, cluster: &ClusterName) -> bool {
+        let free = |source: &SourceName| !self.restrictions.contains_key(source);
+        let mut gaps = self.gaps.iter().filter(|(source, _)| free(source));
+        gaps.any(|(_, gaps)| gaps.iter().any(|gap| gap.may_declare(cluster)))
     }
 
     /// The groups that sources declare: without those that keep restricted sources in their reach.

@@ -1,6 +1,6 @@
 //! What the engine knows of one cluster, and its session.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use capstan_hub_core::desired::{Given, Last};
@@ -185,6 +185,15 @@ impl Cluster {
         let off_record = self.live.as_ref().is_some_and(|live| live.off_record);
         let unknown = off_record || self.recovering.is_some() || self.given.is_none();
         unknown && bundles <= UNKNOWN_BUNDLES_MAX
+    }
+
+    /// Bundles that it says it runs, and that are not in what it was last given.
+    pub(crate) fn unrecorded(&self) -> BTreeSet<BundleName> {
+        let given = self.given.as_ref().map(|given| given.snapshot.bundles());
+        let is_given =
+            |bundle: &&BundleName| given.is_some_and(|given| given.contains_key(*bundle));
+        let said = self.observed.states.keys();
+        said.filter(|bundle| !is_given(bundle)).cloned().collect()
     }
 
     /// Notes an opening; old ones are forgotten.

@@ -12,6 +12,7 @@ use super::event::SessionId;
 use super::memory::{Remembered, Which};
 use super::pass::Input;
 use super::picture::Picture;
+use super::rename::Rename;
 use super::settling::Ticket;
 use super::spokes::Changes;
 use crate::ca::ClusterId;
@@ -45,6 +46,8 @@ pub(crate) enum Effect {
     /// Record that a cluster is in recovery, with the digest that it claimed, or is not any more; the session that this
     /// comes from waits for it.
     Recovering(ClusterName, Option<Digest>, Option<SessionId>),
+    /// Record that a cluster is called otherwise.
+    Rename(Rename),
     /// Record why a cluster is quarantined.
     Quarantine(ClusterName, String),
     /// Bring what clusters are given to the disk, record removals that nobody had to approve, and forget those from before

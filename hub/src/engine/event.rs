@@ -16,6 +16,7 @@ use tokio::sync::oneshot;
 
 use super::out::Outbox;
 use super::pass::Outcome;
+use super::rename::Rename;
 use super::settling::Ticket;
 use crate::ca::Identity;
 use crate::git::Commit;
@@ -104,6 +105,8 @@ pub(crate) enum Event {
         /// Which session.
         session: SessionId,
     },
+    /// A cluster has another name in the ledger.
+    Renamed(Rename),
     /// Removals are written down.
     Settled(Ticket),
     /// A pass ended without an outcome; in words.

@@ -120,6 +120,11 @@ fn json(value: &impl Serialize) -> Vec<u8> {
     serde_json::to_vec(value).expect("names and digests have only text keys")
 }
 
+/// Forgets a snapshot, soon.
+pub(crate) fn forget(store: &Store, which: Which, cluster: &ClusterName) -> Result<(), StoreError> {
+    store.remove_table(&table_name(which, cluster))
+}
+
 /// What the store remembers of one cluster's snapshot.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Recalled {

@@ -18,6 +18,7 @@ use capstan_proto::{Digest, PlacementName, SourceName};
 use super::lost::{Found, Lost, Ran};
 use super::pins::{self, Pins, Tags};
 use super::previous::Previous;
+use super::rename::Rename;
 use super::source::Archive;
 use crate::content::Content;
 use crate::history::{PAST_MAX, Past as _};
@@ -70,6 +71,8 @@ pub(crate) struct Outcome {
     pub(crate) problems: Vec<Problem>,
     /// What placements select otherwise than it is on record.
     pub(crate) selected: BTreeMap<PlacementName, Selected>,
+    /// Clusters that are called otherwise.
+    pub(crate) renamed: Vec<Rename>,
     /// How long it took.
     pub(crate) took: Duration,
 }
@@ -120,7 +123,7 @@ pub(crate) fn run(input: Input) -> Outcome {
         mut trees,
         archives,
         memory,
-        inventory,
+        mut inventory,
         ran,
         tags,
         mut running,
@@ -128,6 +131,10 @@ pub(crate) fn run(input: Input) -> Outcome {
     let memory = memory.or_given(&running);
     let known = (memory.spec.as_deref(), &memory.pins);
     let (spec, mut problems, pins) = pins::load(&mut trees, known, &archives, tags);
+    let renamed = running.rename(&spec);
+    for (former, name) in &renamed {
+        inventory.rename(former, name);
+    }
     let mut lost = memory.lost.clone();
     let found = lost.find(&spec, &memory.decisions, &ran);
     if let Some(found) = &found {
@@ -170,6 +177,7 @@ pub(crate) fn run(input: Input) -> Outcome {
         desired,
         problems,
         selected,
+        renamed,
         took: began.elapsed(),
     }
 }

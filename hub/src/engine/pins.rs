@@ -5,9 +5,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use capstan_hub_core::problem::Problem;
+use capstan_hub_core::problem::{Code, Problem};
 use capstan_hub_core::spec::{PinName, PinState, Spec, Trees};
-use capstan_proto::SourceName;
+use capstan_proto::{Revision, SourceName};
 
 use super::source::Archive;
 use crate::git;
@@ -23,6 +23,8 @@ pub(crate) struct Pins {
     states: BTreeMap<PinName, PinState>,
     /// The tags that they were looked for among.
     tags: Tags,
+    /// Tags that led elsewhere before, with the commit that they led to first.
+    moved: BTreeMap<PinName, Revision>,
 }
 
 /// Loads the trees with everything that they pin. `pins` are those of the load before.
@@ -38,7 +40,7 @@ pub(super) fn load(
         tags: &tags,
     };
     loop {
-        let (spec, problems) = declared(trees, previous, archives);
+        let (spec, mut problems) = declared(trees, previous, archives);
         let wanted = spec.pins();
         let new =
             |pin: &PinName| trees.read(&pin.source).is_some() && !trees.pins.contains_key(pin);
@@ -46,10 +48,55 @@ pub(super) fn load(
         if new.is_empty() {
             trees.pins.retain(|pin, _| wanted.contains(pin));
             let states = trees.pins.clone();
-            return (spec, problems, Pins { states, tags });
+            let moved = moved(pins, &states);
+            problems.extend(told(&spec, &moved, &states));
+            let pins = Pins {
+                states,
+                tags,
+                moved,
+            };
+            return (spec, problems, pins);
         }
         trees.pins.extend(looking.find(new));
     }
+}
+
+/// Tags that lead elsewhere than they did first.
+fn moved(before: &Pins, now: &BTreeMap<PinName, PinState>) -> BTreeMap<PinName, Revision> {
+    let led = |pin: &PinName| match before.states.get(pin) {
+        Some(PinState::Read(tree)) => Some(&tree.revision),
+        _ => None,
+    };
+    let first = |pin: &PinName| before.moved.get(pin).or_else(|| led(pin)).cloned();
+    let moved = |(pin, state): (&PinName, &PinState)| match (first(pin), state) {
+        (Some(first), PinState::Read(tree)) if tree.revision == first => None,
+        (Some(first), _) => Some((pin.clone(), first)),
+        (None, _) => None,
+    };
+    now.iter().filter_map(moved).collect()
+}
+
+/// Says of every tag that moved where it led first, and where it leads now.
+fn told(
+    spec: &Spec,
+    moved: &BTreeMap<PinName, Revision>,
+    now: &BTreeMap<PinName, PinState>,
+) -> Vec<Problem> {
+    let problem = |(pin, first): (&PinName, &Revision)| {
+        let Some(PinState::Read(tree)) = now.get(pin) else {
+            return None;
+        };
+        let at = spec.place_of_pin(pin)?;
+        let message = format!(
+            "`{}` led to commit {}, and leads to {} now, which is followed",
+            pin.text,
+            first.short(),
+            tree.revision.short()
+        );
+        let problem = Problem::warning(at, Code::TagMoved, message);
+        Some(problem.hint(format!("write {} to keep what was there", first.short())))
+    };
+    moved.iter().filter_map(problem).collect()
 }
 
 /// Looks for pins.

@@ -16,9 +16,9 @@ use super::memory::{self, Seen};
 use super::numbers::{BLOCK, NumberError, block_end, check_raise};
 use super::pass::{self, Input};
 use super::picture::Picture;
-use super::previous;
 use super::settling::Ticket;
 use super::shelf::{Shelving, Writing};
+use super::{previous, rename};
 use crate::clock;
 use crate::ledger::records::{
     Generations, IncarnationRecord, Quarantine, RecordError, Records, Recovering, RemovalBatch,
@@ -182,6 +182,12 @@ impl Hands {
             }
             Effect::Quarantine(cluster, reason) => {
                 self.ledger(move |records| quarantine(records, cluster, reason));
+            }
+            Effect::Rename(rename) => {
+                let store = Arc::clone(&self.store);
+                self.ledger(move |records| async move {
+                    Ok(rename::write(records, store, rename).await?)
+                });
             }
             Effect::LogRemovals(ticket, removals, begin) => {
                 let store = Arc::clone(&self.store);

@@ -452,7 +452,7 @@ impl State {
     }
 
     /// Ends a session after its last words.
-    fn close(&mut self, name: &ClusterName, close: &Close, effects: &mut Vec<Effect>) {
+    pub(super) fn close(&mut self, name: &ClusterName, close: &Close, effects: &mut Vec<Effect>) {
         self.put(name, out::close(close), effects);
         let Some(live) = self
             .clusters
@@ -626,7 +626,7 @@ impl State {
     }
 }
 
-fn ended(reason: CloseReason, detail: &str) -> Close {
+pub(super) fn ended(reason: CloseReason, detail: &str) -> Close {
     Close {
         reason,
         detail: detail.to_owned(),

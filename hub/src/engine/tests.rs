@@ -27,6 +27,7 @@ use crate::tls::ConnectionId;
 mod hearsay;
 mod lost;
 mod pins;
+mod rename;
 
 const NOW: Moment = Moment::from_unix_ms(1_000_000);
 

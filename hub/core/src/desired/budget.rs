@@ -368,22 +368,21 @@ impl RemovalLog {
             .filter(move |removal| removal.at_unix_ms > from)
     }
 
-    /// Appends what left. An object that is listed already keeps its earlier moment.
+    /// Appends what left. What came back meanwhile and left again counts from its latest moment.
     pub fn append(&mut self, removals: impl IntoIterator<Item = Removal>) {
-        let mut known: BTreeSet<(ClusterName, ObjectKey)> = self
-            .entries
-            .iter()
-            .map(|r| (r.cluster.clone(), r.object.clone()))
-            .collect();
-        for removal in removals {
-            if known.insert((removal.cluster.clone(), removal.object.clone())) {
-                self.entries.insert(removal);
-            }
-        }
+        let new: BTreeSet<Removal> = removals.into_iter().collect();
+        let again: BTreeSet<(&ClusterName, &ObjectKey)> =
+            new.iter().map(|r| (&r.cluster, &r.object)).collect();
+        self.entries
+            .retain(|r| !again.contains(&(&r.cluster, &r.object)));
+        self.entries.extend(new);
     }
 
     /// What left a cluster left it under another name.
-    pub(super) fn rename(&mut self, former: &ClusterName, name: &ClusterName) {
+    pub fn rename(&mut self, former: &ClusterName, name: &ClusterName) {
+        if self.entries.iter().all(|r| r.cluster != *former) {
+            return;
+        }
         let renamed = |mut removal: Removal| {
             if removal.cluster == *former {
                 removal.cluster = name.clone();

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use capstan_proto::policy::Mode;
-use capstan_proto::{BundleName, ClusterName, Digest, ObjectKey, PlacementName};
+use capstan_proto::{BundleName, ClusterName, Digest, ObjectKey, PlacementName, SourceName};
 use capstan_proto::{Entry, Snapshot};
 
 use super::modes::{Memo, Policies};
@@ -381,23 +381,11 @@ impl Drafter<'_> {
         bundle: &BundleName,
         last: Option<&Last>,
     ) -> Option<Kept> {
-        let source = bundle.source();
-        if let Some(gap) = self
-            .decisions
-            .gaps
-            .get(source)
-            .and_then(|gaps| gaps.first())
-        {
-            let why = match gap {
-                Gap::Broken(at) => format!("{at} is broken, and no good version of it is known"),
-                Gap::Unread => "it was not read since the hub started".to_owned(),
-            };
-            return Some(Kept::SourceUnknown {
-                source: source.clone(),
-                why,
-            });
+        let owner = last?.owners.get(bundle);
+        if let Some(why) = unknown_placement(self.decisions, bundle, owner) {
+            return Some(why);
         }
-        let owner = last?.owners.get(bundle)?;
+        let owner = owner?;
         let decision = self.decisions.placements.get(owner)?;
         if decision.is_suspended() {
             return Some(Kept::Suspended {
@@ -427,6 +415,29 @@ impl Drafter<'_> {
             named_at: unknown.at.clone(),
         })
     }
+}
+
+/// Why a placement of a bundle may not be known: one of those who had brought it, or of the bundle's own
+/// source; of anybody where it is not recorded who had.
+pub(super) fn unknown_placement(
+    decisions: &Decisions,
+    bundle: &BundleName,
+    owner: Option<&PlacementName>,
+) -> Option<Kept> {
+    let concerns = |source: &SourceName| {
+        source == bundle.source() || owner.is_none_or(|owner| owner.source() == source)
+    };
+    let mut gaps = decisions.gaps.iter().filter(|(source, _)| concerns(source));
+    let (source, gap) = gaps.find_map(|(source, gaps)| {
+        let gap = gaps.iter().find(|gap| gap.may_place())?;
+        Some((source, gap))
+    })?;
+    let why = match gap {
+        Gap::Broken(at, _) => format!("{at} is broken, and no good version of it is known"),
+        Gap::Unread => "it was not read since the hub started".to_owned(),
+    };
+    let source = source.clone();
+    Some(Kept::SourceUnknown { source, why })
 }
 
 /// The entries of all parts. Where everything is fresh and nothing is claimed twice, they depend

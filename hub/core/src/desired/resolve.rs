@@ -3,10 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use capstan_proto::{BundleName, ClusterName, Moment, ObjectKey, delta};
+use capstan_proto::policy::Mode;
+use capstan_proto::{BundleName, ClusterName, Moment, delta};
 
 use super::budget::{self, Count, Held, Unit, Units};
-use super::draft::{Draft, Drafter, Memory};
+use super::draft::{self, Draft, Drafter, Memory};
 use super::modes;
 use super::{
     Approval, Conflict, Desired, Given, Group, Hold, Kept, Last, Prune, Removal, RemovalSet,
@@ -282,22 +283,12 @@ fn held_problem(hold: &Hold, decisions: &Decisions) -> Problem {
     }
 }
 
-/// What may leave without an approval, for the log. What is listed there already is not repeated.
+/// What may leave without an approval, for the log.
 fn removals(units: &Units, held: &Held, running: &Running) -> Vec<Removal> {
-    let listed: BTreeSet<(&ClusterName, &ObjectKey)> = running
-        .log
-        .entries
-        .iter()
-        .map(|removal| (&removal.cluster, &removal.object))
-        .collect();
     let permitted = units.iter().filter(|(name, _)| !held.contains_key(*name));
     let mut removals = Vec::new();
     for ((cluster, bundle), unit) in permitted {
-        for object in unit
-            .objects
-            .iter()
-            .filter(|object| !listed.contains(&(cluster, *object)))
-        {
+        for object in &unit.objects {
             removals.push(Removal {
                 cluster: cluster.clone(),
                 object: object.clone(),
@@ -372,9 +363,8 @@ fn finish(
     // Thousands of clusters share instances: each is looked at once.
     let mut seen = BTreeSet::new();
     for (cluster, draft) in drafts {
-        desired.content.extend(draft.remade);
-        for instance in draft.instances {
-            if seen.insert(Arc::as_ptr(&instance).addr()) {
+        for instance in &draft.instances {
+            if seen.insert(Arc::as_ptr(instance).addr()) {
                 let bytes = instance.bytes.iter();
                 desired
                     .content
@@ -382,11 +372,16 @@ fn finish(
             }
         }
         let given = running.clusters.get(&cluster).unwrap_or(&Given::Nothing);
+        let prune = match stays_unrecorded(&cluster, &draft, decisions, running) {
+            Some(why) => Prune::Withheld(why),
+            None => prune(given),
+        };
+        desired.content.extend(draft.remade);
         let target = Target {
             digest: draft.entries.digest,
             snapshot: Arc::clone(&draft.entries.snapshot),
             owners: draft.owners,
-            prune: prune(given),
+            prune,
             approvals: approvals(&cluster, running),
             stamps: decisions.revisions.clone(),
             kept: draft.kept,
@@ -407,6 +402,29 @@ fn approvals(cluster: &ClusterName, running: &Running) -> Vec<delta::Approval> {
     };
     let sorted: BTreeSet<_> = valid(running).filter_map(of_cluster).collect();
     sorted.into_iter().collect()
+}
+
+/// Why a bundle stays that the cluster runs and that is not on record: the snapshot cannot have it, so
+/// that whatever the snapshot lacks stays too.
+fn stays_unrecorded(
+    cluster: &ClusterName,
+    draft: &Draft,
+    decisions: &Decisions,
+    running: &Running,
+) -> Option<String> {
+    let runs = running.unrecorded.get(cluster)?.iter();
+    let mut lacking = runs.filter(|bundle| !draft.has_bundle(bundle));
+    lacking.find_map(|bundle| {
+        let why = match draft.kept.get(bundle) {
+            Some(why) => why.to_string(),
+            None if draft.mode == Some(Mode::Release) => Kept::Released.to_string(),
+            None => draft::unknown_placement(decisions, bundle, None)?.to_string(),
+        };
+        Some(format!(
+            "bundle {} runs there, what it consists of is not on record, and it stays: {why}",
+            bundle.name()
+        ))
+    })
 }
 
 fn prune(given: &Given) -> Prune {

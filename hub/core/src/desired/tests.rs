@@ -1,8 +1,11 @@
 //! Snapshots, what is kept, what is held, and the budget.
 
+mod commits;
+mod fleets;
 mod links;
 mod random;
 mod restricted;
+mod unknown;
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;

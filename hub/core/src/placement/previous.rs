@@ -26,7 +26,7 @@ pub(super) fn renamed(spec: &Spec) -> Renamed {
 }
 
 /// The clusters of an index that have one of these names, or had it; and the names that none has,
-/// where something is not known: there what is not declared may only not have been read.
+/// which may be declared in what cannot be read.
 pub(super) fn recall<'a>(
     names: impl Iterator<Item = &'a ClusterName>,
     index: &Index,
@@ -38,7 +38,7 @@ pub(super) fn recall<'a>(
     for name in names {
         match index.number(name).or_else(|| renamed.get(name).copied()) {
             Some(number) => bits.insert(number),
-            None if !spec.gaps.is_empty() => {
+            None if spec.may_declare(name) => {
                 absent.insert(name.clone());
             }
             None => {}

@@ -7,7 +7,7 @@ use capstan_proto::{BundleName, ClusterName, PlacementName, Revision, SourceName
 
 use super::document::Kind;
 use super::read::{Broken, is_candidate};
-use super::{Document, Gap, GroupName, Spec, TemplateName, Tree, is_within, reach};
+use super::{Document, Gap, GroupName, MayBe, Spec, TemplateName, Tree, is_within, reach};
 use crate::problem::{Code, Place, Problem};
 
 /// A document by kind and name inside its source.
@@ -143,7 +143,7 @@ pub(super) fn broken_documents(
         }
         if let Some(at) = &contents.fault {
             let kept = keep_matching(spec, before, at, |_| true);
-            note_gap(spec, before, at, kept, false);
+            note_gap(spec, before, (at, MayBe::default()), kept, false);
         }
         let known: BTreeSet<&str> = before
             .at(source, &path)
@@ -158,6 +158,7 @@ pub(super) fn broken_documents(
                 problems.push(no_longer_ours(at, kind, name));
             }
         }
+        problems.extend(strangers(spec, before, &contents.strangers));
     }
     problems
 }
@@ -173,23 +174,93 @@ fn no_longer_ours(at: &Place, kind: &str, name: &str) -> Problem {
 
 fn broken_document(spec: &mut Spec, before: &Before<'_>, source: &SourceName, broken: &Broken) {
     let kept = match (broken.kind, &broken.name) {
-        (Some(kind), Some(name)) => usize::from(
-            declared(spec, source, kind, name)
-                || before
-                    .spec
-                    .is_some_and(|p| copy(spec, p, source, (kind, name), true)),
-        ),
+        (Some(kind), Some(name)) => {
+            if declared(spec, source, kind, name) || copy_before(spec, before, source, (kind, name))
+            {
+                1
+            } else {
+                under_another_name(spec, before, broken)
+            }
+        }
         (kind, name) => keep_matching(spec, before, &broken.at, |(k, n)| {
             kind.is_none_or(|kind| kind == *k) && name.as_ref().is_none_or(|name| name == n)
         }),
     };
     let identified = broken.kind.is_some() && broken.name.is_some();
-    note_gap(spec, before, &broken.at, kept, identified);
+    let may_be = MayBe {
+        kind: broken.kind,
+        name: broken.name.clone(),
+    };
+    note_gap(spec, before, (&broken.at, may_be), kept, identified);
+}
+
+fn copy_before(
+    spec: &mut Spec,
+    before: &Before<'_>,
+    source: &SourceName,
+    identity: (Kind, &str),
+) -> bool {
+    let previous = before.spec;
+    previous.is_some_and(|previous| copy(spec, previous, source, identity, true))
+}
+
+/// Keeps what a document may be under another name, which is not gone then: what its file declared and
+/// nothing declares now, and the cluster that it says it was; how many.
+fn under_another_name(spec: &mut Spec, before: &Before<'_>, broken: &Broken) -> usize {
+    let same_kind = |(kind, _): &Identity| Some(*kind) == broken.kind;
+    let kept = keep_matching(spec, before, &broken.at, same_kind);
+    let former = broken.former.as_ref();
+    let former = former.is_some_and(|former| {
+        copy_before(spec, before, &broken.at.source, (Kind::Cluster, former))
+    });
+    kept + usize::from(former)
+}
+
+/// Documents that look like ours and are of somebody else. Each may be one that was ours; where it is not
+/// known what was declared before, that is a gap.
+fn strangers(spec: &mut Spec, before: &Before<'_>, strangers: &[Broken]) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    for stranger in strangers {
+        let (at, source) = (&stranger.at, &stranger.at.source);
+        let name = stranger.name.as_deref().unwrap_or_default();
+        let kind = stranger.kind.map_or("", Kind::as_str);
+        let is_there = stranger
+            .kind
+            .is_some_and(|kind| declared(spec, source, kind, name));
+        if is_there {
+            continue;
+        }
+        if under_another_name(spec, before, stranger) > 0 {
+            problems.push(no_longer_ours(at, kind, name));
+        } else if !is_known_before(before, at) {
+            let may_be = MayBe {
+                kind: stranger.kind,
+                name: stranger.name.clone(),
+            };
+            let gaps = spec.gaps.entry(source.clone()).or_default();
+            gaps.push(Gap::Broken(at.clone(), may_be));
+        }
+    }
+    problems
+}
+
+/// Whether it is known what was declared at a place before.
+fn is_known_before(before: &Before<'_>, at: &Place) -> bool {
+    before.spec.is_some_and(|spec| {
+        let read = spec.revisions.contains_key(&at.source) || spec.begun.contains(&at.source);
+        read && !was_gap(spec, at)
+    })
 }
 
 /// A broken document without a last good version leaves a gap, unless it is known that it never
 /// had one.
-fn note_gap(spec: &mut Spec, before: &Before<'_>, at: &Place, kept: usize, identified: bool) {
+fn note_gap(
+    spec: &mut Spec,
+    before: &Before<'_>,
+    (at, may_be): (&Place, MayBe),
+    kept: usize,
+    identified: bool,
+) {
     let source = &at.source;
     let history = before
         .spec
@@ -199,14 +270,14 @@ fn note_gap(spec: &mut Spec, before: &Before<'_>, at: &Place, kept: usize, ident
         spec.gaps
             .entry(source.clone())
             .or_default()
-            .push(Gap::Broken(at.clone()));
+            .push(Gap::Broken(at.clone(), may_be));
     }
 }
 
 fn was_gap(spec: &Spec, at: &Place) -> bool {
     let gaps = spec.gaps.get(&at.source).into_iter().flatten();
     gaps.into_iter().any(|gap| match gap {
-        Gap::Broken(place) => place.path == at.path,
+        Gap::Broken(place, _) => place.path == at.path,
         Gap::Unread => true,
     })
 }
@@ -234,14 +305,10 @@ pub(super) fn refused_paths(
                 .is_some_and(|previous| copy(spec, previous, source, (*kind, name), true));
             kept += usize::from(copied);
         }
-        let known = before.spec.is_some_and(|spec| {
-            let read = spec.revisions.contains_key(source) || spec.begun.contains(source);
-            read && !was_gap(spec, &at)
-        });
-        let gap = kept == 0 && !known;
+        let gap = kept == 0 && !is_known_before(before, &at);
         if gap {
             let gaps = spec.gaps.entry(source.clone()).or_default();
-            gaps.push(Gap::Broken(at.clone()));
+            gaps.push(Gap::Broken(at.clone(), MayBe::default()));
         }
         problems.extend(refused(spec, &at, reason, gap || kept > 0));
     }

@@ -15,7 +15,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::document::Kind;
 use super::doubt::Doubts;
-use super::{Document, Gap, GroupName, Reference, Spec, Trees, keep};
+use super::{Document, Gap, GroupName, MayBe, Reference, Spec, Trees, keep};
 use crate::problem::{Place, Problem};
 use broken::Broken;
 pub(super) use bundles::directories;
@@ -80,13 +80,17 @@ impl Linker<'_> {
     }
 
     /// Notes that a document was dropped and nothing is known of before.
-    fn gap(&mut self, at: &Place) {
+    fn gap(&mut self, at: &Place, (kind, name): (Kind, &str)) {
         let history = self.previous.is_some_and(|spec| {
             spec.revisions.contains_key(&at.source) && !spec.gaps.contains_key(&at.source)
         });
         if !history {
             let gaps = self.spec.gaps.entry(at.source.clone()).or_default();
-            gaps.push(Gap::Broken(at.clone()));
+            let may_be = MayBe {
+                kind: Some(kind),
+                name: Some(name.to_owned()),
+            };
+            gaps.push(Gap::Broken(at.clone(), may_be));
         }
     }
 

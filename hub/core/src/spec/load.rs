@@ -11,8 +11,8 @@ use super::doubt::Doubts;
 use super::keep::Before;
 use super::read::{self, Contents, Found};
 use super::{
-    Document, Gap, GroupName, Loaded, SourceState, Spec, TemplateName, Tree, Trees, keep, link,
-    merge, pins, reach,
+    Document, Gap, GroupName, Loaded, MayBe, SourceState, Spec, TemplateName, Tree, Trees, keep,
+    link, merge, pins, reach,
 };
 use crate::limits;
 use crate::problem::{Code, Place, Problem};
@@ -88,7 +88,7 @@ fn declare_all(
             let hint = "nothing of this source is removed anywhere until there are fewer";
             problems.push(Problem::error(&found.name_at, Code::TooMuch, message).hint(hint));
             let gaps = spec.gaps.entry(source.clone()).or_default();
-            gaps.push(Gap::Broken(found.document.at.clone()));
+            gaps.push(Gap::Broken(found.document.at.clone(), MayBe::default()));
             break;
         }
         if let Err(problem) = declare(spec, source, found) {

@@ -14,7 +14,7 @@ use super::read::{self, Contents, Found};
 use super::{
     Bundle, Document, GroupName, Pin, PinName, PinState, Pinned, Reference, Spec, Tree, Trees,
 };
-use crate::problem::{Code, Problem, Severity};
+use crate::problem::{Code, Place, Problem, Severity};
 
 /// Every pin, for the sources of the bundles that it is for.
 pub(super) fn pins(spec: &Spec) -> BTreeSet<PinName> {
@@ -33,6 +33,13 @@ fn pinned(spec: &Spec) -> impl Iterator<Item = (PinName, &Pin, &BundleName)> {
             (name, pin, bundle)
         })
     })
+}
+
+/// Where a pin stands.
+pub(super) fn place_of<'a>(spec: &'a Spec, wanted: &PinName) -> Option<&'a Place> {
+    let mut pins = pinned(spec);
+    let found = pins.find(|(name, _, _)| name == wanted);
+    found.map(|(_, pin, _)| &pin.at)
 }
 
 /// What was read of a pin, before anything of the branch is looked at.

@@ -22,6 +22,8 @@ pub(super) struct Contents {
     pub(super) broken: Vec<Broken>,
     /// Documents that are not ours, by kind and name: one that was ours is missed.
     pub(super) foreign: Vec<(Place, String, String)>,
+    /// Those of them that look as if they were meant to be ours.
+    pub(super) strangers: Vec<Broken>,
     /// Whether some document could not be parsed at all, and where.
     pub(super) fault: Option<Place>,
     /// What the documents that could not be parsed may declare.
@@ -41,7 +43,10 @@ impl Contents {
 
     /// Whether something that was declared before may be missing although nobody removed it.
     pub(super) fn is_in_doubt(&self) -> bool {
-        !self.broken.is_empty() || !self.foreign.is_empty() || self.fault.is_some()
+        !self.broken.is_empty()
+            || !self.foreign.is_empty()
+            || !self.strangers.is_empty()
+            || self.fault.is_some()
     }
 }
 
@@ -59,6 +64,20 @@ pub(super) struct Broken {
     pub(super) at: Place,
     pub(super) kind: Option<Kind>,
     pub(super) name: Option<String>,
+    /// What it says that it was called before.
+    pub(super) former: Option<String>,
+}
+
+impl Broken {
+    fn new(at: Place, kind: Option<Kind>, node: &Node) -> Self {
+        let text = |path: &[&str]| node.at(path).and_then(Node::text).map(ToOwned::to_owned);
+        Self {
+            at,
+            kind,
+            name: text(&["metadata", "name"]),
+            former: text(&["spec", "renamedFrom"]),
+        }
+    }
 }
 
 /// Whether a file can hold fleet documents, by its name.
@@ -93,8 +112,7 @@ pub(super) fn file(
     for document in read_file(path, file.bytes(), Dialect::Fleet) {
         match document {
             Ok(node) if !perhaps_ours => {
-                contents.unversioned.extend(unversioned(&reader, &node));
-                misspelt_group(&mut reader, &node);
+                foreign(&mut reader, &node, &mut contents);
             }
             Ok(node) if contents.is_full() => {
                 too_many(&mut reader, &node, &mut contents);
@@ -149,16 +167,12 @@ fn one(reader: &mut Reader<'_>, node: &Node, revision: &Revision, contents: &mut
     if version != API_VERSION {
         if let Some(problem) = misspelt(reader, node) {
             reader.push(problem, "");
-            contents.broken.push(Broken {
-                at,
-                kind: Kind::parse(&kind_text),
-                name,
-            });
+            let kind = Kind::parse(&kind_text);
+            contents.broken.push(Broken::new(at, kind, node));
             return;
         }
         if !version.starts_with("capstan.") {
-            contents.unversioned.extend(unversioned(reader, node));
-            misspelt_group(reader, node);
+            foreign(reader, node, contents);
             contents
                 .foreign
                 .push((at, kind_text, name.unwrap_or_default()));
@@ -172,19 +186,12 @@ fn one(reader: &mut Reader<'_>, node: &Node, revision: &Revision, contents: &mut
             message,
             &format!("write {API_VERSION}"),
         );
-        contents.broken.push(Broken {
-            at,
-            kind: Kind::parse(&kind_text),
-            name,
-        });
+        let kind = Kind::parse(&kind_text);
+        contents.broken.push(Broken::new(at, kind, node));
         return;
     }
     let Some(kind) = kind(reader, node, &kind_text) else {
-        contents.broken.push(Broken {
-            at,
-            kind: None,
-            name,
-        });
+        contents.broken.push(Broken::new(at, None, node));
         return;
     };
     let errors = reader.errors();
@@ -199,11 +206,18 @@ fn one(reader: &mut Reader<'_>, node: &Node, revision: &Revision, contents: &mut
                 document,
             });
         }
-        _ => contents.broken.push(Broken {
-            at,
-            kind: Some(kind),
-            name,
-        }),
+        _ => contents.broken.push(Broken::new(at, Some(kind), node)),
+    }
+}
+
+/// Looks at a document that is not ours.
+fn foreign(reader: &mut Reader<'_>, node: &Node, contents: &mut Contents) {
+    contents.unversioned.extend(unversioned(reader, node));
+    misspelt_group(reader, node);
+    let kind = node.get("kind").and_then(Node::text).and_then(Kind::parse);
+    if kind.is_some_and(|kind| document::resembles(kind, node)) {
+        let at = reader.at(node);
+        contents.strangers.push(Broken::new(at, kind, node));
     }
 }
 

@@ -702,15 +702,16 @@ spec: {variables: {}}
     check(
         &[&format!("{GOOD}{text}")],
         expect![[r#"
-        cluster a at clusters/a.yaml:2:1
-        cluster b at clusters/a.yaml:6:1
-        group europe at groups.yaml:2:1
-        bundle web at apps/web.yaml:2:1
-        placement everywhere at placements.yaml:2:1
-        b.json:1:1: warning[E0114]: this looks like a Bundle and has no `apiVersion`, so it declares nothing (write apiVersion: capstan.dev/v1alpha1)
-        p.yaml:1:1: warning[E0114]: this looks like a Placement and has no `apiVersion`, so it declares nothing (write apiVersion: capstan.dev/v1alpha1)
-        p.yaml:5:1: warning[E0114]: this looks like a Cluster and has no `apiVersion`, so it declares nothing (write apiVersion: capstan.dev/v1alpha1)
-    "#]],
+            cluster a at clusters/a.yaml:2:1
+            cluster b at clusters/a.yaml:6:1
+            group europe at groups.yaml:2:1
+            bundle web at apps/web.yaml:2:1
+            placement everywhere at placements.yaml:2:1
+            main: 5 unknown
+            b.json:1:1: warning[E0114]: this looks like a Bundle and has no `apiVersion`, so it declares nothing (write apiVersion: capstan.dev/v1alpha1)
+            p.yaml:1:1: warning[E0114]: this looks like a Placement and has no `apiVersion`, so it declares nothing (write apiVersion: capstan.dev/v1alpha1)
+            p.yaml:5:1: warning[E0114]: this looks like a Cluster and has no `apiVersion`, so it declares nothing (write apiVersion: capstan.dev/v1alpha1)
+        "#]],
     );
     // What was ours before is told as that.
     let lost = with(

@@ -245,6 +245,14 @@ fn a_tag_that_is_missing_keeps_what_is_there_and_is_a_problem_where_it_stands() 
     let effects = origin.poll(&mut state);
     passed(&mut state, effects);
     assert_eq!(images(&state), ["v1", "v1"]);
+    let told: Vec<String> = state.problems.iter().map(ToString::to_string).collect();
+    let (from, to) = (&head.to_string()[..12], &first.to_string()[..12]);
+    assert_eq!(
+        told,
+        [format!(
+            "placement.yaml:7:13: warning[E0505]: `v2` led to commit {from}, and leads to {to} now, which is followed (write {from} to keep what was there)"
+        )]
+    );
     let after = given(&state);
     origin.repository.tag_delete("v2").unwrap();
     let effects = origin.poll(&mut state);

@@ -37,6 +37,14 @@ pub(super) const ENTRIES: &[Entry] = &[
         mend: "Mend the bundle, or place it again: it is rendered with the present mode then.",
     },
     Entry {
+        code: Code::TagMoved,
+        about: "A tag that a placement pins led to one commit, and leads to another one now. It is followed, as a branch would be: what that takes away counts against the removal budget like any other removal. This is told until the hub starts again or nothing pins the tag any more, because who wrote the tag down may have meant the first commit.",
+        example: Example::Words(
+            "`git tag --force v1.42.0` and a push of it, while a placement has `revision: v1.42.0`.",
+        ),
+        mend: "Where that was meant, nothing. To keep what was there, write the first commit, which the message names, in place of the tag; a commit never moves.",
+    },
+    Entry {
         code: Code::UnknownClaim,
         about: "A spoke says that it runs a snapshot which this hub never gave it: the hub was restored from an older copy, or the cluster was moved here. Nothing is pruned there until the two agree.",
         example: Example::Words("A hub whose data directory was restored from last week's backup."),

@@ -104,9 +104,16 @@ impl Linker<'_> {
         let again = restored.then(|| self.spec.clusters.get(name)).flatten();
         if again.is_none_or(|again| !self.unknown_templates(&again.spec).is_empty()) {
             self.spec.clusters.remove(name);
-            self.gap(&document.at);
-            let at = (&document.at.source, &document.at);
-            self.doubts.add(at, Kind::Cluster, name.as_str());
+            self.gap(&document.at, (Kind::Cluster, name.as_str()));
+            let source = &document.at.source;
+            self.doubts
+                .add((source, &document.at), Kind::Cluster, name.as_str());
+            // Without its new document it is what it was.
+            let former = document.spec.renamed_from.as_ref();
+            if let (Some(former), Some(previous)) = (former, self.previous) {
+                let identity = (Kind::Cluster, former.name.as_str());
+                keep::copy(self.spec, previous, source, identity, true);
+            }
         }
     }
 
