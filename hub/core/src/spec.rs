@@ -256,6 +256,8 @@ pub enum Gap {
 pub struct MayBe {
     kind: Option<document::Kind>,
     name: Option<String>,
+    /// What it says that it was called before.
+    former: Option<String>,
 }
 
 impl Gap {
@@ -275,7 +277,9 @@ impl Gap {
         match self {
             Self::Unread => true,
             Self::Broken(_, may_be) => {
-                let other = |known: &str| name.is_some_and(|name| name != known);
+                let former = may_be.former.as_deref();
+                let other =
+                    |known: &str| name.is_some_and(|name| name != known && former != Some(name));
                 may_be.kind.is_none_or(|known| known == kind)
                     && !may_be.name.as_deref().is_some_and(other)
             }

@@ -14,6 +14,7 @@ use super::{
     Running,
 };
 use super::{Target, Wanted};
+use crate::effective;
 use crate::manifest::Rendered;
 use crate::placement::{Decisions, PlacementDecision};
 use crate::problem::{Code, Problem};
@@ -418,12 +419,40 @@ fn stays_unrecorded(
         let why = match draft.kept.get(bundle) {
             Some(why) => why.to_string(),
             None if draft.mode == Some(Mode::Release) => Kept::Released.to_string(),
-            None => draft::unknown_placement(decisions, bundle, None)?.to_string(),
+            None => draft::unknown_placement(decisions, bundle, None)
+                .or_else(|| may_not_change(decisions, bundle))?
+                .to_string(),
         };
         Some(format!(
             "bundle {} runs there, what it consists of is not on record, and it stays: {why}",
             bundle.name()
         ))
+    })
+}
+
+/// A placement of a bundle that keeps what it brought: it is not on record that another one had brought it.
+fn may_not_change(decisions: &Decisions, bundle: &BundleName) -> Option<Kept> {
+    let mut placements = decisions.placements.values();
+    placements.find_map(|decision| {
+        let named = decision.bundles();
+        if !named.iter().any(|named| named.name == *bundle) {
+            return None;
+        }
+        let placement = decision.name().clone();
+        if decision.is_suspended() {
+            return Some(Kept::Suspended { placement });
+        }
+        if decision.reaches_too_far() {
+            return Some(Kept::ReachesTooFar { placement });
+        }
+        let (spec, document) = (decisions.spec(), decision.placement());
+        let unknown = |name: &BundleName| !effective::is_declared(spec, name, document);
+        let unknown = named.iter().find(|named| unknown(&named.name))?;
+        Some(Kept::NamesUnknown {
+            placement,
+            bundle: unknown.name.clone(),
+            named_at: unknown.at.clone(),
+        })
     })
 }
 

@@ -190,6 +190,7 @@ fn broken_document(spec: &mut Spec, before: &Before<'_>, source: &SourceName, br
     let may_be = MayBe {
         kind: broken.kind,
         name: broken.name.clone(),
+        former: broken.former.clone(),
     };
     note_gap(spec, before, (&broken.at, may_be), kept, identified);
 }
@@ -236,6 +237,7 @@ fn strangers(spec: &mut Spec, before: &Before<'_>, strangers: &[Broken]) -> Vec<
             let may_be = MayBe {
                 kind: stranger.kind,
                 name: stranger.name.clone(),
+                former: stranger.former.clone(),
             };
             let gaps = spec.gaps.entry(source.clone()).or_default();
             gaps.push(Gap::Broken(at.clone(), may_be));

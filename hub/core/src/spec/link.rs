@@ -13,6 +13,8 @@ mod placements;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use capstan_proto::ClusterName;
+
 use super::document::Kind;
 use super::doubt::Doubts;
 use super::{Document, Gap, GroupName, MayBe, Reference, Spec, Trees, keep};
@@ -80,7 +82,7 @@ impl Linker<'_> {
     }
 
     /// Notes that a document was dropped and nothing is known of before.
-    fn gap(&mut self, at: &Place, (kind, name): (Kind, &str)) {
+    fn gap(&mut self, at: &Place, (kind, name): (Kind, &str), former: Option<&ClusterName>) {
         let history = self.previous.is_some_and(|spec| {
             spec.revisions.contains_key(&at.source) && !spec.gaps.contains_key(&at.source)
         });
@@ -89,6 +91,7 @@ impl Linker<'_> {
             let may_be = MayBe {
                 kind: Some(kind),
                 name: Some(name.to_owned()),
+                former: former.map(|former| former.to_string()),
             };
             gaps.push(Gap::Broken(at.clone(), may_be));
         }

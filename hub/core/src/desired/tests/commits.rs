@@ -444,13 +444,20 @@ impl World {
             return Vec::new();
         };
         let wanted = last.snapshot.objects();
-        let live = &mut self.live[c].objects;
+        // Where the record is lost, it is the agent that deletes nothing on a released cluster.
+        let released = self.fleet.is_released(c);
+        let Live {
+            objects: live,
+            vouched,
+            ..
+        } = &mut self.live[c];
+        let stays = |key: &ObjectKey| wanted.contains_key(key) || released && vouched.contains(key);
         let gone: Vec<_> = live
             .iter()
-            .filter(|(key, _)| !wanted.contains_key(*key))
+            .filter(|(key, _)| !stays(key))
             .map(|(key, (bundle, owner))| (key.clone(), bundle.clone(), owner.clone()))
             .collect();
-        live.retain(|key, _| wanted.contains_key(key));
+        live.retain(|key, _| stays(key));
         gone
     }
 
@@ -489,7 +496,7 @@ impl World {
         if fleet.is_released(c) {
             return Err("the cluster is released".to_owned());
         }
-        for other in 0..BUNDLES.len() {
+        for (other, (_, name, _)) in BUNDLES.iter().enumerate() {
             let Some(p) = self.owner(c, other, before) else {
                 continue;
             };
@@ -499,7 +506,7 @@ impl World {
                 Ok(names) if names.contains(&key.name) => {
                     return Err(format!(
                         "{} declares it, placed by {}",
-                        BUNDLES[other].1, PLACEMENTS[p].1
+                        name, PLACEMENTS[p].1
                     ));
                 }
                 Err(why) if other == b => return Err(format!("{}: {why}", BUNDLES[b].1)),

@@ -401,7 +401,7 @@ impl Fleet {
                     .replacen("spec: {", "spec: {bogus: 1, ", 1)
                     .replace("---\n{api", "---\n{ap"),
                 Shape::Garbage => format!("{text}\n  : {{[\n"),
-                Shape::Foreign if matches!(slot, Slot::Content(_)) => format!("{text}}}"),
+                Shape::Foreign if matches!(slot, Slot::Content(_)) => format!("{text}}}\n"),
                 Shape::Foreign => text.replacen('@', "---\napiVersion: v1\nkind: ", 1),
                 Shape::Link => {
                     writeln!(out, "!= {path}").unwrap();

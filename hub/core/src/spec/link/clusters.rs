@@ -104,7 +104,8 @@ impl Linker<'_> {
         let again = restored.then(|| self.spec.clusters.get(name)).flatten();
         if again.is_none_or(|again| !self.unknown_templates(&again.spec).is_empty()) {
             self.spec.clusters.remove(name);
-            self.gap(&document.at, (Kind::Cluster, name.as_str()));
+            let former = document.spec.renamed_from.as_ref().map(|r| &r.name);
+            self.gap(&document.at, (Kind::Cluster, name.as_str()), former);
             let source = &document.at.source;
             self.doubts
                 .add((source, &document.at), Kind::Cluster, name.as_str());

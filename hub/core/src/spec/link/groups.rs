@@ -79,7 +79,7 @@ impl Linker<'_> {
             queue.push_back(name.clone());
             return;
         }
-        self.gap(&document.at, identity);
+        self.gap(&document.at, identity, None);
         let because = self.root_of(&document.spec);
         let because = because.unwrap_or_else(|| document.at.clone());
         self.doubts

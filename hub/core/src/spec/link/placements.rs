@@ -47,7 +47,7 @@ impl Linker<'_> {
         let restored = self.restore(&document, (Kind::Placement, name.name()));
         if !restored || !self.check_placement(name) {
             self.spec.placements.remove(name);
-            self.gap(&document.at, (Kind::Placement, name.name()));
+            self.gap(&document.at, (Kind::Placement, name.name()), None);
         }
     }
 
