@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use capstan_proto::{BundleName, ClusterName, Digest, ObjectKey, PlacementName, SourceName};
 use proptest::prelude::*;
+use proptest::test_runner::RngSeed;
 
 use super::fleets::{
     BUNDLES, CLUSTERS, COUNTED, Content, Fleet, PLACEMENTS, Select, Shape, Slot, placement,
@@ -124,7 +125,18 @@ struct Live {
     claimed: Option<Digest>,
     /// What may go because a person said that what the hub wants is right.
     vouched: BTreeSet<ObjectKey>,
+    /// What a commit took away, and none declared again since: it may have waited for an approval
+    /// while something made its placement stay as it is, which is without it.
+    dismissed: BTreeSet<ObjectKey>,
     gone: BTreeMap<ObjectKey, Gone>,
+}
+
+/// What says that an object stays.
+enum Stays {
+    /// It is declared.
+    Declared(String),
+    /// What would take it away or declare it counts for nothing at present.
+    AsItWas(String),
 }
 
 /// A hub with its fleet.
@@ -431,6 +443,7 @@ impl World {
             self.check(c, &gone, before)?;
             self.within_budget(c, name, gone)?;
         }
+        self.dismiss(before);
         self.within_placements()
     }
 
@@ -468,78 +481,102 @@ impl World {
         before: &[BTreeSet<usize>],
     ) -> Result<(), String> {
         for (key, bundle, owner) in gone {
-            let is = |(source, name, _): &(&str, &str, &str)| {
-                bundle.source().as_str() == *source && bundle.name() == *name
+            let why = match self.may_leave(c, key, (bundle, owner.as_ref()), before) {
+                Ok(()) => continue,
+                Err(Stays::AsItWas(_)) if self.live[c].dismissed.contains(key) => continue,
+                Err(Stays::AsItWas(why) | Stays::Declared(why)) => why,
             };
-            let b = BUNDLES.iter().position(is).unwrap();
-            let owner = owner
-                .as_ref()
-                .and_then(|owner| (0..PLACEMENTS.len()).find(|p| placement(*p) == *owner));
-            self.may_leave(c, (key, b, owner), before).map_err(|why| {
-                format!("{key} of {bundle} (by {owner:?}) left cluster {c}: {why}")
-            })?;
+            return Err(format!(
+                "{key} of {bundle} (by {owner:?}) left cluster {c}: {why}"
+            ));
         }
         Ok(())
+    }
+
+    /// Remembers what this commit takes away, whether it left at once or waits.
+    fn dismiss(&mut self, before: &[BTreeSet<usize>]) {
+        for c in 0..CLUSTERS {
+            let mut dismissed = BTreeSet::new();
+            for (key, (bundle, owner)) in &self.live[c].objects {
+                let goes = match self.may_leave(c, key, (bundle, owner.as_ref()), before) {
+                    Ok(()) => true,
+                    Err(Stays::AsItWas(_)) => self.live[c].dismissed.contains(key),
+                    Err(Stays::Declared(_)) => false,
+                };
+                if goes {
+                    dismissed.insert(key.clone());
+                }
+            }
+            self.live[c].dismissed = dismissed;
+        }
     }
 
     /// Whether what can be read says that an object leaves a cluster; if not, what says that it stays.
     fn may_leave(
         &self,
         c: usize,
-        (key, b, owner): (&ObjectKey, usize, Option<usize>),
+        key: &ObjectKey,
+        (bundle, owner): (&BundleName, Option<&PlacementName>),
         before: &[BTreeSet<usize>],
-    ) -> Result<(), String> {
+    ) -> Result<(), Stays> {
         let fleet = &self.fleet;
+        let is = |(source, name, _): &(&str, &str, &str)| {
+            bundle.source().as_str() == *source && bundle.name() == *name
+        };
+        let b = BUNDLES.iter().position(is).unwrap();
         if !fleet.is_declared(Slot::Cluster(c)) {
-            return Err("the cluster is not declared".to_owned());
+            return Err(Stays::Declared("the cluster is not declared".to_owned()));
         }
-        if fleet.is_released(c) {
-            return Err("the cluster is released".to_owned());
+        if fleet.is_surely_released(c) {
+            return Err(Stays::Declared("the cluster is released".to_owned()));
         }
+        let mut as_it_was = None;
         for (other, (_, name, _)) in BUNDLES.iter().enumerate() {
             let Some(p) = self.owner(c, other, before) else {
                 continue;
             };
+            let by = PLACEMENTS[p].1;
             match fleet.content(other, p) {
                 // What is to move into a bundle that stays as it is, is not there yet.
                 Ok(_) if other != b && self.stays(other, p) => {}
                 Ok(names) if names.contains(&key.name) => {
-                    return Err(format!(
-                        "{} declares it, placed by {}",
-                        name, PLACEMENTS[p].1
-                    ));
+                    let why = format!("{name} declares it, placed by {by}");
+                    return Err(Stays::Declared(why));
                 }
-                Err(why) if other == b => return Err(format!("{}: {why}", BUNDLES[b].1)),
+                Err(why) if other == b => as_it_was = Some(format!("{name}: {why}")),
                 _ if other == b && fleet.good.placements[p].suspend => {
-                    return Err(format!("{} is suspended", PLACEMENTS[p].1));
+                    as_it_was = Some(format!("{by} is suspended"));
                 }
                 _ if other == b && fleet.reaches_too_far(p) => {
-                    return Err(format!("{} reaches too far", PLACEMENTS[p].1));
+                    as_it_was = Some(format!("{by} reaches too far"));
                 }
                 _ => {}
             }
         }
-        let Some(p) = owner.filter(|p| fleet.is_declared(Slot::Placement(*p))) else {
-            return Ok(());
-        };
-        let document = &fleet.good.placements[p];
-        if self.owner(c, b, before).is_none() {
-            if document.suspend {
-                return Err(format!("its placement {} is suspended", PLACEMENTS[p].1));
-            }
-            if fleet.reaches_too_far(p) && fleet.inside(c) {
-                return Err(format!("its placement {} reaches too far", PLACEMENTS[p].1));
-            }
-            let unknown =
-                |b: &usize| !fleet.is_declared(Slot::Bundle(*b)) && document.pin.is_none();
-            if document.bundles.iter().any(unknown) {
-                return Err(format!(
-                    "its placement {} names what is not declared",
-                    PLACEMENTS[p].1
-                ));
-            }
+        if as_it_was.is_none() && self.owner(c, b, before).is_none() {
+            as_it_was = self.placement_keeps(c, owner);
         }
-        Ok(())
+        as_it_was.map_or(Ok(()), |why| Err(Stays::AsItWas(why)))
+    }
+
+    /// Why the placement that brought an object changes nothing, where that is so.
+    fn placement_keeps(&self, c: usize, owner: Option<&PlacementName>) -> Option<String> {
+        let fleet = &self.fleet;
+        let p = (0..PLACEMENTS.len()).find(|p| Some(&placement(*p)) == owner)?;
+        if !fleet.is_declared(Slot::Placement(p)) {
+            return None;
+        }
+        let document = &fleet.good.placements[p];
+        let name = PLACEMENTS[p].1;
+        if document.suspend {
+            return Some(format!("its placement {name} is suspended"));
+        }
+        if fleet.reaches_too_far(p) && fleet.inside(c) {
+            return Some(format!("its placement {name} reaches too far"));
+        }
+        let unknown = |b: &usize| !fleet.is_declared(Slot::Bundle(*b)) && document.pin.is_none();
+        let dangles = document.bundles.iter().any(unknown);
+        dangles.then(|| format!("its placement {name} names what is not declared"))
     }
 
     /// Whether a bundle stays as it is, wherever a placement has it.
@@ -548,6 +585,7 @@ impl World {
         fleet.good.placements[p].suspend
             || fleet.reaches_too_far(p)
             || fleet.shapes[&Slot::Bundle(b)] != Shape::Good
+            || fleet.shapes[&Slot::Placement(p)] != Shape::Good
     }
 
     /// The placement that brings a bundle to a cluster by what is declared.
@@ -678,9 +716,22 @@ fn play(steps: &[Step], archives: bool) -> Result<(), String> {
     Ok(())
 }
 
+/// 64 cases, or a quarter of what PROPTEST_CASES says; the same ones each time, so that a failure is
+/// a change's own. PROPTEST_RNG_SEED gives others.
+fn cases() -> ProptestConfig {
+    let given = ProptestConfig::default();
+    ProptestConfig {
+        cases: given.cases / 4,
+        rng_seed: match given.rng_seed {
+            RngSeed::Random => RngSeed::Fixed(1),
+            fixed => fixed,
+        },
+        ..given
+    }
+}
+
 proptest! {
-    // 64, or a quarter of what PROPTEST_CASES says.
-    #![proptest_config(ProptestConfig { cases: ProptestConfig::default().cases / 4, ..ProptestConfig::default() })]
+    #![proptest_config(cases())]
 
     #[test]
     fn nothing_leaves_that_no_readable_commit_takes_away(steps in steps(), archives in any::<bool>()) {

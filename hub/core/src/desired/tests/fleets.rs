@@ -486,6 +486,14 @@ impl Fleet {
         self.good.clusters[cluster].mode == 3
     }
 
+    /// Whether a cluster is released by a document that counts: one that names a broken template may
+    /// not, where the template that was good before it is forgotten.
+    pub(super) fn is_surely_released(&self, cluster: usize) -> bool {
+        let template = self.good.clusters[cluster].env.is_none();
+        let broken = self.shapes[&Slot::Template] != Shape::Good;
+        self.is_released(cluster) && !(template && broken)
+    }
+
     /// Whether the team may use a cluster.
     pub(super) fn inside(&self, cluster: usize) -> bool {
         self.reach.is_none_or(|env| self.env(cluster) == env)
