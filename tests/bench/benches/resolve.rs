@@ -1,29 +1,30 @@
 //! Deciding who gets what, beside the rules written plainly: `cargo bench -p capstan-bench --bench
-//! resolve` prints one JSON line a measurement, with the machine's facts. It judges nothing.
+//! resolve` prints one JSON line a measurement, with the machine's facts. It judges nothing. With
+//! `-- --test` it runs everything once on a small fleet.
 //!
-//! Every cluster has 10 labels, every placement 3 terms. `resolve_full` decides a fleet that was
+//! Every cluster has 10 labels and reports 2 facts, every placement has 3 terms. `resolve_full` decides a fleet that was
 //! never decided; it ends with the owner of every bundle on every cluster. The same run decides the
 //! fleet with the oracle, up to `CAPSTAN_BENCH_NAIVE_PAIRS` (default 10 million) pairs of cluster
 //! and placement: where there are more, its time is missing. `resolve_incremental` decides after
 //! one placement, one cluster's label or one cluster's fact changed. `resolve_memory` counts the
 //! bytes that the structures say they have. `resolve_materialise` makes what every cluster is given.
 
-#![expect(
-    clippy::print_stdout,
-    reason = "the figures are what a benchmark is for"
-)]
-
 use std::collections::BTreeMap;
 use std::hint::black_box;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use capstan_bench::measure::{memory, once, print, spread};
 use capstan_hub_core::inventory::{Facts, Inventory};
 use capstan_hub_core::placement::oracle::{Oracle, Previous};
 use capstan_hub_core::placement::{Decisions, resolve};
 use capstan_hub_core::spec::{Rules, SourceState, Spec, Tree, Trees, load};
 use capstan_proto::{ClusterName, Revision, SourceName};
-use serde_json::{Value, json};
+use serde_json::json;
+
+/// As in the hub.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 const ROUNDS: usize = 7;
 const LABELS: [(&str, usize); 10] = [
@@ -39,23 +40,26 @@ const LABELS: [(&str, usize); 10] = [
     ("shard", 100),
 ];
 
+/// Five numbers of clusters, and four of placements.
+const SIZES: [(usize, usize); 8] = [
+    (1_000, 1_000),
+    (3_000, 1_000),
+    (10_000, 1_000),
+    (30_000, 1_000),
+    (100_000, 1_000),
+    (10_000, 100),
+    (10_000, 300),
+    (10_000, 3_000),
+];
+
 fn main() -> anyhow::Result<()> {
-    // `cargo test --benches` and IDEs call benchmarks to see whether they run.
-    if std::env::args().any(|argument| argument == "--test" || argument == "--list") {
-        return Ok(());
-    }
     let pairs = std::env::var("CAPSTAN_BENCH_NAIVE_PAIRS").unwrap_or_else(|_| "10000000".into());
     let pairs: usize = pairs.parse()?;
-    let sizes = [
-        (1_000, 1_000),
-        (10_000, 1_000),
-        (30_000, 1_000),
-        (100_000, 1_000),
-        (10_000, 100),
-        (10_000, 300),
-        (10_000, 3_000),
-    ];
-    for (clusters, placements) in sizes {
+    let sizes: &[(usize, usize)] = match std::env::args().any(|argument| argument == "--test") {
+        true => &[(200, 50)],
+        false => &SIZES,
+    };
+    for &(clusters, placements) in sizes {
         let fleet = Fleet::new(clusters, placements)?;
         fleet.full(clusters * placements <= pairs);
         fleet.incremental()?;
@@ -113,6 +117,18 @@ fn placement(number: usize, variant: usize) -> String {
     )
 }
 
+fn name(number: usize) -> anyhow::Result<ClusterName> {
+    Ok(ClusterName::try_new(format!("cluster-{number:06}"))?)
+}
+
+fn facts(number: usize, variant: usize) -> Facts {
+    let minor = 26 + mixed(number, 20) % 8;
+    let nodes = 1 + mixed(number, 21 + variant) % 50;
+    let facts = [("kubernetes.minor", minor), ("nodes", nodes)];
+    let facts = facts.map(|(key, value)| (key.to_owned(), value.to_string()));
+    Facts::Reported(Arc::new(BTreeMap::from(facts)))
+}
+
 fn source() -> anyhow::Result<SourceName> {
     Ok(SourceName::try_new("main")?)
 }
@@ -140,16 +156,22 @@ impl Fleet {
                 placement(number, 0).into_bytes(),
             ));
         }
-        let began = Instant::now();
-        let spec = Self::load(files, None)?;
-        let load = began.elapsed();
+        let (spec, load) = once(|| Self::load(files, None));
+        let facts = (0..clusters).map(|number| Ok((name(number)?, facts(number, 0))));
+        let inventory = Inventory {
+            facts: facts.collect::<anyhow::Result<_>>()?,
+            ..Inventory::default()
+        };
         let fleet = Self {
             clusters,
             placements,
-            spec: Arc::new(spec),
-            inventory: Inventory::default(),
+            spec: Arc::new(spec?),
+            inventory,
         };
-        fleet.print("load", &json!({"ms": ms(load)}));
+        fleet.print(
+            "load",
+            &json!({"ms": spread(&[load]), "peak_mib": memory().0}),
+        );
         Ok(fleet)
     }
 
@@ -167,15 +189,18 @@ impl Fleet {
     fn full(&self, naive: bool) {
         let (mut fast, mut slow) = (Vec::new(), Vec::new());
         for _ in 0..ROUNDS {
-            let began = Instant::now();
-            let decisions = resolve(&self.spec, &self.inventory, &Decisions::default());
-            fast.push(began.elapsed());
+            let nothing = Decisions::default();
+            let (decisions, taken) = once(|| resolve(&self.spec, &self.inventory, &nothing));
+            fast.push(taken);
             black_box(decisions);
             if naive && slow.len() < 3 {
-                let began = Instant::now();
-                let oracle = Oracle::new(&self.spec, &self.inventory);
-                black_box(oracle.resolve(&Previous::new()));
-                slow.push(began.elapsed());
+                let plainly = || {
+                    let oracle = Oracle::new(&self.spec, &self.inventory);
+                    oracle.resolve(&Previous::new())
+                };
+                let (decided, taken) = once(plainly);
+                slow.push(taken);
+                black_box(decided);
             }
         }
         let decisions = resolve(&self.spec, &self.inventory, &Decisions::default());
@@ -184,10 +209,10 @@ impl Fleet {
             .values()
             .map(|d| d.selected_count())
             .sum();
-        let naive = (!slow.is_empty()).then(|| spread(&mut slow));
+        let naive = (!slow.is_empty()).then(|| spread(&slow));
         self.print(
             "resolve_full",
-            &json!({"ms": spread(&mut fast), "naive_ms": naive, "selected_pairs": selected}),
+            &json!({"indexed": spread(&fast), "naive": naive, "selected_pairs": selected}),
         );
         let memory = decisions.memory();
         let each = |bytes: usize| bytes / self.clusters;
@@ -195,11 +220,11 @@ impl Fleet {
             "resolve_memory",
             &json!({"bytes_a_cluster": {"index": each(memory.index), "choices": each(memory.choices), "owners": each(memory.owners)}}),
         );
-        let began = Instant::now();
-        let bundles: usize = decisions.clusters.values().map(|c| c.bundles.len()).sum();
+        let placed = || decisions.clusters.values().map(|c| c.bundles.len()).sum();
+        let (bundles, taken): (usize, Duration) = once(placed);
         self.print(
             "resolve_materialise",
-            &json!({"ms": ms(began.elapsed()), "bundles_placed": bundles}),
+            &json!({"ms": spread(&[taken]), "bundles_placed": bundles}),
         );
     }
 
@@ -226,12 +251,8 @@ impl Fleet {
         )?;
         relabelled.members.extend(other.members);
         self.after("one_label", &before, &Arc::new(relabelled), &self.inventory);
-        let facts = BTreeMap::from([("nodes".to_owned(), "3".to_owned())]);
-        let facts = Facts::Reported(Arc::new(facts));
-        let inventory = Inventory {
-            facts: BTreeMap::from([(ClusterName::try_new("cluster-000000")?, facts)]),
-            ..Inventory::default()
-        };
+        let mut inventory = self.inventory.clone();
+        inventory.facts.insert(name(0)?, facts(0, 1));
         self.after("one_fact", &before, &self.spec, &inventory);
         Ok(())
     }
@@ -239,45 +260,19 @@ impl Fleet {
     fn after(&self, what: &str, before: &Decisions, spec: &Arc<Spec>, inventory: &Inventory) {
         let mut times = Vec::new();
         for _ in 0..ROUNDS * 3 {
-            let began = Instant::now();
-            let decisions = resolve(spec, inventory, before);
-            times.push(began.elapsed());
+            let (decisions, taken) = once(|| resolve(spec, inventory, before));
+            times.push(taken);
             black_box(decisions);
         }
         let work = resolve(spec, inventory, before).work();
         let work = json!({"placements_evaluated": work.placements_evaluated, "clusters_indexed": work.clusters_indexed});
         self.print(
             "resolve_incremental",
-            &json!({"changed": what, "ms": spread(&mut times), "work": work}),
+            &json!({"changed": what, "ms": spread(&times), "work": work}),
         );
     }
 
-    fn print(&self, benchmark: &str, figures: &Value) {
-        let mut line = json!({
-            "benchmark": benchmark, "clusters": self.clusters, "placements": self.placements,
-            "machine": {"cores": std::thread::available_parallelism().map_or(0, usize::from), "arch": std::env::consts::ARCH, "cpu": cpu()},
-        });
-        if let (Some(line), Some(figures)) = (line.as_object_mut(), figures.as_object()) {
-            line.extend(figures.clone());
-        }
-        println!("{line}");
+    fn print(&self, benchmark: &str, figures: &serde_json::Value) {
+        print(benchmark, (self.clusters, self.placements), figures);
     }
-}
-
-fn ms(time: Duration) -> f64 {
-    (time.as_secs_f64() * 1_000_000.0).round() / 1_000.0
-}
-
-fn spread(times: &mut [Duration]) -> Value {
-    times.sort_unstable();
-    json!({"min": ms(times[0]), "p50": ms(times[times.len() / 2])})
-}
-
-fn cpu() -> String {
-    let text = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
-    let model = text
-        .lines()
-        .find_map(|line| line.strip_prefix("model name"));
-    let model = model.and_then(|rest| rest.split(':').nth(1));
-    model.unwrap_or("unknown").trim().to_owned()
 }

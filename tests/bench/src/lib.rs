@@ -1,3 +1,4 @@
-//! What benchmarks have in common: fleets of any size, made up and always the same.
+//! What benchmarks have in common: fleets of any size, made up and always the same, and measuring.
 
 pub mod fleet;
+pub mod measure;
