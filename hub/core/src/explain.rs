@@ -180,7 +180,10 @@ impl Chain {
         self.mode(cluster, decisions);
         match decisions.bundles.get(bundle) {
             Some(at) => self.at(at, format!("bundle {} is declared", bundle.name())),
-            None => self.text(format!("bundle {} is not declared", bundle.name())),
+            None => self.text(not_declared(
+                bundle,
+                decision.bundles.get(bundle).map(|p| &**p),
+            )),
         }
         let target = wanted.and_then(Wanted::target);
         if let Some(Wanted::NoOpinion { reason }) = wanted {
@@ -553,6 +556,19 @@ impl Chain {
         } else {
             Answer::NotPlaced
         }
+    }
+}
+
+/// That the branch does not declare a bundle, and what does.
+fn not_declared(bundle: &BundleName, placed: Option<&Placed>) -> String {
+    let name = bundle.name();
+    let placed = placed.filter(|placed| placed.declared);
+    match placed.and_then(|placed| placed.inputs.pin.as_ref()) {
+        Some(pin) => format!(
+            "bundle {name} is declared at {}, and not in the branch",
+            pin.text
+        ),
+        None => format!("bundle {name} is not declared"),
     }
 }
 

@@ -186,3 +186,32 @@ fn every_bundle_of_a_cluster_carries_its_mode_and_only_that_changes_with_it() {
     assert_eq!(of_a("Release").0, Mode::Release);
     assert_eq!(of_a("Enforce").2, enforced);
 }
+
+#[test]
+fn a_bundle_that_only_its_revision_declares_is_looked_for_there() {
+    let pin = |text: &str, files: &str| {
+        let name = crate::spec::PinName {
+            source: crate::fixture::source(),
+            text: text.to_owned(),
+        };
+        let tree = crate::fixture::tree(100, files);
+        (name, crate::spec::PinState::Read(std::sync::Arc::new(tree)))
+    };
+    let mut trees = trees(
+        1,
+        "@Cluster a\n@Placement p\nspec: {bundles: [web], clusters: [{}], revision: v1}\n",
+    );
+    let object = "== w/a.yaml\n{apiVersion: v1, kind: ConfigMap, metadata: {name: pinned}}\n";
+    let files = format!("@Bundle web\nspec: {{path: w}}\n{object}");
+    trees.pins.extend([pin("v1", &files)]);
+    assert_eq!(load(&trees, None).1, Vec::new());
+    expect![[r#"
+        a/web ConfigMap default/pinned: {"apiVersion":"v1","kind":"ConfigMap","metadata":{"labels":{"capstan.dev/bundle":"main.web"},"name":"pinned","namespace":"default"}}
+    "#]]
+    .assert_eq(&show(&rendered(&trees, &Rendered::default())));
+    trees.pins.extend([pin("v1", &files.replace("web", "wep"))]);
+    let problems = load(&trees, None).1;
+    let said: Vec<String> = problems.iter().map(ToString::to_string).collect();
+    expect!["fleet.yaml:9:50: error[E0203]: `v1` has no good bundle `web` (did you mean `wep`?)"]
+    .assert_eq(&said.join("\n"));
+}

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use capstan_proto::{BundleName, SourceName};
 
-use super::super::{GroupName, Reference, Rules, Spec, Trees};
+use super::super::{GroupName, PinName, Reference, Rules, Spec, Trees};
 use crate::limits;
 use crate::problem::{Code, Place, Problem, did_you_mean, nearest};
 
@@ -21,6 +21,15 @@ impl<'a> Names<'a> {
             trees,
             left: Cell::new(limits::HINT_COMPARISONS_MAX),
         }
+    }
+
+    /// Whether a revision of a source was looked for.
+    pub(super) fn is_pinned(&self, source: &SourceName, revision: &str) -> bool {
+        let name = PinName {
+            source: source.clone(),
+            text: revision.to_owned(),
+        };
+        self.trees.pins.contains_key(&name)
     }
 
     /// Whether words may still be compared with so many others.

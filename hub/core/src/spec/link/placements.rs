@@ -1,9 +1,10 @@
 //! Placements: the groups, bundles and clusters that they name.
 
-use capstan_proto::{ClusterName, PlacementName};
+use capstan_proto::{BundleName, ClusterName, PlacementName};
 
 use super::super::check::shown;
 use super::super::document::Kind;
+use super::super::{Placement, Reference};
 use super::Linker;
 use crate::problem::{Code, Problem};
 use crate::selector::Term;
@@ -15,7 +16,7 @@ impl Linker<'_> {
         let names: Vec<PlacementName> = self.spec.placements.keys().cloned().collect();
         for name in names {
             let placement = &self.spec.placements[&name].spec;
-            let bundles = placement.bundles.clone();
+            let bundles = self.of_branch(placement);
             let terms: Vec<_> = placement.terms().cloned().collect();
             self.unknown_clusters(terms.iter());
             self.unknown_bundles(&bundles);
@@ -29,6 +30,20 @@ impl Linker<'_> {
             .cloned()
             .collect();
         self.unknown_clusters(terms.iter());
+    }
+
+    /// The bundles that the branch has to declare: those of a pinned revision are looked for there.
+    fn of_branch(&self, placement: &Placement) -> Vec<Reference<BundleName>> {
+        let is_pinned = |reference: &Reference<BundleName>| {
+            placement
+                .revision
+                .as_ref()
+                .is_some_and(|pin| self.names.is_pinned(reference.name.source(), &pin.text))
+        };
+        let all = placement.bundles.iter();
+        all.filter(|reference| !is_pinned(reference))
+            .cloned()
+            .collect()
     }
 
     fn check_placement(&mut self, name: &PlacementName) -> bool {
