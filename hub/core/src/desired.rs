@@ -107,28 +107,49 @@ pub struct Running {
 
 impl Running {
     /// The same under the names that clusters have now: their identity moves along, and with it what
-    /// they lost, so that a new name is no new budget. Which moved: the former name and the present one.
-    pub fn rename(&mut self, spec: &Spec) -> Vec<(ClusterName, ClusterName)> {
+    /// they lost, so that a new name is no new budget. A name under which another cluster is enrolled
+    /// is that cluster's; one that was only declared before is free. Which moved: the former name and
+    /// the present one.
+    pub fn rename(
+        &mut self,
+        spec: &Spec,
+        enrolled: &BTreeSet<ClusterName>,
+    ) -> Vec<(ClusterName, ClusterName)> {
+        let renamed = spec.members.iter().filter_map(|(name, member)| {
+            let former = member.renamed_from.as_ref()?;
+            (!spec.members.contains_key(former)).then_some((former, name))
+        });
+        let renamed: BTreeMap<&ClusterName, &ClusterName> = renamed.collect();
+        self.log.rename(&renamed);
         let mut moved = Vec::new();
-        for (name, member) in &spec.members {
-            let Some(former) = &member.renamed_from else {
+        for (former, name) in renamed {
+            if enrolled.contains(name) {
+                continue;
+            }
+            let Some(had) = self.clusters.remove(former) else {
                 continue;
             };
-            if spec.members.contains_key(former) {
-                continue;
+            self.clusters.insert(name.clone(), had);
+            if let Some(bundles) = self.unrecorded.remove(former) {
+                self.unrecorded.insert(name.clone(), bundles);
             }
-            self.log.rename(former, name);
-            if !self.clusters.contains_key(name)
-                && let Some(had) = self.clusters.remove(former)
-            {
-                self.clusters.insert(name.clone(), had);
-                if let Some(bundles) = self.unrecorded.remove(former) {
-                    self.unrecorded.insert(name.clone(), bundles);
-                }
-                moved.push((former.clone(), name.clone()));
-            }
+            moved.push((former.clone(), name.clone()));
         }
         moved
+    }
+
+    /// Waits for clusters, under the names that they have now.
+    pub fn wait_for(
+        &mut self,
+        mut awaited: BTreeSet<ClusterName>,
+        renamed: &[(ClusterName, ClusterName)],
+    ) {
+        for (former, name) in renamed {
+            if awaited.remove(former) {
+                awaited.insert(name.clone());
+            }
+        }
+        self.awaited = awaited;
     }
 }
 

@@ -131,7 +131,7 @@ pub(crate) fn run(input: Input) -> Outcome {
     let memory = memory.or_given(&running);
     let known = (memory.spec.as_deref(), &memory.pins);
     let (spec, mut problems, pins) = pins::load(&mut trees, known, &archives, tags);
-    let renamed = running.rename(&spec);
+    let renamed = running.rename(&spec, &inventory.enrolled);
     for (former, name) in &renamed {
         inventory.rename(former, name);
     }
@@ -139,7 +139,7 @@ pub(crate) fn run(input: Input) -> Outcome {
     let found = lost.find(&spec, &memory.decisions, &ran);
     if let Some(found) = &found {
         running.waiting.clone_from(&found.waiting);
-        running.awaited = ran.awaited;
+        running.wait_for(ran.awaited, &renamed);
     }
     let fleet = Fleet {
         inventory: &inventory,

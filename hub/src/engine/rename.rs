@@ -4,6 +4,7 @@
 //! the agent comes back under the new name. What the old session says until then is nobody's. When the hub stops in
 //! between, the next pass begins again.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use capstan_hub_core::session::CloseReason;
@@ -24,8 +25,9 @@ pub(crate) type Rename = (ClusterName, ClusterName);
 impl State {
     /// Takes a pass's word for it that a cluster is called otherwise.
     pub(super) fn renamed(&mut self, (from, to): Rename, effects: &mut Vec<Effect>) {
-        // What came under that name meanwhile is another cluster.
-        if self.clusters.contains_key(&to) {
+        // Who enrolled under that name meanwhile is another cluster; what was only declared is nobody.
+        let taken = self.clusters.get(&to);
+        if taken.is_some_and(|taken| taken.member.is_some()) {
             return;
         }
         let Some(cluster) = self.clusters.remove(&from) else {
@@ -41,7 +43,7 @@ impl State {
         let states = states.map(|(bundle, state)| (bundle.clone(), Some(state.clone())));
         effects.push(Effect::RememberStates(to.clone(), states.collect()));
         let enrolled = cluster.member.is_some();
-        self.log.rename(&from, &to);
+        self.log.rename(&BTreeMap::from([(&from, &to)]));
         self.clusters.insert(to.clone(), cluster);
         if enrolled {
             effects.push(Effect::Rename((from, to)));
@@ -77,10 +79,6 @@ pub(super) async fn write(
     store: Arc<Store>,
     (from, to): Rename,
 ) -> Result<Option<Event>, RecordError> {
-    for which in [Which::Given, Which::Held] {
-        // A store that fails says so by itself.
-        drop(super::memory::forget(&store, which, &from));
-    }
     let (old, new) = (keys::registration(&from), keys::registration(&to));
     loop {
         let Some(read) = records.get(&old).await? else {
@@ -110,6 +108,11 @@ pub(super) async fn write(
             Ok(Outcome::Conflict { .. }) | Err(WriteError::Unknown) => {}
             Err(error) => return Err(error.into()),
         }
+    }
+    // Only now: until the ledger has the new name, a start needs what is on record under the old one.
+    for which in [Which::Given, Which::Held] {
+        // A store that fails says so by itself.
+        drop(super::memory::forget(&store, which, &from));
     }
     Ok(Some(Event::Renamed((from, to))))
 }

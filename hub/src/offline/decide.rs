@@ -268,7 +268,9 @@ impl Step<'_> {
             policies,
             ..Running::default()
         };
-        running.rename(spec);
+        // Files cannot tell who is enrolled: what was declared before is taken to be.
+        let enrolled = running.clusters.keys().cloned().collect();
+        running.rename(spec, &enrolled);
         let desired = desired::desired(&decisions, &rendered, &running);
         (decisions, rendered, desired)
     }

@@ -378,21 +378,20 @@ impl RemovalLog {
         self.entries.extend(new);
     }
 
-    /// What left a cluster left it under another name.
-    pub fn rename(&mut self, former: &ClusterName, name: &ClusterName) {
-        if self.entries.iter().all(|r| r.cluster != *former) {
+    /// What left clusters left them under other names: the former ones with the present ones.
+    pub fn rename(&mut self, renamed: &BTreeMap<&ClusterName, &ClusterName>) {
+        let former = |removal: &Removal| renamed.contains_key(&removal.cluster);
+        if renamed.is_empty() || !self.entries.iter().any(former) {
             return;
         }
-        let renamed = |mut removal: Removal| {
-            if removal.cluster == *former {
-                removal.cluster = name.clone();
+        let moved = |mut removal: Removal| {
+            if let Some(name) = renamed.get(&removal.cluster) {
+                removal.cluster = (*name).clone();
             }
             removal
         };
-        self.entries = std::mem::take(&mut self.entries)
-            .into_iter()
-            .map(renamed)
-            .collect();
+        let entries = std::mem::take(&mut self.entries);
+        self.entries = entries.into_iter().map(moved).collect();
     }
 
     /// Drops what left before the window.

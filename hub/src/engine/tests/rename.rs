@@ -68,6 +68,25 @@ fn what_it_was_given_and_its_session_move_along_and_nothing_is_given_anew() {
     assert!(state.clusters[&two()].live.is_none());
 }
 
+#[test]
+fn a_name_that_was_declared_first_and_said_to_be_another_later_is_free() {
+    let mut state = state();
+    pass(&mut state, named('a', declared("one")));
+    let _outgoing = opened(&mut state, 1);
+    let before = state.clusters[&one()].given.clone().unwrap();
+    pass(&mut state, named('b', declared("two")));
+    let stranger = state.clusters[&two()].given.clone().unwrap();
+    assert_ne!(stranger.triple, before.triple);
+    let renamed = "apiVersion: capstan.dev/v1alpha1\nkind: Cluster\nmetadata: {name: two}\nspec: {renamedFrom: one}\n";
+    let effects = pass(&mut state, named('c', renamed.to_owned()));
+    assert!(!state.clusters.contains_key(&one()));
+    let after = &state.clusters[&two()];
+    assert!(after.member.is_some());
+    assert_eq!(after.given.as_ref().unwrap().triple, before.triple);
+    let moves = |effect: &Effect| matches!(effect, Effect::Rename((from, to)) if *from == one() && *to == two());
+    assert!(effects.iter().any(moves), "{effects:?}");
+}
+
 #[tokio::test]
 async fn the_ledger_knows_it_by_its_new_name_alone() {
     let directory = tempfile::tempdir().unwrap();

@@ -365,7 +365,8 @@ impl World {
 
     /// The identity of clusters moves along with their names.
     fn rename(&mut self, spec: &Spec) {
-        self.hub.running.rename(spec);
+        let enrolled = self.live.iter().filter_map(|live| live.name.clone());
+        self.hub.running.rename(spec, &enrolled.collect());
         for live in &mut self.live {
             let Some(name) = live.name.clone() else {
                 continue;

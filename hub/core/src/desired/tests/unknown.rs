@@ -276,7 +276,7 @@ fn another_name_is_no_other_budget() {
     assert_eq!(hub.commit(&placed("a", "{}", &names[10..])).holds.len(), 0);
     let trees = crate::fixture::trees(9, &placed("z", "{renamedFrom: a}", &names[20..]));
     let (spec, _) = crate::spec::load(&trees, hub.spec.as_deref());
-    let moved = hub.running.rename(&spec);
+    let moved = hub.running.rename(&spec, &[cluster("a")].into());
     assert_eq!(moved, [(cluster("a"), cluster("z"))]);
     let desired = hub.follow(&trees);
     assert_eq!(desired.holds.len(), 1, "{}", show(&desired));

@@ -91,19 +91,20 @@ impl<'a> Trial<'a> {
         }
     }
 
-    /// The changes with the least number from `low` to `high` after which the cluster is selected.
+    /// The changes with the least number from `low` to `high` after which there is room for the
+    /// cluster.
     pub(super) fn least(
         &self,
         mut low: u32,
         mut high: u32,
         changes: impl Fn(u32) -> Vec<Change>,
     ) -> Option<Vec<Change>> {
-        if low > high || !self.selects(&changes(high)) {
+        if low > high || !self.has_room(&changes(high)) {
             return None;
         }
         while low < high {
             let middle = low + (high - low) / 2;
-            if self.selects(&changes(middle)) {
+            if self.has_room(&changes(middle)) {
                 high = middle;
             } else {
                 low = middle + 1;
@@ -112,15 +113,18 @@ impl<'a> Trial<'a> {
         Some(changes(high))
     }
 
-    /// Whether it selects the cluster after more changes of the placement, whatever was before.
-    fn selects(&self, more: &[Change]) -> bool {
+    /// Whether it selects the cluster after more changes of the placement, wherever the cluster may be
+    /// selected: a taint may keep it out after one past and not after another, and is no want of room.
+    fn has_room(&self, more: &[Change]) -> bool {
         let cluster = self.decision.core.fleet.index.name(self.number);
         let mut placement = self.placement().clone();
         for change in more {
             change.of_placement(&mut placement, cluster, &self.document.at);
         }
         let mut choices = self.before.iter().map(|b| self.choice(&placement, b));
-        choices.all(|choice| choice.selected.contains(self.number))
+        choices.all(|choice| {
+            choice.selected.contains(self.number) || !choice.eligible.contains(self.number)
+        })
     }
 
     fn choice(&self, placement: &Placement, before: &Arc<Bits>) -> Choice {
