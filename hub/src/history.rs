@@ -28,6 +28,11 @@ pub(crate) trait Past {
         revision: &Revision,
         known: &mut BTreeMap<BlobId, File>,
     ) -> Result<Arc<Tree>, git::Problem>;
+
+    /// Whether there are older commits than can be read, as in a shallow clone.
+    fn is_cut_off(&self) -> bool {
+        false
+    }
 }
 
 /// Loads the trees. Where a document is broken, the commits between are loaded too, the oldest first, so that its last
@@ -63,9 +68,13 @@ pub(crate) fn declared(
 
 /// Whether a source has something broken now: kept from before, or not known at all.
 fn is_broken(spec: &Spec, source: &SourceName) -> bool {
-    let gaps = spec.gaps.get(source).into_iter().flatten();
-    let unknown = gaps.into_iter().any(|gap| matches!(gap, Gap::Broken(..)));
-    unknown || spec.kept_revisions().iter().any(|(of, _)| of == source)
+    is_unknown(spec, source) || spec.kept_revisions().iter().any(|(of, _)| of == source)
+}
+
+/// Whether a source has something broken of which no good version was found.
+fn is_unknown(spec: &Spec, source: &SourceName) -> bool {
+    let mut gaps = spec.gaps.get(source).into_iter().flatten();
+    gaps.any(|gap| matches!(gap, Gap::Broken(..)))
 }
 
 /// Loads a source's commits from the one before (or as far back as it takes) to the present one.
@@ -84,14 +93,19 @@ fn walk(
     let mut blobs = BTreeMap::new();
     loop {
         // Before everything that there is, nothing was declared.
-        let whole = until.is_none() && depth >= most;
+        let whole = until.is_none() && depth >= most && !archive.is_cut_off();
         let mut spec = whole.then(|| Spec::beginning(previous, source));
+        // What was broken where the walk begins may have been good before, and may have moved since.
+        let mut begins_unknown = false;
         for revision in past[1..depth.min(past.len())].iter().rev() {
             let tree = archive.tree(revision, &mut blobs)?;
             trees
                 .sources
                 .insert(source.clone(), SourceState::Read(tree));
-            spec = Some(spec::load(&trees, spec.as_ref().or(previous)).0);
+            let begins = spec.is_none() && until.is_none();
+            let loaded = spec::load(&trees, spec.as_ref().or(previous)).0;
+            begins_unknown |= begins && is_unknown(&loaded, source);
+            spec = Some(loaded);
         }
         trees
             .sources
@@ -100,9 +114,8 @@ fn walk(
             return Ok(None);
         };
         let loaded = spec::load(&trees, Some(&before_head));
-        let gaps = loaded.0.gaps.get(source).into_iter().flatten();
-        let unknown = gaps.into_iter().any(|gap| matches!(gap, Gap::Broken(..)));
-        if !unknown || depth >= most {
+        let is_settled = !begins_unknown && !is_unknown(&loaded.0, source);
+        if is_settled || depth >= most {
             return Ok(Some(loaded));
         }
         depth = (depth * 4).min(most);
@@ -145,3 +158,6 @@ pub(crate) fn is_fleet_text(path: &str) -> bool {
         .iter()
         .any(|known| ending.eq_ignore_ascii_case(known))
 }
+
+#[cfg(test)]
+mod tests;

@@ -260,6 +260,15 @@ pub struct MayBe {
     former: Option<String>,
 }
 
+impl MayBe {
+    /// Whether both may be one document.
+    fn may_be_same(&self, other: &Self) -> bool {
+        let kinds = self.kind.zip(other.kind);
+        let names = self.name.as_ref().zip(other.name.as_ref());
+        kinds.is_none_or(|(a, b)| a == b) && names.is_none_or(|(a, b)| a == b)
+    }
+}
+
 impl Gap {
     /// Whether a placement may be missing.
     #[must_use]

@@ -254,6 +254,10 @@ impl Past for History<'_> {
         *known = blobs;
         Ok(Arc::new(tree))
     }
+
+    fn is_cut_off(&self) -> bool {
+        self.repository.is_shallow()
+    }
 }
 
 /// The repository that a directory is in, if it is in one.

@@ -233,12 +233,14 @@ fn strangers(spec: &mut Spec, before: &Before<'_>, strangers: &[Broken]) -> Vec<
         }
         if under_another_name(spec, before, stranger) > 0 {
             problems.push(no_longer_ours(at, kind, name));
-        } else if !is_known_before(before, at) {
-            let may_be = MayBe {
-                kind: stranger.kind,
-                name: stranger.name.clone(),
-                former: stranger.former.clone(),
-            };
+            continue;
+        }
+        let may_be = MayBe {
+            kind: stranger.kind,
+            name: stranger.name.clone(),
+            former: stranger.former.clone(),
+        };
+        if !is_known_before(before, at, &may_be) {
             let gaps = spec.gaps.entry(source.clone()).or_default();
             gaps.push(Gap::Broken(at.clone(), may_be));
         }
@@ -246,11 +248,11 @@ fn strangers(spec: &mut Spec, before: &Before<'_>, strangers: &[Broken]) -> Vec<
     problems
 }
 
-/// Whether it is known what was declared at a place before.
-fn is_known_before(before: &Before<'_>, at: &Place) -> bool {
+/// Whether it is known what was declared before, at a place and of what stands there now.
+fn is_known_before(before: &Before<'_>, at: &Place, may_be: &MayBe) -> bool {
     before.spec.is_some_and(|spec| {
         let read = spec.revisions.contains_key(&at.source) || spec.begun.contains(&at.source);
-        read && !was_gap(spec, at)
+        read && !was_gap(spec, at, may_be)
     })
 }
 
@@ -267,7 +269,7 @@ fn note_gap(
     let history = before
         .spec
         .filter(|spec| spec.revisions.contains_key(source));
-    let was_gap = history.is_some_and(|spec| was_gap(spec, at));
+    let was_gap = history.is_some_and(|spec| was_gap(spec, at, &may_be));
     if kept == 0 && (!identified || history.is_none() || was_gap) {
         spec.gaps
             .entry(source.clone())
@@ -276,10 +278,12 @@ fn note_gap(
     }
 }
 
-fn was_gap(spec: &Spec, at: &Place) -> bool {
+/// Whether something was unknown before that stood at the same path, or may have been the same: a
+/// broken document that moves is as unknown as it was.
+fn was_gap(spec: &Spec, at: &Place, may_be: &MayBe) -> bool {
     let gaps = spec.gaps.get(&at.source).into_iter().flatten();
     gaps.into_iter().any(|gap| match gap {
-        Gap::Broken(place, _) => place.path == at.path,
+        Gap::Broken(place, was) => place.path == at.path || was.may_be_same(may_be),
         Gap::Unread => true,
     })
 }
@@ -307,7 +311,7 @@ pub(super) fn refused_paths(
                 .is_some_and(|previous| copy(spec, previous, source, (*kind, name), true));
             kept += usize::from(copied);
         }
-        let gap = kept == 0 && !is_known_before(before, &at);
+        let gap = kept == 0 && !is_known_before(before, &at, &MayBe::default());
         if gap {
             let gaps = spec.gaps.entry(source.clone()).or_default();
             gaps.push(Gap::Broken(at.clone(), MayBe::default()));

@@ -1,0 +1,75 @@
+//! The last good version of what is broken now, wherever it was then.
+
+use super::*;
+
+/// Commits, the newest first, and whether there were older ones.
+struct Commits(Vec<Arc<Tree>>, bool);
+
+impl Past for Commits {
+    fn past(&self, revision: &Revision, most: usize) -> Result<Vec<Revision>, git::Problem> {
+        let all = self.0.iter().map(|tree| tree.revision.clone());
+        Ok(all.skip_while(|r| r != revision).take(most).collect())
+    }
+
+    fn tree(
+        &self,
+        revision: &Revision,
+        _known: &mut BTreeMap<BlobId, File>,
+    ) -> Result<Arc<Tree>, git::Problem> {
+        let mut all = self.0.iter();
+        let found = all.find(|tree| tree.revision == *revision);
+        Ok(Arc::clone(found.expect("a commit of the past")))
+    }
+
+    fn is_cut_off(&self) -> bool {
+        self.1
+    }
+}
+
+fn commit(n: usize, path: &str, document: &str) -> Arc<Tree> {
+    let text = format!("apiVersion: capstan.dev/v1alpha1\n{document}");
+    Arc::new(Tree {
+        revision: Revision::try_new(format!("{n:040x}")).unwrap(),
+        files: [(path.to_owned(), File::new(text.into_bytes()))].into(),
+        refused: BTreeMap::new(),
+    })
+}
+
+/// What is declared at the newest of these commits, by somebody who sees it for the first time.
+fn at_head(commits: Vec<Arc<Tree>>, cut_off: bool) -> Spec {
+    let source = SourceName::try_new("main").unwrap();
+    let head = SourceState::Read(Arc::clone(&commits[0]));
+    let trees = Trees {
+        sources: [(source.clone(), head)].into(),
+        ..Trees::default()
+    };
+    let archives = [(source, Commits(commits, cut_off))].into();
+    declared(&trees, None, &archives).0
+}
+
+const GOOD: &str = "kind: Cluster\nmetadata: {name: a}\n";
+const BROKEN: &str = "kind: Cluster\nmetadata: {name: a}\nspec: {mod: Paused}\n";
+
+#[test]
+fn what_was_broken_before_it_moved_is_what_it_was_when_it_was_good() {
+    let commits = [
+        commit(5, "three.yaml", BROKEN),
+        commit(4, "two.yaml", BROKEN),
+        commit(3, "one.yaml", BROKEN),
+        commit(2, "one.yaml", BROKEN),
+        commit(1, "one.yaml", GOOD),
+    ];
+    for newest in 0..commits.len() {
+        let spec = at_head(commits[newest..].to_vec(), false);
+        assert_eq!(spec.members.len(), 1, "{newest}");
+    }
+}
+
+#[test]
+fn what_is_older_than_a_clone_is_unknown_and_not_absent() {
+    let source = SourceName::try_new("main").unwrap();
+    let commits = vec![commit(2, "two.yaml", BROKEN), commit(1, "one.yaml", BROKEN)];
+    let cut_off = at_head(commits, true);
+    assert_eq!(cut_off.members.len(), 0);
+    assert!(is_unknown(&cut_off, &source));
+}
