@@ -144,6 +144,22 @@ pub enum Dialect {
 }
 
 impl Node {
+    /// The last line on which a value of it begins.
+    #[must_use]
+    pub fn last_line(&self) -> u32 {
+        let inner = match &self.value {
+            Value::List(items) => items.iter().map(Self::last_line).max(),
+            Value::Map(members) => {
+                let lines = members
+                    .iter()
+                    .map(|(key, node)| key.line.max(node.last_line()));
+                lines.max()
+            }
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::Text(_) => None,
+        };
+        inner.unwrap_or_default().max(self.line)
+    }
+
     /// The member of a map.
     #[must_use]
     pub fn get(&self, key: &str) -> Option<&Self> {

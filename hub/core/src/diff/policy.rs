@@ -30,7 +30,8 @@ fn written(policy: &BundlePolicy) -> Json {
     let depends_on: Vec<&str> = depends_on.iter().map(|bundle| bundle.name()).collect();
     let timeout = health_timeout_ms.map(|ms| match ms {
         ms if ms.is_multiple_of(60_000) => format!("{}m", ms / 60_000),
-        ms => format!("{}s", ms / 1000),
+        ms if ms.is_multiple_of(1000) => format!("{}s", ms / 1000),
+        ms => format!("{ms}ms"),
     });
     let mode = format!("{mode:?}");
     let mut written = json!({
@@ -47,3 +48,6 @@ fn written(policy: &BundlePolicy) -> Json {
     }
     written
 }
+
+#[cfg(test)]
+mod tests;

@@ -251,8 +251,7 @@ impl Reader {
             match node.text() {
                 Some(_) if !is_fact_key(&key.text) => {
                     let message = "this is no key of a fact".to_owned();
-                    let hint =
-                        "keys have at most 317 characters, none of which is a control character";
+                    let hint = "keys have at most 317 bytes, none of which is a control character";
                     self.wrong((key.line, key.column), message, hint);
                 }
                 Some(text) => {

@@ -53,6 +53,10 @@ fn keys_that_could_not_be_read_back_are_mistakes() {
     ] {
         assert!(InventoryFile::parse(text.as_bytes()).is_err(), "{text}");
     }
+    // Bytes count, of which each of these letters has two.
+    let text = format!("clusters: {{a: {{facts: {{{}: '1'}}}}}}", "é".repeat(159));
+    let mistakes = InventoryFile::parse(text.as_bytes()).unwrap_err();
+    assert!(format!("{mistakes:?}").contains("at most 317 bytes"));
     let longest = format!("clusters: {{a: {{facts: {{{}: '1'}}}}}}", &long[1..]);
     let file = InventoryFile::parse(longest.as_bytes()).unwrap();
     let written = serde_json::to_vec(&file).unwrap();

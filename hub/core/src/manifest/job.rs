@@ -236,7 +236,9 @@ impl<'a> Subject<'a> {
         let overrides = document.into_iter().flat_map(|d| &d.spec.overrides);
         let mut patches = overrides.flat_map(|entry| &entry.patches);
         problem.at.as_ref().is_some_and(|at| {
-            patches.any(|patch| patch.at.path == at.path && patch.at.line <= at.line)
+            let extends = |patch: &Patch| (patch.at.line..=patch.last_line()).contains(&at.line);
+            let same_file = |own: &Place| (&own.source, &own.path) == (&at.source, &at.path);
+            patches.any(|patch| same_file(&patch.at) && extends(patch))
         })
     }
 

@@ -247,21 +247,21 @@ impl<'a> Search<'a> {
             let key = shown(key);
             format!("no declared cluster has the label `{key}` with the value {value}")
         };
-        let mut others: Option<(Vec<String>, String)> = None;
+        let mut others: Option<(Vec<&str>, Arc<str>)> = None;
         for value in unknown {
-            let quoted = format!("`{}`", shown(value));
             match self.known.near(Some(key), value) {
                 Near::Others(words) => {
                     let (values, _) = others.get_or_insert((Vec::new(), words));
-                    values.push(quoted);
+                    values.push(value);
                 }
                 near @ Near::One(_) => {
-                    self.unknown((within, value_at), of_key(quoted), near, what_for);
+                    let message = of_key(format!("`{}`", shown(value)));
+                    self.unknown((within, value_at), message, near, what_for);
                 }
             }
         }
         if let Some((values, words)) = others {
-            let message = of_key(values.join(" or "));
+            let message = of_key(alternatives(&values));
             self.unknown((within, value_at), message, Near::Others(words), what_for);
         }
     }
@@ -274,7 +274,7 @@ impl<'a> Search<'a> {
         what_for: Use,
     ) {
         let hint = match near {
-            Near::One(word) => format!("did you mean `{word}`?"),
+            Near::One(word) => format!("did you mean `{word}`?").into(),
             Near::Others(words) if self.sure && what_for == Use::Choose => words,
             Near::Others(_) => return,
         };
@@ -327,9 +327,9 @@ impl<'a> Search<'a> {
             self.known.labels.contains_key(by),
             self.known.near(None, by),
         ) {
-            (false, Near::One(near)) => (format!("did you mean `{near}`?"), true),
+            (false, Near::One(near)) => (format!("did you mean `{near}`?").into(), true),
             (false, Near::Others(words)) => (words, self.sure),
-            (true, _) => ("other clusters have it".to_owned(), self.sure),
+            (true, _) => (Arc::from("other clusters have it"), self.sure),
         };
         if told {
             let by = shown(by);
@@ -359,7 +359,18 @@ const CHANGES_NOTHING: &str = "it changes nothing: mend it, or remove it";
 enum Near {
     One(String),
     /// Nothing is; what there is, in words.
-    Others(String),
+    Others(Arc<str>),
+}
+
+/// Values of which none is known; of many the first.
+fn alternatives(values: &[&str]) -> String {
+    let first = values.iter().take(limits::HINT_WORDS_MAX);
+    let quoted: Vec<_> = first.map(|value| format!("`{}`", shown(value))).collect();
+    let quoted = quoted.join(" or ");
+    match values.len().saturating_sub(limits::HINT_WORDS_MAX) {
+        0 => quoted,
+        more => format!("{quoted} or {more} more"),
+    }
 }
 
 /// The labels and names of declared clusters, and how many comparisons with them are left.
@@ -371,6 +382,8 @@ struct Known<'a> {
     beginnings: OnceCell<Vec<&'a str>>,
     /// What was asked before: one slip of the pen often stands in many documents.
     asked: BTreeMap<(Option<&'a str>, &'a str), Near>,
+    /// The keys of labels, and the values of each key, in words.
+    others: BTreeMap<Option<&'a str>, Arc<str>>,
 }
 
 impl<'a> Known<'a> {
@@ -385,6 +398,7 @@ impl<'a> Known<'a> {
             left: limits::HINT_COMPARISONS_MAX,
             beginnings: OnceCell::new(),
             asked: BTreeMap::new(),
+            others: BTreeMap::new(),
         }
     }
 
@@ -404,21 +418,43 @@ impl<'a> Known<'a> {
         if let Some(near) = self.asked.get(&(key, word)) {
             return near.clone();
         }
-        let known: Vec<&str> = match key.map(|key| self.labels.get(key)) {
-            None => self.labels.keys().copied().collect(),
-            Some(values) => values.into_iter().flatten().copied().collect(),
+        let count = match key {
+            None => self.labels.len(),
+            Some(key) => self.labels.get(key).map_or(0, BTreeSet::len),
         };
-        let near = self.afford(known.len()).then(|| nearest(word, &known));
-        let near = match (near.flatten(), known.is_empty()) {
-            (Some(near), _) => Near::One(near.to_owned()),
-            (None, true) => Near::Others("no declared cluster has any label".to_owned()),
-            (None, false) => Near::Others(match key {
-                None => format!("labels of declared clusters: {}", listed(&known)),
-                Some(key) => format!("values of `{key}`: {}", listed(&known)),
-            }),
+        let near = match self.afford(count) {
+            true => nearest(word, &self.words(key)),
+            false => None,
+        };
+        let near = match near {
+            Some(near) => Near::One(near.to_owned()),
+            None => Near::Others(self.others(key)),
         };
         self.asked.insert((key, word), near.clone());
         near
+    }
+
+    /// The keys of labels, or the values of a key.
+    fn words(&self, key: Option<&str>) -> Vec<&'a str> {
+        match key.map(|key| self.labels.get(key)) {
+            None => self.labels.keys().copied().collect(),
+            Some(values) => values.into_iter().flatten().copied().collect(),
+        }
+    }
+
+    /// What there is, in words: the same for every word that is not known.
+    fn others(&mut self, key: Option<&'a str>) -> Arc<str> {
+        if let Some(others) = self.others.get(&key) {
+            return Arc::clone(others);
+        }
+        let known = self.words(key);
+        let others: Arc<str> = match key {
+            _ if known.is_empty() => "no declared cluster has any label".into(),
+            None => format!("labels of declared clusters: {}", listed(&known)).into(),
+            Some(key) => format!("values of `{key}`: {}", listed(&known)).into(),
+        };
+        self.others.insert(key, Arc::clone(&others));
+        others
     }
 
     /// The beginning of some cluster's name, up to a `-`, that is near to a glob's beginning.

@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::sync::Arc;
 
+use capstan_proto::ClusterName;
+
 use crate::problem::{Code, Problem, Severity};
 use crate::spec::{PinName, PinState, Tree, Trees};
-
-use capstan_proto::ClusterName;
 
 /// Longest part of a line that is shown, in characters.
 const SHOWN_MAX: usize = 120;

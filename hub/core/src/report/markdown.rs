@@ -201,27 +201,44 @@ fn fenced(text: &str) -> String {
     text.replace("```", "` ` `")
 }
 
-/// Text of files that can neither be markup nor call anybody. What stands in backticks is code, in which
-/// nothing is markup; a backtick without another one is none.
+/// Text of files that can neither be markup nor call anybody. What stands between two single backticks
+/// is code, in which nothing is markup; all others are none.
 fn escaped(text: &str) -> String {
     let text = text.replace(['\n', '\r'], " ");
-    let parts: Vec<&str> = text.split('`').collect();
-    let last = parts.len() - 1;
     let mut out = String::with_capacity(text.len());
-    for (number, part) in parts.into_iter().enumerate() {
-        let in_code = number % 2 == 1;
-        match (number, in_code && number < last) {
-            (0, _) => {}
-            // Not closed.
-            (number, false) if in_code && number == last => out.push_str("\\`"),
-            _ => out.push('`'),
-        }
-        match in_code && number < last {
-            true => out.push_str(part),
-            false => part.chars().for_each(|char| escape(&mut out, char)),
-        }
+    let mut rest = text.as_str();
+    while let Some(start) = rest.find('`') {
+        let (before, from) = rest.split_at(start);
+        before.chars().for_each(|char| escape(&mut out, char));
+        let end = match code_end(from) {
+            Some(end) => {
+                out.push_str(&from[..end]);
+                end
+            }
+            None => {
+                let end = backticks(from);
+                out.push_str(&"\\`".repeat(end));
+                end
+            }
+        };
+        rest = &from[end..];
     }
+    rest.chars().for_each(|char| escape(&mut out, char));
     out
+}
+
+/// Where code ends that a text begins with: the backtick before it and the next one both stand alone.
+fn code_end(text: &str) -> Option<usize> {
+    if backticks(text) != 1 {
+        return None;
+    }
+    let end = 1 + text[1..].find('`')?;
+    (backticks(&text[end..]) == 1).then_some(end + 1)
+}
+
+/// How many backticks a text begins with.
+fn backticks(text: &str) -> usize {
+    text.len() - text.trim_start_matches('`').len()
 }
 
 fn escape(out: &mut String, char: char) {

@@ -400,6 +400,21 @@ pub struct Patch {
     pub change: Change,
 }
 
+impl Patch {
+    /// The last line on which something of it stands that a problem may be told of.
+    #[must_use]
+    pub fn last_line(&self) -> u32 {
+        let line = match &self.change {
+            Change::Merge(node) => node.last_line(),
+            Change::Json(operations) => {
+                let lines = operations.iter().map(Operation::last_line);
+                lines.max().unwrap_or_default()
+            }
+        };
+        line.max(self.at.line)
+    }
+}
+
 /// How a patch changes an object.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Change {
@@ -418,6 +433,16 @@ pub struct Operation {
     pub verb: Verb,
     /// Where in the object, as a JSON pointer (RFC 6901).
     pub path: String,
+}
+
+impl Operation {
+    fn last_line(&self) -> u32 {
+        let line = match &self.verb {
+            Verb::Add(node) | Verb::Replace(node) | Verb::Test(node) => node.last_line(),
+            Verb::Remove | Verb::Move(_) | Verb::Copy(_) => 0,
+        };
+        line.max(self.at.line)
+    }
 }
 
 /// What an operation of a JSON patch does.

@@ -146,6 +146,70 @@ fn overrides_at_equal_places_patch_only_their_own_clusters() {
     "#]].assert_eq(&show(&rendered(&trees, &Rendered::default())));
 }
 
+/// The line of each problem and the revision whose file has it, of a bundle that is pinned at `v1`. Its
+/// own patch matches nothing, and that of the placement uses a variable that is not there. They are in
+/// files of these sources, the bundle with so many lines before it.
+fn pins_of_problems(placing: &str, of_bundle: &str, lines: usize) -> Vec<(u32, Option<String>)> {
+    let source = |name: &str| capstan_proto::SourceName::try_new(name).unwrap();
+    let object = "== w/a.yaml\n{apiVersion: v1, kind: ConfigMap, metadata: {name: c}}\n";
+    let patch = |name: &str, merge: &str| {
+        format!(
+            "  overrides:\n  - clusters: [{{}}]\n    patches:\n    - target: {{name: {name}}}\n      merge: {merge}\n"
+        )
+    };
+    let bundle = format!("@Bundle web\nspec:\n  path: w\n{}", patch("gone", "{}"));
+    let name = match placing == of_bundle {
+        true => "web".to_owned(),
+        false => format!("{of_bundle}/web"),
+    };
+    let placement = format!(
+        "@Cluster a\n@Placement p\nspec:\n  bundles: [{name}]\n  clusters: [{{}}]\n  \
+         revision: v1\n{}",
+        patch("c", "\n          data:\n            key: '${nope}'")
+    );
+    let content = format!("@Bundle web\nspec: {{path: w}}\n{object}");
+    let mut trees = match placing == of_bundle {
+        true => crate::fixture::many(1, &[(placing, &format!("{placement}{content}"))]),
+        false => crate::fixture::many(1, &[(placing, &placement), (of_bundle, &content)]),
+    };
+    let rules = crate::spec::Rules {
+        exported_bundles: ["web".to_owned()].into(),
+        ..crate::spec::Rules::default()
+    };
+    trees.rules.insert(source(of_bundle), rules);
+    let pinned = format!("{}{bundle}{object}", "#\n".repeat(lines));
+    let name = crate::spec::PinName {
+        source: source(of_bundle),
+        text: "v1".to_owned(),
+    };
+    let tree = std::sync::Arc::new(crate::fixture::tree(100, &pinned));
+    let state = crate::spec::PinState::Read(tree);
+    trees.pins.insert(name, state);
+    assert_eq!(load(&trees, None).1, []);
+    let rendered = rendered(&trees, &Rendered::default());
+    let problems = rendered.problems();
+    let line = |problem: &crate::problem::Problem| problem.at.as_ref().map_or(0, |at| at.line);
+    let told = problems.into_iter();
+    told.map(|problem| (line(problem), problem.pin.clone()))
+        .collect()
+}
+
+#[test]
+fn only_what_is_on_the_lines_of_a_placement_s_patch_is_told_of_the_branch() {
+    let v1 = Some("v1".to_owned());
+    // In the same file as the placement: before its patch, and after it.
+    assert_eq!(
+        pins_of_problems("main", "main", 0),
+        [(10, v1.clone()), (19, None)]
+    );
+    assert_eq!(
+        pins_of_problems("main", "main", 50),
+        [(19, None), (60, v1.clone())]
+    );
+    // On the patch's own lines, in the file that another source has at this path.
+    assert_eq!(pins_of_problems("main", "two", 8), [(19, None), (18, v1)]);
+}
+
 #[test]
 fn every_bundle_of_a_cluster_carries_its_mode_and_only_that_changes_with_it() {
     use capstan_proto::policy::{BundlePolicy, Mode};

@@ -168,3 +168,36 @@ fn nothing_is_told_of_a_fleet_without_clusters() {
     );
     assert_eq!(decisions.odd(), []);
 }
+
+#[test]
+fn what_there_is_is_put_into_words_once_for_all_words() {
+    let (spec, _) = load_all(&[CLUSTERS]);
+    let mut known = super::Known::new(&spec);
+    let words = |near| match near {
+        super::Near::Others(words) => words,
+        super::Near::One(word) => panic!("{word} is near"),
+    };
+    let one = words(known.near(Some("region"), "africa"));
+    let left = known.left;
+    known.left = 1;
+    // This can no longer be afforded, and is told all the same.
+    let other = words(known.near(Some("region"), "uss"));
+    assert_eq!(
+        (&*one, left > 1, known.left),
+        ("values of `region`: eu, us", true, 0)
+    );
+    assert!(Arc::ptr_eq(&one, &other));
+    assert_eq!(
+        &*words(known.near(None, "evn")),
+        "labels of declared clusters: env, region, tier"
+    );
+}
+
+#[test]
+fn of_many_unknown_values_the_first_are_told() {
+    let values: Vec<String> = (0..1_000).map(|n| format!("q{n:03}")).collect();
+    let values: Vec<&str> = values.iter().map(String::as_str).collect();
+    assert_eq!(super::alternatives(&values[..2]), "`q000` or `q001`");
+    let told = super::alternatives(&values);
+    assert!(told.ends_with("`q022` or `q023` or 976 more"), "{told}");
+}

@@ -117,3 +117,23 @@ fn text_of_files_is_no_markup_and_calls_nobody() {
     assert_eq!(escaped("`a_b` and c_d"), "`a_b` and c\\_d");
     assert_eq!(escaped("a `b_c"), "a \\`b\\_c");
 }
+
+#[test]
+fn runs_of_backticks_in_a_name_let_no_markup_out() {
+    let markup = "@org/team <img src=x>";
+    let safe = "&#64;org/team &lt;img src=x&gt;";
+    assert_eq!(
+        escaped(&format!("field `a``{markup}` changed")),
+        format!("field \\`a\\`\\`{safe}\\` changed")
+    );
+    assert_eq!(
+        escaped(&format!("field `a```{markup}` changed")),
+        format!("field \\`a\\`\\`\\`{safe}\\` changed")
+    );
+    assert_eq!(
+        escaped(&format!("``{markup}`` and ```{markup}```")),
+        format!("\\`\\`{safe}\\`\\` and \\`\\`\\`{safe}\\`\\`\\`")
+    );
+    // What comes after is code again.
+    assert_eq!(escaped("a`` b_c `d_e`"), "a\\`\\` b\\_c `d_e`");
+}

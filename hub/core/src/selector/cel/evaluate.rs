@@ -554,7 +554,6 @@ fn plain<'a>(map: &Value<'a>, value: Value<'a>, key: &str) -> Eval<Value<'a>> {
     }
 }
 
-/// Says what lacks a key.
 /// The label that is missing, where [`missing`] said so.
 pub(super) fn missing_label(message: &str) -> Option<&str> {
     message
@@ -562,6 +561,7 @@ pub(super) fn missing_label(message: &str) -> Option<&str> {
         .strip_suffix(" is not there")
 }
 
+/// Says what lacks a key.
 fn missing(of: &Expr, key: &str) -> String {
     let key = shown(key);
     match of.node {
