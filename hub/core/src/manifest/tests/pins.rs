@@ -213,5 +213,5 @@ fn a_bundle_that_only_its_revision_declares_is_looked_for_there() {
     let problems = load(&trees, None).1;
     let said: Vec<String> = problems.iter().map(ToString::to_string).collect();
     expect!["fleet.yaml:9:50: error[E0203]: `v1` has no good bundle `web` (did you mean `wep`?)"]
-    .assert_eq(&said.join("\n"));
+        .assert_eq(&said.join("\n"));
 }
