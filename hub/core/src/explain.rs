@@ -471,6 +471,19 @@ impl Chain {
     /// What would have to change for a placement to select the cluster: only what was tried.
     fn advice(&mut self, cluster: &ClusterName, decision: PlacementDecision<'_>, trials: &Trials) {
         let name = decision.name().name();
+        let mut reaching = decision.reaching();
+        if let Some(first) = reaching.next() {
+            let more = match reaching.count() {
+                0 => String::new(),
+                1 => " and one more term".to_owned(),
+                more => format!(" and {more} more terms"),
+            };
+            let source = decision.name().source();
+            return self.advise(format!(
+                "narrow the term at {first}{more} of {name} to clusters that source {source} may use: \
+                 nothing of {name} changes anywhere before"
+            ));
+        }
         let Advised { advice, cut_short } = decision.advice(cluster, trials);
         for (number, advice) in advice.iter().enumerate() {
             self.advise(match number {

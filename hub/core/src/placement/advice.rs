@@ -123,6 +123,8 @@ pub(super) fn advice(
     let mut found: Vec<Advice> = Vec::new();
     let number = decision.core.fleet.index.number(cluster);
     let number = number.filter(|number| !decision.choice.selected.contains(*number));
+    // It selects nothing new whatever else changes.
+    let number = number.filter(|_| !decision.reaches_too_far());
     for by in [By::Cluster, By::Placement] {
         let advising = number.map(|number| Advising {
             decision,

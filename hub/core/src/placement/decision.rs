@@ -186,6 +186,13 @@ impl<'a> PlacementDecision<'a> {
         !self.choice.reaching.is_empty()
     }
 
+    /// Its terms that reach further than its source may.
+    pub fn reaching(&self) -> impl Iterator<Item = &'a Place> + use<'a> {
+        let terms = &self.document.spec.clusters;
+        let reaching = self.choice.reaching.iter();
+        reaching.map(|reaching| &terms[reaching.term].at)
+    }
+
     /// Whether it selects a cluster.
     #[must_use]
     pub fn selects(&self, cluster: &ClusterName) -> bool {
@@ -287,8 +294,8 @@ impl<'a> PlacementDecision<'a> {
     }
 
     /// What would have to change for it to select a declared cluster that it does not select. Every
-    /// piece was tried; there is none where nothing that can be written down would do, or where that
-    /// was too much to look for.
+    /// piece was tried; there is none where nothing that can be written down would do, where that was
+    /// too much to look for, or while it reaches too far, so that nothing of it changes.
     #[must_use]
     pub fn advice(&self, cluster: &ClusterName, trials: &Trials) -> Advised {
         advice(*self, cluster, trials)
