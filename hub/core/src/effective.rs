@@ -25,7 +25,7 @@ use crate::spec::{
 use crate::template::{BuiltIn, Effective, Scalar, effective};
 
 /// What one bundle is rendered with on one cluster.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Inputs {
     /// The revision that the bundle is read at; `None`: the branch.
     pub pin: Option<Pin>,

@@ -10,7 +10,7 @@ use capstan_proto::{BundleName, ClusterName, PlacementName};
 use crate::desired::{Desired, Kept, Prune, Target, Wanted};
 use crate::effective::{self, Layers, revision};
 use crate::placement::{
-    ClusterDecision, Decisions, Placed, PlacementDecision, Step as Chosen, Why,
+    Advised, ClusterDecision, Decisions, Placed, PlacementDecision, Step as Chosen, Trials, Why,
 };
 use crate::problem::{Place, nearest};
 use crate::selector::Match;
@@ -353,8 +353,9 @@ impl Chain {
         // What comes latest in deciding is nearest to being there.
         let mut nearest = all;
         nearest.sort_by_key(|decision| Reverse(decision.reason(cluster)));
+        let trials = Trials::default();
         for decision in nearest.iter().take(ADVISED_MAX) {
-            self.advice(cluster, *decision);
+            self.advice(cluster, *decision, &trials);
         }
         if let Some(more) = nearest
             .len()
@@ -468,16 +469,34 @@ impl Chain {
     }
 
     /// What would have to change for a placement to select the cluster: only what was tried.
-    fn advice(&mut self, cluster: &ClusterName, decision: PlacementDecision<'_>) {
+    fn advice(&mut self, cluster: &ClusterName, decision: PlacementDecision<'_>, trials: &Trials) {
         let name = decision.name().name();
-        let advice = decision.advice(cluster);
+        let mut reaching = decision.reaching();
+        if let Some(first) = reaching.next() {
+            let more = match reaching.count() {
+                0 => String::new(),
+                1 => " and one more term".to_owned(),
+                more => format!(" and {more} more terms"),
+            };
+            let source = decision.name().source();
+            return self.advise(format!(
+                "narrow the term at {first}{more} of {name} to clusters that source {source} may use: \
+                 nothing of {name} changes anywhere before"
+            ));
+        }
+        let Advised { advice, cut_short } = decision.advice(cluster, trials);
         for (number, advice) in advice.iter().enumerate() {
             self.advise(match number {
                 0 => format!("for {name} to select it: {advice}"),
                 _ => format!("or: {advice}"),
             });
         }
-        if advice.is_empty() {
+        if advice.is_empty() && cut_short {
+            self.advise(format!(
+                "what would have {name} select it is too much to look for: see to the reasons above, and \
+                 ask again"
+            ));
+        } else if advice.is_empty() {
             self.advise(format!(
                 "no change of fleet files alone has {name} select it: the hub's configuration keeps its \
                  source from {cluster}, or something is not known yet"

@@ -37,7 +37,7 @@ use std::sync::Arc;
 
 use capstan_proto::{BundleName, ClusterName, PlacementName, Revision, SourceName};
 
-pub use advice::{Advice, Change};
+pub use advice::{Advice, Advised, Change, Trials};
 pub use clusters::Clusters;
 use clusters::Core;
 pub use decide::resolve;

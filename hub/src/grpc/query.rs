@@ -392,16 +392,16 @@ impl Query for Service {
         let bundles = view::bundles(&picture);
         let bundle = find("bundle", &bundle, bundles.keys())?.clone();
         let question = Question { cluster, bundle };
-        let mut explanation = explain(&picture.decisions, &picture.desired, &question);
-        if let Some(spec) = &picture.spec {
-            explanation.mark_last_good(spec, &picture.decisions);
-        }
-        let now = clock::now();
-        Ok(Response::new(view::explanation(
-            &picture,
-            &explanation,
-            now,
-        )))
+        // Advice is tried, which takes a while in a large fleet.
+        let explaining = tokio::task::spawn_blocking(move || {
+            let mut explanation = explain(&picture.decisions, &picture.desired, &question);
+            if let Some(spec) = &picture.spec {
+                explanation.mark_last_good(spec, &picture.decisions);
+            }
+            view::explanation(&picture, &explanation, clock::now())
+        });
+        let explanation = explaining.await.map_err(|error| status::failed(&error))?;
+        Ok(Response::new(explanation))
     }
 
     async fn export_inventory(

@@ -148,23 +148,27 @@ fn places(content: &Content, meant: &BTreeSet<&str>) -> Option<(String, Place, u
     if meant.is_empty() {
         return None;
     }
-    let mut found = Vec::new();
+    let mut first = None;
+    let mut count: usize = 0;
     for manifest in &content.manifests {
         texts(&manifest.node, &mut |node, text| {
             let name = template::names(text).find(|name| meant.contains(name.as_str()));
-            if let Some(name) = name {
+            let Some(name) = name else {
+                return;
+            };
+            count += 1;
+            first.get_or_insert_with(|| {
                 let at = Place {
                     line: node.line,
                     column: node.column,
                     ..manifest.at.clone()
                 };
-                found.push((name, at));
-            }
+                (name, at)
+            });
         });
     }
-    let more = found.len().checked_sub(1)?;
-    let (name, at) = found.swap_remove(0);
-    Some((name, at, more))
+    let (name, at) = first?;
+    Some((name, at, count - 1))
 }
 
 fn texts(node: &Node, each: &mut impl FnMut(&Node, &str)) {

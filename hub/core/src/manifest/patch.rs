@@ -19,6 +19,7 @@ use serde_json::Value;
 use super::instantiate::{code_of, locate};
 use super::refuse::{self, Step};
 use super::substitute::{self, Context, Values};
+use crate::limits;
 use crate::problem::{Code, Place, Problem, nearest};
 use crate::selector::Operator;
 use crate::spec::{Change, LabelSelector, Operation, Patch, Target, Verb};
@@ -48,7 +49,7 @@ pub(super) struct Odd {
 }
 
 /// A part of a patch, wherever the patch stands.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Spot {
     /// What these steps lead to in a merge patch.
     Merge(Vec<Step>),
@@ -84,22 +85,17 @@ pub(super) fn apply(
         }
         let mut meant = objects.iter_mut().zip(&meant).filter(|(_, meant)| **meant);
         // A patch that fails on one object fails on the next for the same reason.
-        let mut told = Vec::new();
+        let mut told = Told::default();
         let failed = meant.find_map(|(object, _)| change(object, patch, values, &mut told).err());
         if let Some(found) = failed {
             problems.extend(found);
         }
-        for (spot, message, hint) in told {
-            // What is odd about one object is odd about the next.
-            if !odd.iter().any(|o| o.patch == number && o.spot == spot) {
-                odd.push(Odd {
-                    patch: number,
-                    spot,
-                    message,
-                    hint,
-                });
-            }
-        }
+        odd.extend(told.found.into_iter().map(|(spot, message, hint)| Odd {
+            patch: number,
+            spot,
+            message,
+            hint,
+        }));
     }
     if problems.is_empty() {
         Ok(odd)
@@ -303,8 +299,31 @@ fn listed(names: &[&str]) -> Option<String> {
 
 // === what changes ===
 
-/// What is odd about a part of a patch, with a hint.
-type Told = Vec<(Spot, String, &'static str)>;
+/// What is odd about the parts of one patch, each once: what is odd about one object is odd about the
+/// next.
+#[derive(Default)]
+struct Told {
+    spots: BTreeSet<Spot>,
+    /// In the order in which it was found, with hints.
+    found: Vec<(Spot, String, &'static str)>,
+}
+
+impl Told {
+    /// Whether no more is told of this patch.
+    fn is_full(&self) -> bool {
+        self.found.len() >= limits::CONTENT_PROBLEMS_MAX
+    }
+
+    /// Tells of a part, unless that was done, or enough is told; the words are not made then.
+    fn tell(&mut self, spot: Spot, words: impl FnOnce() -> types::Words, of: &ObjectKey) {
+        if self.is_full() || self.spots.contains(&spot) {
+            return;
+        }
+        let types::Words { message, hint } = words();
+        self.spots.insert(spot.clone());
+        self.found.push((spot, format!("{message} in {of}"), hint));
+    }
+}
 
 /// Changes an object, or leaves it as it was.
 fn change(
@@ -338,9 +357,10 @@ fn merge(
     let node = substitute::node(node, context, values)?;
     let (group, kind) = (&object.key.group, &object.key.kind);
     let shape = lists::shape(group, kind);
-    for types::Change { path, words } in types::merged(&object.value, &node, shape) {
-        let message = format!("{} in {}", words.message, object.key);
-        odd.push((Spot::Merge(path), message, words.hint));
+    if !odd.is_full() {
+        types::merged(&object.value, &node, shape, &mut |path, change| {
+            odd.tell(Spot::Merge(path.to_vec()), || change.words(), &object.key);
+        });
     }
     match shape {
         Some(shape) => merge::strategic(&mut object.value, &node, shape).map_err(|fault| {
@@ -373,9 +393,10 @@ fn operate(
             .map_err(|problem| vec![problem])?;
         let step = step(operation, &path, &object.key.kind, values)?;
         let grows = matches!(step, json::Step::Copy(_));
-        if let Some(words) = retyped(&object.value, &step, &path) {
-            let message = format!("{} in {}", words.message, object.key);
-            odd.push((Spot::Json(number), message, words.hint));
+        if !odd.is_full()
+            && let Some(words) = retyped(&object.value, &step, &path)
+        {
+            odd.tell(Spot::Json(number), || words, &object.key);
         }
         json::apply(&mut object.value, step, &path).map_err(|fault| {
             let problem = Problem::error(&operation.at, Code::BadPatch, fault.message);
@@ -408,7 +429,8 @@ fn retyped(object: &Value, step: &json::Step, path: &str) -> Option<types::Words
     };
     let tokens = json::tokens(path).ok()?;
     let names: Vec<&str> = tokens.iter().map(String::as_str).collect();
-    types::replaced(object.pointer(path)?, value, &names)
+    let change = types::replaced(object.pointer(path)?, value, &names)?;
+    Some(change.words())
 }
 
 /// Copies double: without a limit thirty of them would fill the memory.

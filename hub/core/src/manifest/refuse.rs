@@ -22,7 +22,7 @@ pub(super) enum FindingKind {
 }
 
 /// One step into a manifest.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Step {
     Key(String),
     Item(usize),

@@ -8,6 +8,7 @@
 mod change;
 mod trial;
 
+use std::cell::Cell;
 use std::collections::BTreeSet;
 use std::fmt;
 
@@ -26,6 +27,52 @@ use crate::spec::{GroupName, Spread, Unsatisfiable, out_of_reach};
 /// Changes of one piece of advice. A cluster is not matched, excepted, tainted, out-ranked and passed
 /// over for each of a few constraints, one after the other.
 const CHANGES_MAX: usize = 12;
+
+/// Trials of one explanation. Each decides a placement again, and some the groups as well; a few
+/// dozen are enough for what people mend by hand.
+const TRIALS_MAX: usize = 500;
+
+/// What may still be tried, for all the advice that is asked for together.
+#[derive(Debug)]
+pub struct Trials {
+    left: Cell<usize>,
+    /// Whether the search at hand was given up.
+    cut_short: Cell<bool>,
+}
+
+impl Default for Trials {
+    fn default() -> Self {
+        Self::of(TRIALS_MAX)
+    }
+}
+
+impl Trials {
+    pub(super) fn of(left: usize) -> Self {
+        Self {
+            left: Cell::new(left),
+            cut_short: Cell::new(false),
+        }
+    }
+
+    /// Whether there may be one more.
+    fn take(&self) -> bool {
+        let left = self.left.get();
+        self.left.set(left.saturating_sub(1));
+        if left == 0 {
+            self.cut_short.set(true);
+        }
+        left > 0
+    }
+}
+
+/// What would have to change.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Advised {
+    /// Advice, each of which will do.
+    pub advice: Vec<Advice>,
+    /// Whether there may be more, which was too much to look for.
+    pub cut_short: bool,
+}
 
 /// Changes after which a placement selects a cluster.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -67,18 +114,25 @@ enum By {
 
 /// Advice for a cluster that a placement does not select, where there is any: by changing the
 /// cluster, and by changing the placement.
-pub(super) fn advice(decision: PlacementDecision<'_>, cluster: &ClusterName) -> Vec<Advice> {
-    let Some(number) = decision.core.fleet.index.number(cluster) else {
-        return Vec::new();
-    };
+pub(super) fn advice(
+    decision: PlacementDecision<'_>,
+    cluster: &ClusterName,
+    trials: &Trials,
+) -> Advised {
+    trials.cut_short.set(false);
     let mut found: Vec<Advice> = Vec::new();
+    let number = decision.core.fleet.index.number(cluster);
+    let number = number.filter(|number| !decision.choice.selected.contains(*number));
+    // It selects nothing new whatever else changes.
+    let number = number.filter(|_| !decision.reaches_too_far());
     for by in [By::Cluster, By::Placement] {
-        let changes = Advising {
+        let advising = number.map(|number| Advising {
             decision,
             number,
             by,
-        }
-        .changes();
+            trials,
+        });
+        let changes = advising.and_then(Advising::changes);
         let advice = changes.filter(|c| !c.is_empty()).map(|changes| Advice {
             placement: decision.name.clone(),
             cluster: cluster.clone(),
@@ -86,7 +140,10 @@ pub(super) fn advice(decision: PlacementDecision<'_>, cluster: &ClusterName) -> 
         });
         found.extend(advice.filter(|advice| !found.contains(advice)));
     }
-    found
+    Advised {
+        advice: found,
+        cut_short: trials.cut_short.get(),
+    }
 }
 
 #[derive(Clone, Copy)]
@@ -94,6 +151,7 @@ struct Advising<'a> {
     decision: PlacementDecision<'a>,
     number: u32,
     by: By,
+    trials: &'a Trials,
 }
 
 impl<'a> Advising<'a> {
@@ -101,41 +159,47 @@ impl<'a> Advising<'a> {
     fn changes(self) -> Option<Vec<Change>> {
         let mut changes: Vec<Change> = Vec::new();
         loop {
-            let trial = self.tried(&changes);
+            let trial = self.tried(&changes)?;
             let Some(why) = trial.why() else {
                 break;
             };
             let more = self.mend(&trial, &why)?;
-            if changes.len() == CHANGES_MAX || more.iter().all(|c| changes.contains(c)) {
+            if more.iter().all(|c| changes.contains(c)) {
                 return None;
             }
             changes.retain(|change| more.iter().all(|new| !new.replaces(change)));
+            if changes.len() + more.len() > CHANGES_MAX {
+                self.trials.cut_short.set(true);
+                return None;
+            }
             changes.extend(more);
         }
-        let mut changes = self.needed(changes);
+        let mut changes = self.needed(changes)?;
         if self.decision.is_suspended() && !changes.is_empty() {
             changes.push(Change::Resume);
         }
         Some(changes)
     }
 
-    fn tried(self, changes: &[Change]) -> Trial<'a> {
-        Trial::of(self.decision, self.number, changes)
+    /// Makes changes; `None` where no more may be tried.
+    fn tried(self, changes: &[Change]) -> Option<Trial<'a>> {
+        let may = self.trials.take();
+        may.then(|| Trial::of((self.decision, self.trials), self.number, changes))
     }
 
-    /// Leaves out what it selects the cluster without.
-    fn needed(self, mut changes: Vec<Change>) -> Vec<Change> {
+    /// Leaves out what it selects the cluster without; `None` where not all of that may be tried.
+    fn needed(self, mut changes: Vec<Change>) -> Option<Vec<Change>> {
         let mut at = 0;
         while changes.len() > 1 && at < changes.len() {
             let mut fewer = changes.clone();
             fewer.remove(at);
-            if self.tried(&fewer).why().is_none() {
+            if self.tried(&fewer)?.why().is_none() {
                 changes = fewer;
             } else {
                 at += 1;
             }
         }
-        changes
+        Some(changes)
     }
 
     /// What takes a reason away; `None` where nothing can be said.
@@ -274,3 +338,6 @@ fn room(trial: &Trial<'_>, violated: Option<&Spread>) -> Option<Vec<Change>> {
         trial.least(from.min(most), most, relaxed)
     })
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,6 +1,8 @@
 //! What is decided for each cluster, made when it is asked for, once.
 
-use std::collections::BTreeMap;
+use std::borrow::Borrow;
+use std::cmp::Ordering;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 
@@ -169,8 +171,38 @@ impl PartialEq for Clusters {
 /// few ways, and share that.
 #[derive(Default)]
 struct Alike {
-    known: BTreeMap<Box<[u32]>, Vec<Arc<Placed>>>,
+    known: BTreeMap<Box<[u32]>, BTreeSet<ByInputs>>,
 }
+
+/// What is placed by some routes, found by its inputs: with overrides for each cluster there are as
+/// many as clusters.
+struct ByInputs(Arc<Placed>);
+
+impl Borrow<Inputs> for ByInputs {
+    fn borrow(&self) -> &Inputs {
+        &self.0.inputs
+    }
+}
+
+impl Ord for ByInputs {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.0.inputs.cmp(&other.0.inputs)
+    }
+}
+
+impl PartialOrd for ByInputs {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl PartialEq for ByInputs {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.inputs == other.0.inputs
+    }
+}
+
+impl Eq for ByInputs {}
 
 impl Alike {
     /// What is placed by these routes with these inputs; made when it is new.
@@ -180,16 +212,15 @@ impl Alike {
         inputs: Inputs,
         make: impl FnOnce(Inputs) -> Placed,
     ) -> Arc<Placed> {
-        let Some(known) = self.known.get_mut(routes) else {
-            let placed = Arc::new(make(inputs));
-            self.known.insert(routes.into(), vec![Arc::clone(&placed)]);
-            return placed;
+        let known = match self.known.get_mut(routes) {
+            Some(known) => known,
+            None => self.known.entry(routes.into()).or_default(),
         };
-        if let Some(placed) = known.iter().find(|placed| placed.inputs == inputs) {
+        if let Some(ByInputs(placed)) = known.get(&inputs) {
             return Arc::clone(placed);
         }
         let placed = Arc::new(make(inputs));
-        known.push(Arc::clone(&placed));
+        known.insert(ByInputs(Arc::clone(&placed)));
         placed
     }
 }
@@ -280,3 +311,6 @@ impl Core {
         groups
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use capstan_proto::{BundleName, ClusterName, PlacementName};
 
-use super::advice::{Advice, advice};
+use super::advice::{Advised, Trials, advice};
 use super::answer::Asking;
 use super::bits::Bits;
 use super::choose::{Choice, kept_out_by};
@@ -186,6 +186,13 @@ impl<'a> PlacementDecision<'a> {
         !self.choice.reaching.is_empty()
     }
 
+    /// Its terms that reach further than its source may.
+    pub fn reaching(&self) -> impl Iterator<Item = &'a Place> + use<'a> {
+        let terms = &self.document.spec.clusters;
+        let reaching = self.choice.reaching.iter();
+        reaching.map(|reaching| &terms[reaching.term].at)
+    }
+
     /// Whether it selects a cluster.
     #[must_use]
     pub fn selects(&self, cluster: &ClusterName) -> bool {
@@ -287,13 +294,11 @@ impl<'a> PlacementDecision<'a> {
     }
 
     /// What would have to change for it to select a declared cluster that it does not select. Every
-    /// piece was tried; there is none where nothing that can be written down would do.
+    /// piece was tried; there is none where nothing that can be written down would do, where that was
+    /// too much to look for, or while it reaches too far, so that nothing of it changes.
     #[must_use]
-    pub fn advice(&self, cluster: &ClusterName) -> Vec<Advice> {
-        match self.selects(cluster) {
-            true => Vec::new(),
-            false => advice(*self, cluster),
-        }
+    pub fn advice(&self, cluster: &ClusterName, trials: &Trials) -> Advised {
+        advice(*self, cluster, trials)
     }
 
     /// How many clusters it lacks, and why; `None` where it has as many as are wanted.

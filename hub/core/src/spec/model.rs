@@ -465,7 +465,7 @@ pub enum Verb {
 // === placements ===
 
 /// A tag or commit at which Bundle documents and their content are read.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Pin {
     /// Where it stands.
     pub at: Place,

@@ -5,6 +5,7 @@ use expect_test::{Expect, expect};
 
 use super::show;
 use crate::desired::Desired;
+use crate::explain::{Question, explain};
 use crate::fixture::{Hub, many, maps};
 use crate::spec::{Kinds, PinName, PinState, Restriction, Rules, Trees, read_terms};
 use crate::yaml::{self, Dialect};
@@ -201,6 +202,34 @@ fn why_says_that_the_source_reaches_too_far() {
     let told = "source `team` may not use cluster x, which this term matches (fleet.yaml:15:35)";
     assert_eq!(why("a"), told);
     assert!(why("x").contains("out-of-reach"), "{}", why("x"));
+}
+
+#[test]
+fn a_placement_that_reaches_too_far_is_to_be_narrowed_whatever_else_it_lacks() {
+    let told = |clusters: &str, of: &str| {
+        let mut hub = Hub::default();
+        let team = team("[web]", clusters, "w2");
+        let desired = hub.follow(&trees(CLUSTERS, &team, to("[{names: [a, b]}]")));
+        let question = Question {
+            cluster: crate::fixture::cluster(of),
+            bundle: capstan_proto::BundleName::try_new(name("team"), "web").unwrap(),
+        };
+        let explanation = explain(&hub.decisions, &desired, &question);
+        let advice = explanation.steps.iter().filter(|step| step.advice);
+        let advice: Vec<&str> = advice.map(|step| step.text.as_str()).collect();
+        advice.join("\n")
+    };
+    let narrow = "narrow the term at fleet.yaml:15:35 of web to clusters that source team may use: \
+                  nothing of web changes anywhere before";
+    // One that it matches, one that it does not, and one that its source may not use.
+    for of in ["a", "b", "x"] {
+        assert_eq!(told("[{names: [a, x]}]", of), narrow);
+    }
+    let both = told("[{names: [a, x]}, {names: [y]}]", "b");
+    assert!(both.contains(" and one more term of web to"), "{both}");
+    // What reaches no further is advised as ever.
+    let within = told("[{names: [a]}]", "b");
+    assert!(within.starts_with("for web to select it: "), "{within}");
 }
 
 /// The problems of one bundle `web` with this content, under this restriction.

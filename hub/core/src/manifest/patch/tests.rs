@@ -8,7 +8,9 @@ use capstan_proto::{BundleName, ClusterName, ObjectKey, Revision, SourceName};
 use expect_test::{Expect, expect};
 use serde_json::Value as Json;
 
-use super::{Object, apply, json};
+use super::types::Words;
+use super::{Object, Spot, Told, apply, json};
+use crate::limits;
 use crate::manifest::substitute::Values;
 use crate::problem::Place;
 use crate::spec::{Change, Operation, Patch, Target, Verb};
@@ -450,6 +452,52 @@ fn numbers_and_texts_are_alike_where_a_field_takes_both_and_variables_keep_their
 ",
         expect![[r#"
             {"apiVersion":"apps/v1","kind":"Deployment","metadata":{"name":"web"},"spec":{"paused":true,"replicas":7,"strategy":{"type":"Recreate"},"template":{"spec":{"containers":[{"name":"web","resources":{"limits":{"cpu":"500m"}}}]}}}}
+        "#]],
+    );
+}
+
+#[test]
+fn what_is_odd_is_told_once_for_all_objects_and_up_to_a_limit() {
+    let key = |number| {
+        let name = format!("m{number}");
+        let value =
+            serde_json::json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name}});
+        ObjectKey::of(&value).unwrap()
+    };
+    let spots = limits::CONTENT_PROBLEMS_MAX + 5;
+    let mut told = Told::default();
+    let mut made = 0;
+    for object in 0..3 {
+        for spot in 0..spots {
+            let words = || {
+                made += 1;
+                Words {
+                    message: format!("spot {spot}"),
+                    hint: "",
+                }
+            };
+            told.tell(Spot::Json(spot), words, &key(object));
+        }
+    }
+    assert_eq!(made, limits::CONTENT_PROBLEMS_MAX);
+    assert_eq!(told.found.len(), limits::CONTENT_PROBLEMS_MAX);
+    assert!(told.is_full());
+    let (spot, message, _) = &told.found[1];
+    assert_eq!(*spot, Spot::Json(1));
+    assert_eq!(*message, format!("spot 1 in {}", key(0)));
+    assert_eq!(told.spots.len(), told.found.len());
+}
+
+#[test]
+fn a_field_that_two_objects_have_is_odd_in_the_first() {
+    check(
+        "[{apiVersion: v1, kind: Widget, metadata: {name: a}, data: {k: x}},
+          {apiVersion: v1, kind: Widget, metadata: {name: b}, data: {k: x}}]",
+        "[{merge: {data: {k: [1]}}}]",
+        expect![[r#"
+            the patch makes a list of `data.k`, which is a string in Widget a (compare it with the object)
+            {"apiVersion":"v1","data":{"k":[1]},"kind":"Widget","metadata":{"name":"a"}}
+            {"apiVersion":"v1","data":{"k":[1]},"kind":"Widget","metadata":{"name":"b"}}
         "#]],
     );
 }

@@ -8,11 +8,15 @@ use super::lists::{Rule, Shape};
 use crate::yaml::{Node, Value};
 
 /// A value of a patch that has another type than what it replaces.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Change {
-    /// Where it stands in the patch.
-    pub(super) path: Vec<Step>,
-    pub(super) words: Words,
+#[derive(Clone, Copy)]
+pub(super) struct Change<'a> {
+    old: &'a Json,
+    new: &'a Json,
+    /// The types, as nouns.
+    was: &'static str,
+    is: &'static str,
+    /// What leads there.
+    names: &'a [&'a str],
 }
 
 /// What is said of it.
@@ -45,40 +49,64 @@ const EITHER: [&str; 18] = [
     "overhead",
 ];
 
-/// What a merge patch changes the type of; with rules for lists where the kind is known.
-pub(super) fn merged(target: &Json, patch: &Node, shape: Option<Shape>) -> Vec<Change> {
+/// Tells what a merge patch changes the type of, and where that stands in the patch; with rules for
+/// lists where the kind is known.
+pub(super) fn merged(
+    target: &Json,
+    patch: &Node,
+    shape: Option<Shape>,
+    tell: &mut dyn FnMut(&[Step], Change<'_>),
+) {
     let mut walk = Walk {
         names: Vec::new(),
         path: Vec::new(),
-        found: Vec::new(),
+        tell,
     };
     walk.value(target, patch, shape.unwrap_or(Shape::Plain));
-    walk.found
 }
 
-/// What is said where one value replaces another of another type, at names that lead there.
-pub(super) fn replaced(old: &Json, new: &Json, names: &[&str]) -> Option<Words> {
+/// One value that replaces another of another type, at names that lead there.
+pub(super) fn replaced<'a>(
+    old: &'a Json,
+    new: &'a Json,
+    names: &'a [&'a str],
+) -> Option<Change<'a>> {
     let (was, is) = (noun(old)?, noun(new)?);
     let number_or_text = |value: &Json| value.is_number() || value.is_string();
     let either = || names.iter().rev().take(2).any(|name| EITHER.contains(name));
     if was == is || number_or_text(old) && number_or_text(new) && either() {
         return None;
     }
-    let hint = match (old, new) {
-        (Json::Number(_) | Json::Bool(_), Json::String(text))
-            if serde_json::from_str::<Json>(text).is_ok() =>
-        {
-            "write it without quotes"
-        }
-        (Json::String(_), Json::Number(_) | Json::Bool(_)) => "write it in quotes",
-        (Json::Array(_), Json::Object(_)) => "write a list: `[{...}]`",
-        _ => "compare it with the object",
-    };
-    let message = format!(
-        "the patch makes {is} of `{}`, which is {was}",
-        names.join(".")
-    );
-    Some(Words { message, hint })
+    Some(Change {
+        old,
+        new,
+        was,
+        is,
+        names,
+    })
+}
+
+impl Change<'_> {
+    /// What is said of it.
+    pub(super) fn words(self) -> Words {
+        let hint = match (self.old, self.new) {
+            (Json::Number(_) | Json::Bool(_), Json::String(text))
+                if serde_json::from_str::<Json>(text).is_ok() =>
+            {
+                "write it without quotes"
+            }
+            (Json::String(_), Json::Number(_) | Json::Bool(_)) => "write it in quotes",
+            (Json::Array(_), Json::Object(_)) => "write a list: `[{...}]`",
+            _ => "compare it with the object",
+        };
+        let message = format!(
+            "the patch makes {} of `{}`, which is {}",
+            self.is,
+            self.names.join("."),
+            self.was
+        );
+        Words { message, hint }
+    }
 }
 
 fn noun(value: &Json) -> Option<&'static str> {
@@ -92,14 +120,14 @@ fn noun(value: &Json) -> Option<&'static str> {
     }
 }
 
-struct Walk<'a> {
+struct Walk<'a, 'w> {
     /// What leads to a value of the object, in words.
     names: Vec<&'a str>,
     path: Vec<Step>,
-    found: Vec<Change>,
+    tell: &'w mut dyn FnMut(&[Step], Change<'_>),
 }
 
-impl<'a> Walk<'a> {
+impl<'a> Walk<'a, '_> {
     fn value(&mut self, old: &Json, new: &'a Node, shape: Shape) {
         let (Json::Object(map), Value::Map(members)) = (old, &new.value) else {
             self.replaced(old, new);
@@ -143,15 +171,14 @@ impl<'a> Walk<'a> {
     }
 
     fn replaced(&mut self, old: &Json, new: &Node) {
-        let words = match &new.value {
+        let new = match &new.value {
             // The whole map is not built to learn that it is one.
-            Value::Map(_) => replaced(old, &Json::Object(serde_json::Map::new()), &self.names),
-            Value::List(_) => replaced(old, &Json::Array(Vec::new()), &self.names),
-            _ => replaced(old, &new.to_json(), &self.names),
+            Value::Map(_) => Json::Object(serde_json::Map::new()),
+            Value::List(_) => Json::Array(Vec::new()),
+            _ => new.to_json(),
         };
-        if let Some(words) = words {
-            let path = self.path.clone();
-            self.found.push(Change { path, words });
+        if let Some(change) = replaced(old, &new, &self.names) {
+            (self.tell)(&self.path, change);
         }
     }
 }

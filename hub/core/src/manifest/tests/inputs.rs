@@ -53,6 +53,40 @@ fn fields_of_a_bundle_are_substituted_though_its_files_are_not() {
 }
 
 #[test]
+fn the_first_text_that_is_not_substituted_is_told_with_how_many_more_there_are() {
+    let told = |data: &str| {
+        let text = format!(
+            "@Cluster a\nspec: {{variables: {{m: 1, n: 2}}}}\n@Bundle web\nspec: {{path: w}}\n\
+             @Placement p\nspec: {{bundles: [web], clusters: [{{}}]}}\n\
+             == w/a.yaml\n{{apiVersion: v1, kind: ConfigMap, metadata: {{name: c}}, data: {{{data}}}}}\n"
+        );
+        let rendered = rendered(&trees(1, &text), &Rendered::default());
+        rendered
+            .problems()
+            .map(ToString::to_string)
+            .collect::<String>()
+    };
+    for (data, expected) in [
+        ("x: '${m}'", "`${m}` is sent as it stands:"),
+        (
+            "x: '${n}', y: '${m}'",
+            "`${n}` is sent as it stands, and so is one more text:",
+        ),
+        (
+            "x: '${m}', y: '${n}', z: '${o}', w: '${m}${n}'",
+            "`${m}` is sent as it stands, and so are 2 more texts:",
+        ),
+        ("x: '${o}'", ""),
+    ] {
+        let found = told(data);
+        assert!(
+            found.contains(expected) && found.is_empty() == expected.is_empty(),
+            "{data}: {found}"
+        );
+    }
+}
+
+#[test]
 fn patches_of_every_layer_change_objects_in_order() {
     let text = "@Cluster a
 @Cluster

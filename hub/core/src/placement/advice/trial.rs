@@ -11,13 +11,14 @@ use super::super::clusters::Core;
 use super::super::decide::resolve;
 use super::super::decision::PlacementDecision;
 use super::super::why::{Why, Whys};
-use super::Change;
+use super::{Change, Trials};
 use crate::inventory::Inventory;
 use crate::spec::{Count, Document, GroupName, Placement, Spec};
 
 /// A placement and a fleet with changes.
 pub(super) struct Trial<'a> {
     decision: PlacementDecision<'a>,
+    trials: &'a Trials,
     number: u32,
     /// The placement with the changes.
     document: Document<Arc<Placement>>,
@@ -29,7 +30,11 @@ pub(super) struct Trial<'a> {
 
 impl<'a> Trial<'a> {
     /// Makes changes.
-    pub(super) fn of(decision: PlacementDecision<'a>, number: u32, changes: &[Change]) -> Self {
+    pub(super) fn of(
+        (decision, trials): (PlacementDecision<'a>, &'a Trials),
+        number: u32,
+        changes: &[Change],
+    ) -> Self {
         let cluster = decision.core.fleet.index.name(number);
         let mut document = decision.document.clone();
         let placement = Arc::make_mut(&mut document.spec);
@@ -47,6 +52,7 @@ impl<'a> Trial<'a> {
         });
         Self {
             decision,
+            trials,
             number,
             document,
             changed,
@@ -92,19 +98,19 @@ impl<'a> Trial<'a> {
     }
 
     /// The changes with the least number from `low` to `high` after which there is room for the
-    /// cluster.
+    /// cluster; `None` where there is none, or not enough may be tried to tell.
     pub(super) fn least(
         &self,
         mut low: u32,
         mut high: u32,
         changes: impl Fn(u32) -> Vec<Change>,
     ) -> Option<Vec<Change>> {
-        if low > high || !self.has_room(&changes(high)) {
+        if low > high || !self.has_room(&changes(high))? {
             return None;
         }
         while low < high {
             let middle = low + (high - low) / 2;
-            if self.has_room(&changes(middle)) {
+            if self.has_room(&changes(middle))? {
                 high = middle;
             } else {
                 low = middle + 1;
@@ -115,16 +121,20 @@ impl<'a> Trial<'a> {
 
     /// Whether it selects the cluster after more changes of the placement, wherever the cluster may be
     /// selected: a taint may keep it out after one past and not after another, and is no want of room.
-    fn has_room(&self, more: &[Change]) -> bool {
+    /// `None` where no more may be tried.
+    fn has_room(&self, more: &[Change]) -> Option<bool> {
+        if !self.trials.take() {
+            return None;
+        }
         let cluster = self.decision.core.fleet.index.name(self.number);
         let mut placement = self.placement().clone();
         for change in more {
             change.of_placement(&mut placement, cluster, &self.document.at);
         }
         let mut choices = self.before.iter().map(|b| self.choice(&placement, b));
-        choices.all(|choice| {
+        Some(choices.all(|choice| {
             choice.selected.contains(self.number) || !choice.eligible.contains(self.number)
-        })
+        }))
     }
 
     fn choice(&self, placement: &Placement, before: &Arc<Bits>) -> Choice {

@@ -6,7 +6,7 @@ use capstan_proto::{ClusterName, PlacementName};
 use proptest::prelude::*;
 
 use super::super::oracle::{Oracle, Previous};
-use super::super::{Advice, Decisions, resolve};
+use super::super::{Advice, Decisions, Trials, resolve};
 use super::world::{Rng, World};
 use crate::inventory::Inventory;
 use crate::spec::Spec;
@@ -32,7 +32,7 @@ fn check(world: &World, before: &Decisions) -> Decisions {
     let decisions = resolve(&spec, &inventory, before);
     for decision in decisions.placements.values() {
         for (cluster, reason) in decision.rejected() {
-            let advice = decision.advice(cluster);
+            let advice = decision.advice(cluster, &Trials::default()).advice;
             let unknown = !spec.gaps.is_empty();
             let name = decision.name();
             assert!(
