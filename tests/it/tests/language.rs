@@ -32,7 +32,7 @@ async fn fleet(names: &[&str]) -> anyhow::Result<(Fleet, TempDir, String)> {
     let mut fleet = Fleet::start(BINARY, &files).await?;
     let directory = tempfile::tempdir()?;
     for name in names {
-        let cluster = Cluster::simulated(name, directory.path()).await?;
+        let cluster = Cluster::simulated(name, &directory.path().join(name)).await?;
         fleet.join(name, cluster).await?;
     }
     let revision = fleet.git.head()?;
