@@ -322,3 +322,26 @@ async fn a_store_that_lost_its_end_permits_no_uncounted_removal() {
 async fn an_older_copy_of_everything_permits_no_uncounted_removal() {
     prunes_nothing_until_confirmed(&["store", "ledger"]).await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hub_that_is_dropped_while_it_works_leaves_no_files_behind() {
+    let world = world().await;
+    let directory = world.directory.path().to_owned();
+    // It has much to write while it goes.
+    let files: Vec<(String, String)> = (0..200)
+        .map(|n| {
+            (
+                format!("apps/web/{n}.yaml"),
+                config_map(&format!("c{n}"), "1"),
+            )
+        })
+        .collect();
+    let files: Vec<(&str, Option<&str>)> = files
+        .iter()
+        .map(|(path, text)| (path.as_str(), Some(text.as_str())))
+        .collect();
+    world.repository.commit(&files);
+    world.refresh().await;
+    drop(world);
+    assert!(!directory.exists());
+}

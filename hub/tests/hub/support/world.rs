@@ -16,6 +16,9 @@ use super::{Identity, Repository};
 /// How long a state may take to come about on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// Times that a directory is removed in which something is still written.
+const REMOVALS_MAX: usize = 1_000;
+
 /// The directory, the repository, and the hub while it runs.
 pub(crate) struct World {
     pub(crate) directory: tempfile::TempDir,
@@ -216,6 +219,27 @@ impl World {
         let status = text.split(' ').nth(1).unwrap().parse().unwrap();
         let body = text.split_once("\r\n\r\n").map(|(_, body)| body.to_owned());
         (status, body.unwrap_or_default())
+    }
+}
+
+impl Drop for World {
+    /// The hub goes before its directory: what it writes while that is removed would stay behind.
+    fn drop(&mut self) {
+        let Some(server) = self.server.take() else {
+            return;
+        };
+        tokio::task::block_in_place(|| {
+            tokio::runtime::Handle::current().block_on(server.stop());
+        });
+        drop(server);
+        // What it was doing beside its loop may still end.
+        let gone = || std::fs::remove_dir_all(self.directory.path()).is_ok();
+        for _ in 0..REMOVALS_MAX {
+            if gone() {
+                return;
+            }
+            std::thread::yield_now();
+        }
     }
 }
 
