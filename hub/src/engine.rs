@@ -28,6 +28,7 @@ mod show;
 pub(crate) mod source;
 mod spokes;
 mod sweep;
+mod takeover;
 mod waits;
 pub(crate) mod waker;
 
@@ -46,7 +47,7 @@ use capstan_proto::delta::sender::Target;
 use capstan_proto::{ClusterName, Digest, Moment, Number, SourceName, Triple};
 use tokio::sync::oneshot;
 
-use cluster::Cluster;
+use cluster::{Cluster, Member};
 use effect::Effect;
 use event::{Event, Lacks, Polled};
 use hearsay::Hearsay;
@@ -104,6 +105,7 @@ pub(crate) struct State {
     /// What passes need since somebody looks for content that nobody needs; `None` while nobody does.
     needed: Option<BTreeSet<Digest>>,
     passing: Passing,
+    renames: rename::Renames,
     hearsay: Hearsay,
     /// How often the tags of each source changed.
     tags: pins::Tags,
@@ -155,6 +157,7 @@ impl State {
             log,
             approvals,
             previous,
+            pins,
         } = restored;
         for cluster in clusters.values_mut() {
             let observed = &mut cluster.observed;
@@ -167,7 +170,7 @@ impl State {
             .map(|source| (source.name.clone(), None))
             .collect();
         let names = sources.iter().map(|source| source.name.clone());
-        let memory = Memory::beginning(previous, names.collect());
+        let memory = Memory::beginning(previous, pins, names.collect());
         Self {
             setting,
             sources,
@@ -183,6 +186,7 @@ impl State {
             settling: Settling::default(),
             needed: None,
             passing: Passing::Idle,
+            renames: rename::Renames::default(),
             hearsay: Hearsay::default(),
             tags: pins::Tags::new(),
             unpassed: None,
@@ -220,11 +224,12 @@ impl State {
                 cluster,
                 registration,
             } => {
-                self.enrolled(cluster, &registration, now);
+                self.enrolled(cluster, &registration, now, &mut effects);
                 self.pass_is_due(now, &mut effects);
             }
             Event::Standing { cluster, banned } => {
                 self.standing(&cluster, banned, now, &mut effects);
+                self.pass_is_due(now, &mut effects);
             }
             Event::Approved(approval) => {
                 self.approvals.push(*approval);
@@ -249,7 +254,10 @@ impl State {
             Event::Recorded { cluster, session } => {
                 self.recorded((&cluster, session), now, &mut effects);
             }
-            Event::Renamed(rename) => self.rename_kept(&rename, now, &mut effects),
+            Event::Renamed(rename) => self.renamed(&rename, now, &mut effects),
+            Event::NotRenamed(rename, refusal) => {
+                self.not_renamed(&rename, refusal, now, &mut effects);
+            }
             Event::Settled(ticket) => self.settled(ticket, now, &mut effects),
             Event::PassFailed(reason) => self.pass_failed(reason, now, &mut effects),
             Event::LedgerFailed(why) => self.failed(Disk::Ledger, why, now, &mut effects),
@@ -344,6 +352,7 @@ impl State {
                 self.passing = Passing::Running;
                 effects.push(Effect::Pass(Box::new(self.input(now))));
                 self.hearsay.taken();
+                self.renames.pass_begins();
             }
             Passing::Running | Passing::Outdated => self.passing = Passing::Outdated,
         }
@@ -371,6 +380,8 @@ impl State {
             let bundles = cluster.unrecorded();
             (!bundles.is_empty()).then(|| (name.clone(), bundles))
         });
+        let is_banned = |cluster: &Cluster| cluster.member.as_ref().is_some_and(Member::is_banned);
+        let banned = self.clusters.iter().filter(|(_, c)| is_banned(c));
         Input {
             trees: Trees {
                 sources,
@@ -393,6 +404,7 @@ impl State {
                 now,
                 policies: Arc::clone(&self.memory.policies),
                 unrecorded: unrecorded.collect(),
+                banned: banned.map(|(name, _)| name.clone()).collect(),
                 ..Running::default()
             },
         }
@@ -405,12 +417,11 @@ impl State {
             mut desired,
             problems,
             selected,
+            pinned,
             renamed,
             took,
         } = outcome;
-        for rename in renamed {
-            self.renamed(rename, effects);
-        }
+        self.rename(renamed, effects);
         self.setting.metrics.resolves.inc();
         let took_ms = i64::try_from(took.as_millis()).unwrap_or(i64::MAX);
         self.setting.metrics.resolve_ms.set(took_ms);
@@ -420,6 +431,9 @@ impl State {
         self.hearsay.declared(self.memory.spec.as_ref());
         if !selected.is_empty() {
             effects.push(Effect::RememberSelected(selected));
+        }
+        if !pinned.is_empty() {
+            effects.push(Effect::RememberPins(pinned));
         }
         self.problems = Arc::new(problems);
         let content = std::mem::take(&mut desired.content);
@@ -480,15 +494,16 @@ impl State {
                 given.is_none_or(|given| given.triple.digest != target.digest)
             })
         };
-        let any = desired
-            .clusters
-            .iter()
-            .any(|(name, wanted)| changed(name, wanted));
+        let decided = desired.clusters.iter();
+        let decided: Vec<_> = decided
+            .filter(|(name, _)| !self.renames.is_open(name))
+            .collect();
+        let any = decided.iter().any(|(name, wanted)| changed(name, wanted));
         let number = if any { self.number(effects) } else { None };
         if any && number.is_none() {
             return false;
         }
-        for (name, wanted) in &desired.clusters {
+        for (name, wanted) in decided {
             if self.give(name, wanted, number, effects) {
                 self.clusters.entry(name.clone()).or_default().removal = self.settling.next();
                 self.tell(name, Happened::Unsettled, now, effects);
@@ -536,6 +551,7 @@ impl State {
         let lacks = lacks_something(cluster.given.as_ref(), target);
         cluster.approvals.clone_from(&target.approvals);
         let given = Remembered {
+            of: cluster.member.as_ref().map(|member| member.id),
             triple,
             snapshot: Arc::clone(&target.snapshot),
             owners: target.owners.clone(),
@@ -636,6 +652,7 @@ impl State {
             .removals
             .iter()
             .filter(|removal| !self.log.entries.contains(removal))
+            .filter(|removal| !self.renames.is_open(&removal.cluster))
             .cloned()
             .collect();
         let begin = now.minus_ms(self.setting.budget.window_ms);

@@ -8,6 +8,7 @@ mod budget;
 mod draft;
 mod modes;
 mod removal;
+mod rename;
 mod resolve;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -28,7 +29,6 @@ pub use resolve::desired;
 
 use crate::effective::Unknown;
 use crate::problem::{Place, Problem};
-use crate::spec::Spec;
 
 /// What a cluster was last given.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -103,54 +103,8 @@ pub struct Running {
     /// What the policies say that clusters were given, as far as it is known: the mode of a cluster is put
     /// into those of bundles that stay as they are.
     pub policies: Arc<Policies>,
-}
-
-impl Running {
-    /// The same under the names that clusters have now: their identity moves along, and with it what
-    /// they lost, so that a new name is no new budget. A name under which another cluster is enrolled
-    /// is that cluster's; one that was only declared before is free. Which moved: the former name and
-    /// the present one.
-    pub fn rename(
-        &mut self,
-        spec: &Spec,
-        enrolled: &BTreeSet<ClusterName>,
-    ) -> Vec<(ClusterName, ClusterName)> {
-        let renamed = spec.members.iter().filter_map(|(name, member)| {
-            let former = member.renamed_from.as_ref()?;
-            (!spec.members.contains_key(former)).then_some((former, name))
-        });
-        let renamed: BTreeMap<&ClusterName, &ClusterName> = renamed.collect();
-        self.log.rename(&renamed);
-        let mut moved = Vec::new();
-        for (former, name) in renamed {
-            if enrolled.contains(name) {
-                continue;
-            }
-            let Some(had) = self.clusters.remove(former) else {
-                continue;
-            };
-            self.clusters.insert(name.clone(), had);
-            if let Some(bundles) = self.unrecorded.remove(former) {
-                self.unrecorded.insert(name.clone(), bundles);
-            }
-            moved.push((former.clone(), name.clone()));
-        }
-        moved
-    }
-
-    /// Waits for clusters, under the names that they have now.
-    pub fn wait_for(
-        &mut self,
-        mut awaited: BTreeSet<ClusterName>,
-        renamed: &[(ClusterName, ClusterName)],
-    ) {
-        for (former, name) in renamed {
-            if awaited.remove(former) {
-                awaited.insert(name.clone());
-            }
-        }
-        self.awaited = awaited;
-    }
+    /// Enrolled clusters that may not connect.
+    pub banned: BTreeSet<ClusterName>,
 }
 
 /// Removals that were within the budget, so that small steps add up.

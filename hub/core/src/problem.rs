@@ -211,6 +211,8 @@ codes! {
     ModeNotCarried = "E0504",
     /// A tag that is pinned leads to another commit than before.
     TagMoved = "E0505",
+    /// A cluster cannot have its new name.
+    NotRenamed = "E0506",
     /// A spoke claims a snapshot that this hub never gave it.
     UnknownClaim = "E0601",
     /// An agent is too old for what is declared.

@@ -54,6 +54,11 @@ impl Member {
         }
     }
 
+    /// Whether it may not connect.
+    pub(crate) const fn is_banned(&self) -> bool {
+        self.banned.is_some()
+    }
+
     /// Its standing at a moment.
     pub(crate) fn standing(&self, now: Moment) -> Standing {
         match (&self.banned, &self.quarantined) {

@@ -6,12 +6,13 @@ use std::time::Duration;
 
 use capstan_hub_core::desired::Removal;
 use capstan_hub_core::placement::Selected;
-use capstan_proto::{ClusterName, Digest, Moment, Number, PlacementName};
+use capstan_proto::{BundleName, ClusterName, Digest, Moment, Number, PlacementName};
 
 use super::event::SessionId;
 use super::memory::{Remembered, Which};
 use super::pass::Input;
 use super::picture::Picture;
+use super::pins;
 use super::rename::Rename;
 use super::settling::Ticket;
 use super::spokes::Changes;
@@ -33,6 +34,8 @@ pub(crate) enum Effect {
     Remember(Which, ClusterName, Remembered),
     /// Keep what placements selected.
     RememberSelected(BTreeMap<PlacementName, Selected>),
+    /// Keep where pins led first.
+    RememberPins(pins::Changes),
     /// Keep the time at which a cluster was last heard, and its agent's version.
     RememberSeen(ClusterName, Moment, String),
     /// Keep that the hub lived at this moment.
@@ -48,6 +51,8 @@ pub(crate) enum Effect {
     Recovering(ClusterName, Option<Digest>, Option<SessionId>),
     /// Record that a cluster is called otherwise.
     Rename(Rename),
+    /// Forget what is kept over a restart under a name, with the states of these bundles.
+    Forget(ClusterName, BTreeSet<BundleName>),
     /// Record why a cluster is quarantined.
     Quarantine(ClusterName, String),
     /// Bring what clusters are given to the disk, record removals that nobody had to approve, and forget those from before

@@ -16,7 +16,7 @@ use tokio::sync::oneshot;
 
 use super::out::Outbox;
 use super::pass::Outcome;
-use super::rename::Rename;
+use super::rename::{Refusal, Rename};
 use super::settling::Ticket;
 use crate::ca::Identity;
 use crate::git::Commit;
@@ -107,6 +107,8 @@ pub(crate) enum Event {
     },
     /// A cluster has another name in the ledger.
     Renamed(Rename),
+    /// It has not.
+    NotRenamed(Rename, Refusal),
     /// Removals are written down.
     Settled(Ticket),
     /// A pass ended without an outcome; in words.

@@ -1,6 +1,6 @@
 //! What each cluster was last given and what it holds, as the store keeps it over a restart.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use capstan_proto::convert::state::{from_wire, to_wire};
@@ -12,6 +12,7 @@ use capstan_proto::{
 use prost::Message as _;
 use serde::{Deserialize, Serialize};
 
+use crate::ca::ClusterId;
 use crate::store::{Store, StoreError, Table, VALUE_BYTES_MAX};
 
 /// Which of a cluster's two snapshots a table is about.
@@ -26,6 +27,8 @@ pub(crate) enum Which {
 /// A snapshot with everything that is remembered of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Remembered {
+    /// Whose it is, whatever name that cluster had or gets; `None`: nobody was enrolled under the name.
+    pub(crate) of: Option<ClusterId>,
     /// Number and digest.
     pub(crate) triple: Triple,
     /// The entries.
@@ -42,6 +45,8 @@ pub(crate) struct Remembered {
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Note {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    of: Option<ClusterId>,
     triple: Triple,
     stamps: BTreeMap<SourceName, Revision>,
     certain: bool,
@@ -61,10 +66,13 @@ struct Member {
 const BUNDLE: &str = "b/";
 const OBJECT: &str = "o/";
 
+const GIVEN: &str = "given/";
+const HELD: &str = "held/";
+
 fn table_name(which: Which, cluster: &ClusterName) -> String {
     match which {
-        Which::Given => format!("given/{cluster}"),
-        Which::Held => format!("held/{cluster}"),
+        Which::Given => format!("{GIVEN}{cluster}"),
+        Which::Held => format!("{HELD}{cluster}"),
     }
 }
 
@@ -76,6 +84,7 @@ pub(crate) fn remember(
     remembered: &Remembered,
 ) -> Result<(), StoreError> {
     let Remembered {
+        of,
         triple,
         snapshot,
         owners,
@@ -103,6 +112,7 @@ pub(crate) fn remember(
         members.insert(format!("{OBJECT}{name}"), json(&member));
     }
     let note = Note {
+        of: *of,
         triple: *triple,
         stamps: stamps.clone(),
         certain: *certain,
@@ -120,9 +130,33 @@ fn json(value: &impl Serialize) -> Vec<u8> {
     serde_json::to_vec(value).expect("names and digests have only text keys")
 }
 
-/// Forgets a snapshot, soon.
-pub(crate) fn forget(store: &Store, which: Which, cluster: &ClusterName) -> Result<(), StoreError> {
-    store.remove_table(&table_name(which, cluster))
+/// Forgets everything on record under a name, soon, with the states of these bundles. The snapshots go last: they say whose
+/// the rest is.
+pub(crate) fn forget<'a>(
+    store: &Store,
+    cluster: &ClusterName,
+    bundles: impl IntoIterator<Item = &'a BundleName>,
+) -> Result<(), StoreError> {
+    for bundle in bundles {
+        remember_state(store, cluster, bundle, None)?;
+    }
+    store.set_row(SEEN, cluster.as_str(), None)?;
+    for which in [Which::Held, Which::Given] {
+        store.remove_table(&table_name(which, cluster))?;
+    }
+    Ok(())
+}
+
+/// The names under which a snapshot is on record.
+pub(crate) fn names(store: &Store) -> Result<BTreeSet<ClusterName>, StoreError> {
+    let mut names = BTreeSet::new();
+    for prefix in [GIVEN, HELD] {
+        for table in store.tables(prefix)? {
+            let name = table.strip_prefix(prefix).map(ClusterName::try_new);
+            names.extend(name.and_then(Result::ok));
+        }
+    }
+    Ok(names)
 }
 
 /// What the store remembers of one cluster's snapshot.
@@ -153,6 +187,7 @@ pub(crate) fn recall(
 /// A table that says anything else than what `remember` writes counts as damaged.
 fn read(table: &Table) -> Option<Remembered> {
     let Note {
+        of,
         triple,
         stamps,
         certain,
@@ -181,6 +216,7 @@ fn read(table: &Table) -> Option<Remembered> {
     let snapshot = Arc::new(Snapshot::try_new(bundles, objects).ok()?);
     let whole = snapshot.digest() == triple.digest;
     whole.then_some(Remembered {
+        of,
         triple,
         snapshot,
         owners,

@@ -18,7 +18,7 @@ use capstan_proto::{Digest, PlacementName, SourceName};
 use super::lost::{Found, Lost, Ran};
 use super::pins::{self, Pins, Tags};
 use super::previous::Previous;
-use super::rename::Rename;
+use super::rename::Names;
 use super::source::Archive;
 use crate::content::Content;
 use crate::history::{PAST_MAX, Past as _};
@@ -71,16 +71,23 @@ pub(crate) struct Outcome {
     pub(crate) problems: Vec<Problem>,
     /// What placements select otherwise than it is on record.
     pub(crate) selected: BTreeMap<PlacementName, Selected>,
+    /// Pins that lead somewhere for the first time, or that nothing asks for any more.
+    pub(crate) pinned: pins::Changes,
     /// Clusters that are called otherwise.
-    pub(crate) renamed: Vec<Rename>,
+    pub(crate) renamed: Vec<Names>,
     /// How long it took.
     pub(crate) took: Duration,
 }
 
 impl Memory {
-    /// What is known after a start: what placements selected last, as far as that is on record.
-    pub(crate) fn beginning(previous: Previous, sources: BTreeSet<SourceName>) -> Self {
+    /// What is known after a start: what placements selected last, and where pins led first, as far as that is on record.
+    pub(crate) fn beginning(
+        previous: Previous,
+        first: pins::First,
+        sources: BTreeSet<SourceName>,
+    ) -> Self {
         Self {
+            pins: Pins::beginning(first),
             decisions: Arc::new(Decisions::remembered(previous)),
             lost: Lost::of(sources),
             ..Self::default()
@@ -131,6 +138,7 @@ pub(crate) fn run(input: Input) -> Outcome {
     let memory = memory.or_given(&running);
     let known = (memory.spec.as_deref(), &memory.pins);
     let (spec, mut problems, pins) = pins::load(&mut trees, known, &archives, tags);
+    problems.extend(running.unmoved(&spec, &inventory.enrolled));
     let renamed = running.rename(&spec, &inventory.enrolled);
     for (former, name) in &renamed {
         inventory.rename(former, name);
@@ -159,6 +167,7 @@ pub(crate) fn run(input: Input) -> Outcome {
     }
     let desired = step.desired;
     let policies = running.policies_after(&desired);
+    let pinned = pins.since(&memory.pins);
     let selected = selected(&step.memory.decisions, &memory.decisions, found.as_ref());
     let memory = Memory {
         pins,
@@ -177,6 +186,7 @@ pub(crate) fn run(input: Input) -> Outcome {
         desired,
         problems,
         selected,
+        pinned,
         renamed,
         took: began.elapsed(),
     }

@@ -1,17 +1,19 @@
 //! Revisions that placements pin: found in the copies of the sources, and read once.
 //!
-//! A tag that moved is followed as soon as it was fetched. What cannot be found or read is said in words; what is there
+//! A tag that moved is followed as soon as it was fetched, and told from then on: the store keeps where each led first. What cannot be found or read is said in words; what is there
 //! of it on clusters stays.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use capstan_hub_core::problem::{Code, Problem};
-use capstan_hub_core::spec::{PinName, PinState, Spec, Trees};
-use capstan_proto::{Revision, SourceName};
+use capstan_hub_core::spec::{PinName, PinState, SourceState, Spec, Trees};
+use capstan_proto::{Digest, Revision, SourceName};
+use serde::{Deserialize, Serialize};
 
 use super::source::Archive;
 use crate::git;
 use crate::history::{Past, declared};
+use crate::store::{Store, StoreError, VALUE_BYTES_MAX};
 use crate::telemetry::chain;
 
 /// How often the tags of each source changed since the start.
@@ -23,8 +25,85 @@ pub(crate) struct Pins {
     states: BTreeMap<PinName, PinState>,
     /// The tags that they were looked for among.
     tags: Tags,
-    /// Tags that led elsewhere before, with the commit that they led to first.
-    moved: BTreeMap<PinName, Revision>,
+    /// The commit that each led to first.
+    first: First,
+}
+
+/// The commit that each pin led to when it was first looked for.
+pub(crate) type First = BTreeMap<PinName, Revision>;
+
+/// What is to be kept otherwise: a pin that leads somewhere for the first time, or that nothing asks for any more.
+pub(crate) type Changes = BTreeMap<PinName, Option<Revision>>;
+
+impl Pins {
+    /// What is known after a start.
+    pub(crate) fn beginning(first: First) -> Self {
+        Self {
+            first,
+            ..Self::default()
+        }
+    }
+
+    /// What is to be kept otherwise than before.
+    pub(super) fn since(&self, before: &Self) -> Changes {
+        let gone = before
+            .first
+            .keys()
+            .filter(|pin| !self.first.contains_key(*pin));
+        let gone = gone.map(|pin| (pin.clone(), None));
+        let new = self.first.iter();
+        let new = new.filter(|(pin, first)| before.first.get(*pin) != Some(*first));
+        let new = new.map(|(pin, first)| (pin.clone(), Some(first.clone())));
+        gone.chain(new).collect()
+    }
+}
+
+/// Kind of the rows that say where pins led first.
+const PINS: &str = "pins";
+
+/// A row's value.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Row {
+    source: SourceName,
+    text: String,
+    first: Revision,
+}
+
+/// Remembers where pins led first, soon. A pin longer than a row may be is left out.
+pub(super) fn remember(store: &Store, changes: Changes) -> Result<(), StoreError> {
+    for (pin, first) in changes {
+        let name = Digest::of(format!("{}/{}", pin.source, pin.text).as_bytes());
+        let row = first.map(|first| Row {
+            source: pin.source,
+            text: pin.text,
+            first,
+        });
+        let value = row.map(|row| serde_json::to_vec(&row).expect("names are JSON"));
+        let value = value.filter(|value| value.len() <= VALUE_BYTES_MAX);
+        store.set_row(PINS, &name.to_string(), value)?;
+    }
+    Ok(())
+}
+
+/// Recalls where pins led first. What cannot be read is not known, as if it had never been looked for.
+pub(super) fn recall(store: &Store) -> Result<First, StoreError> {
+    let mut all = First::new();
+    for value in store.rows(PINS)?.rows.into_values() {
+        match serde_json::from_slice::<Row>(&value) {
+            Ok(Row {
+                source,
+                text,
+                first,
+            }) => {
+                all.insert(PinName { source, text }, first);
+            }
+            Err(error) => {
+                tracing::warn!(%error, "where a pinned tag led first cannot be read; where it leads now counts");
+            }
+        }
+    }
+    Ok(all)
 }
 
 /// Loads the trees with everything that they pin. `pins` are those of the load before.
@@ -48,12 +127,17 @@ pub(super) fn load(
         if new.is_empty() {
             trees.pins.retain(|pin, _| wanted.contains(pin));
             let states = trees.pins.clone();
-            let moved = moved(pins, &states);
-            problems.extend(told(&spec, &moved, &states));
+            let unread = |source: &SourceState| !matches!(source, SourceState::Read(_));
+            let first = match trees.sources.values().any(unread) {
+                // What is not read yet may ask for more.
+                true => first(pins, &states, pins.first.keys()),
+                false => first(pins, &states, []),
+            };
+            problems.extend(told(&spec, &first, &states));
             let pins = Pins {
                 states,
                 tags,
-                moved,
+                first,
             };
             return (spec, problems, pins);
         }
@@ -61,31 +145,32 @@ pub(super) fn load(
     }
 }
 
-/// Tags that lead elsewhere than they did first.
-fn moved(before: &Pins, now: &BTreeMap<PinName, PinState>) -> BTreeMap<PinName, Revision> {
-    let led = |pin: &PinName| match before.states.get(pin) {
+/// Where every pin that is asked for led first, and those that are kept besides.
+fn first<'a>(
+    before: &'a Pins,
+    now: &'a BTreeMap<PinName, PinState>,
+    besides: impl IntoIterator<Item = &'a PinName>,
+) -> First {
+    let led = |pin: &PinName| match now.get(pin) {
         Some(PinState::Read(tree)) => Some(&tree.revision),
         _ => None,
     };
-    let first = |pin: &PinName| before.moved.get(pin).or_else(|| led(pin)).cloned();
-    let moved = |(pin, state): (&PinName, &PinState)| match (first(pin), state) {
-        (Some(first), PinState::Read(tree)) if tree.revision == first => None,
-        (Some(first), _) => Some((pin.clone(), first)),
-        (None, _) => None,
+    let first = |pin: &PinName| {
+        let first = before.first.get(pin).or_else(|| led(pin))?;
+        Some((pin.clone(), first.clone()))
     };
-    now.iter().filter_map(moved).collect()
+    now.keys().chain(besides).filter_map(first).collect()
 }
 
 /// Says of every tag that moved where it led first, and where it leads now.
-fn told(
-    spec: &Spec,
-    moved: &BTreeMap<PinName, Revision>,
-    now: &BTreeMap<PinName, PinState>,
-) -> Vec<Problem> {
+fn told(spec: &Spec, first: &First, now: &BTreeMap<PinName, PinState>) -> Vec<Problem> {
     let problem = |(pin, first): (&PinName, &Revision)| {
         let Some(PinState::Read(tree)) = now.get(pin) else {
             return None;
         };
+        if tree.revision == *first {
+            return None;
+        }
         let at = spec.place_of_pin(pin)?;
         let message = format!(
             "`{}` led to commit {}, and leads to {} now, which is followed",
@@ -96,7 +181,7 @@ fn told(
         let problem = Problem::warning(at, Code::TagMoved, message);
         Some(problem.hint(format!("write {} to keep what was there", first.short())))
     };
-    moved.iter().filter_map(problem).collect()
+    first.iter().filter_map(problem).collect()
 }
 
 /// Looks for pins.

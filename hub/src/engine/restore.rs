@@ -8,13 +8,14 @@ use capstan_hub_core::desired::{Approval, RemovalLog, RemovalSet};
 use capstan_proto::{ClusterName, Digest, Moment, Revision, SourceName};
 
 use super::cluster::{Cluster, Heard, Member};
-use super::memory::{self, Recalled, Which};
+use super::memory::{self, Recalled, Remembered, Which};
 use super::numbers::{BLOCK, NumberError, Numbers, block_end};
+use super::pins;
 use super::previous::{self, Previous};
 use super::receipt::Receipts;
 use crate::ca::ClusterId;
 use crate::content::{Content, ContentError};
-use crate::ledger::records::{self, Listed, RecordError, Records, keys};
+use crate::ledger::records::{self, Listed, RecordError, Records, Registration, keys};
 use crate::store::{Store, StoreError};
 
 /// What is known after a start.
@@ -32,6 +33,8 @@ pub(crate) struct Restored {
     pub(crate) approvals: Vec<Approval>,
     /// What placements selected last, as far as that is on record.
     pub(crate) previous: Previous,
+    /// Where pins led first, as far as that is on record.
+    pub(crate) pins: pins::First,
 }
 
 impl Restored {
@@ -116,14 +119,18 @@ pub(crate) async fn restore(
         .value
         .incarnation;
     let first = records.reserve_generations(BLOCK).await?;
-    let heard = memory::recall_heard(store)?;
+    let mut heard = memory::recall_heard(store)?;
+    let lived_at = memory::recall_life(store, &heard)?;
+    let (registrations, _) = records.list(&keys::registrations()).await?;
+    sweep(store, &registrations, &mut heard)?;
     Ok(Restored {
-        lived_at: memory::recall_life(store, &heard)?,
-        clusters: clusters(records, store, &heard).await?,
+        lived_at,
+        clusters: clusters(records, registrations, (store, &heard)).await?,
         numbers: Numbers::new(incarnation, first, block_end(first)?),
         log: removal_log(records).await?,
         approvals: approvals(records, content).await?,
         previous: previous::recall(store)?,
+        pins: pins::recall(store)?,
     })
 }
 
@@ -139,10 +146,47 @@ pub(crate) async fn receipts(records: &Records) -> Result<Receipts, RestoreError
     Ok(Receipts::new(key.as_bytes()))
 }
 
+/// Forgets what is on record under names that are another cluster's now, or nobody's: it was not forgotten in time before
+/// the hub stopped.
+fn sweep(
+    store: &Store,
+    registrations: &[Listed<Registration>],
+    heard: &mut memory::Heard,
+) -> Result<(), StoreError> {
+    let ids = registrations.iter();
+    let ids: BTreeMap<&str, ClusterId> = ids.map(|it| (it.name.as_str(), it.value.id)).collect();
+    let mut names = memory::names(store)?;
+    names.extend(heard.seen.keys().chain(heard.states.keys()).cloned());
+    for name in names {
+        let stale = match ids.get(name.as_str()) {
+            Some(id) => is_anothers(store, &name, *id)?,
+            None => true,
+        };
+        if stale {
+            heard.seen.remove(&name);
+            let states = heard.states.remove(&name).unwrap_or_default();
+            memory::forget(store, &name, states.keys())?;
+        }
+    }
+    Ok(())
+}
+
+/// Whether a snapshot on record under this name is another cluster's, or of when nobody was enrolled under it.
+fn is_anothers(store: &Store, name: &ClusterName, id: ClusterId) -> Result<bool, StoreError> {
+    for which in [Which::Given, Which::Held] {
+        if let Recalled::Whole(Remembered { of, .. }) = memory::recall(store, which, name)?
+            && of != Some(id)
+        {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
 async fn clusters(
     records: &Records,
-    store: &Store,
-    heard: &memory::Heard,
+    registrations: Vec<Listed<Registration>>,
+    (store, heard): (&Store, &memory::Heard),
 ) -> Result<BTreeMap<ClusterName, Cluster>, RestoreError> {
     let bans = bans(records).await?;
     let (marks, _) = records.list(&keys::all_recovering()).await?;
@@ -150,7 +194,6 @@ async fn clusters(
         .into_iter()
         .map(|mark| (mark.name, mark.value.claimed))
         .collect();
-    let (registrations, _) = records.list(&keys::registrations()).await?;
     let mut clusters = BTreeMap::new();
     for Listed {
         name,

@@ -18,7 +18,7 @@ use super::pass::{self, Input};
 use super::picture::Picture;
 use super::settling::Ticket;
 use super::shelf::{Shelving, Writing};
-use super::{previous, rename};
+use super::{pins, previous, rename};
 use crate::clock;
 use crate::ledger::records::{
     Generations, IncarnationRecord, Quarantine, RecordError, Records, Recovering, RemovalBatch,
@@ -156,6 +156,7 @@ impl Hands {
             Effect::RememberSelected(changes) => {
                 self.stored(previous::remember(&self.store, changes));
             }
+            Effect::RememberPins(changes) => self.stored(pins::remember(&self.store, changes)),
             Effect::RememberSeen(cluster, at, agent) => {
                 let seen = Seen {
                     at_unix_ms: at.unix_ms(),
@@ -186,8 +187,11 @@ impl Hands {
             Effect::Rename(rename) => {
                 let store = Arc::clone(&self.store);
                 self.ledger(move |records| async move {
-                    Ok(rename::write(records, store, rename).await?)
+                    Ok(Some(rename::write(records, store, rename).await?))
                 });
+            }
+            Effect::Forget(cluster, bundles) => {
+                self.stored(memory::forget(&self.store, &cluster, &bundles));
             }
             Effect::LogRemovals(ticket, removals, begin) => {
                 let store = Arc::clone(&self.store);

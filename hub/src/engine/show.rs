@@ -132,7 +132,10 @@ impl State {
             .clusters
             .iter()
             .flat_map(|(name, cluster)| session_problems(name, cluster));
-        let of_clusters: Vec<Problem> = of_sessions.chain(more).collect();
+        let spec = self.memory.spec.as_ref();
+        let of_names = spec.map(|spec| self.renames.problems(spec));
+        let of_names = of_names.into_iter().flatten();
+        let of_clusters: Vec<Problem> = of_sessions.chain(more).chain(of_names).collect();
         if of_clusters.is_empty() {
             return Arc::clone(&self.problems);
         }

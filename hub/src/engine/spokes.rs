@@ -10,12 +10,12 @@ use capstan_proto::state::{BundleState, states_digest};
 use capstan_proto::wire::from_hub::Message;
 use capstan_proto::{BundleName, ClusterName, Digest, Moment, Number, Snapshot, Triple, wire};
 
-use super::State;
 use super::cluster::{Cluster, Heard, Live, Member};
 use super::effect::Effect;
 use super::event::{Opening, Said, SessionId};
 use super::memory::{Remembered, Which};
 use super::out::{self, Out};
+use super::{State, rename};
 use crate::ledger::records::Registration;
 
 /// When a spoke that was closed for a reason that only a person can end may ask again.
@@ -34,6 +34,11 @@ impl State {
     ) {
         let name = opening.cluster.clone();
         self.setting.metrics.sessions.inc();
+        if !self.is_called(&name, &opening.registration, now, effects) {
+            let close = ended(CloseReason::Replaced, rename::CALLED_OTHERWISE);
+            drop(opening.outbox.put(out::close(&close)));
+            return;
+        }
         let cluster = self.clusters.entry(name.clone()).or_default();
         if let Some(live) = &cluster.live {
             if live.id >= opening.session {
@@ -489,7 +494,16 @@ impl State {
     // === membership ===
 
     /// A cluster enrolled, or has another certificate.
-    pub(super) fn enrolled(&mut self, name: ClusterName, registration: &Registration, now: Moment) {
+    pub(super) fn enrolled(
+        &mut self,
+        name: ClusterName,
+        registration: &Registration,
+        now: Moment,
+        effects: &mut Vec<Effect>,
+    ) {
+        if !self.is_called(&name, registration, now, effects) {
+            return;
+        }
         let known = self.clusters.entry(name).or_default();
         let banned = known.member.take().and_then(|member| member.banned);
         known.member = Some(Member::new(registration, banned));

@@ -27,6 +27,7 @@ use crate::tls::ConnectionId;
 mod hearsay;
 mod lost;
 mod pins;
+mod races;
 mod rename;
 
 const NOW: Moment = Moment::from_unix_ms(1_000_000);
@@ -70,6 +71,7 @@ fn restored() -> Restored {
         log: RemovalLog::default(),
         approvals: Vec::new(),
         previous: BTreeMap::new(),
+        pins: BTreeMap::new(),
     }
 }
 

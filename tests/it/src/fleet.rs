@@ -238,6 +238,14 @@ impl Fleet {
             .await
     }
 
+    /// Hands a spoke's process over: it runs until that is dropped, and its name is free.
+    ///
+    /// # Errors
+    /// When the spoke does not run.
+    pub fn part_with_spoke(&mut self, name: &str) -> anyhow::Result<Process> {
+        self.spokes.remove(name).context("the spoke does not run")
+    }
+
     /// A spoke's process.
     ///
     /// # Errors

@@ -134,14 +134,10 @@ async fn an_emptied_selection_waits_and_goes_when_it_is_approved_also_after_othe
 async fn a_cluster_that_gets_another_name_keeps_everything_and_is_followed() -> anyhow::Result<()> {
     let (mut fleet, _directory, _) = fleet(&["old"]).await?;
     let before = notes(&fleet, "old").await?;
-    let named = |name: &str, former: &str| {
-        sample::cluster(name, "old")
-            .replace("spec: {}", &format!("spec: {{renamedFrom: {former}}}"))
-    };
     fleet
         .commit(&[
             ("clusters/old.yaml", None),
-            ("clusters/new.yaml", Some(&named("new", "old"))),
+            ("clusters/new.yaml", Some(&moved("new", "old"))),
         ])
         .await?;
     is_called(&fleet, "new").await?;
@@ -162,7 +158,7 @@ async fn a_cluster_that_gets_another_name_keeps_everything_and_is_followed() -> 
     fleet
         .commit(&[
             ("clusters/new.yaml", None),
-            ("clusters/newest.yaml", Some(&named("newest", "new"))),
+            ("clusters/newest.yaml", Some(&moved("newest", "new"))),
             ("apps/notes/notes.yaml", Some(&text)),
         ])
         .await?;
@@ -190,6 +186,125 @@ async fn a_cluster_that_gets_another_name_keeps_everything_and_is_followed() -> 
     })
     .await
     .with_context(|| format!("{}\n{}", fleet.hub_log(), fleet.spoke_log("old")))
+}
+
+fn moved(name: &str, former: &str) -> String {
+    sample::cluster(name, "old").replace("spec: {}", &format!("spec: {{renamedFrom: {former}}}"))
+}
+
+async fn state(fleet: &Fleet, name: &str) -> anyhow::Result<capstan_proto::wire::Cluster> {
+    let clusters = fleet.cluster_states().await?;
+    let found = clusters.into_iter().find(|cluster| cluster.name == name);
+    found.with_context(|| format!("nobody is called {name}"))
+}
+
+/// Waits until it is clear whose the new name is: whether it is that of the cluster that was renamed.
+async fn winner(fleet: &Fleet) -> anyhow::Result<bool> {
+    wait::until("the name is somebody's", async || {
+        let clusters = fleet.cluster_states().await?;
+        let names: Vec<_> = clusters.iter().map(|it| it.name.clone()).collect();
+        let problems = fleet.hub(&["get", "problems", "-o", "json"]).await?;
+        let told = problems.contains("E0506") && problems.contains("both enrolled");
+        let connected = clusters.iter().all(|it| it.connection == "Connected");
+        let lost = told && names == ["new", "old"];
+        let won = !told && names == ["new"] && clusters[0].in_sync;
+        ensure!(connected && (lost || won), "{names:?} {problems}");
+        Ok(won)
+    })
+    .await
+    .with_context(|| format!("{}\n{}", fleet.hub_log(), fleet.spoke_log("old")))
+}
+
+/// Waits until the cluster called old is there, and was never given anything.
+async fn is_empty(fleet: &Fleet) -> anyhow::Result<()> {
+    wait::until("it is connected and has nothing", async || {
+        let old = state(fleet, "old").await?;
+        ensure!(old.connection == "Connected", "{old:#?}");
+        let nothing = old.wanted.is_empty() && old.accepted.is_empty();
+        ensure!(nothing && old.bundle_states.is_empty(), "{old:#?}");
+        Ok(())
+    })
+    .await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_race_for_a_name_has_one_winner_and_the_other_keeps_everything() -> anyhow::Result<()> {
+    for first in ["the enrolment", "the commit", "nobody"] {
+        let (mut fleet, directory, _) = fleet(&["old"]).await?;
+        let before = notes(&fleet, "old").await?;
+        let other = Cluster::simulated("other", &directory.path().join("other")).await?;
+        let files = [
+            ("clusters/old.yaml", None),
+            ("clusters/new.yaml", Some(moved("new", "old"))),
+        ];
+        let files = files
+            .each_ref()
+            .map(|(path, text)| (*path, text.as_deref()));
+        if first == "the commit" {
+            fleet.commit(&files).await?;
+        }
+        // Its agent enrols as soon as it runs.
+        fleet.join("new", other).await.ok();
+        if first == "the enrolment" {
+            wait::until("it is enrolled", async || {
+                state(&fleet, "new").await.map(drop)
+            })
+            .await?;
+        }
+        if first != "the commit" {
+            fleet.commit(&files).await?;
+        }
+        let won = winner(&fleet).await?;
+        match first {
+            "the enrolment" => ensure!(!won, "who is enrolled keeps the name"),
+            "the commit" => ensure!(won, "who was renamed keeps the name"),
+            _ => {}
+        }
+        ensure!(notes(&fleet, "old").await? == before, "it was touched");
+        fleet.kill_hub().await?;
+        fleet.start_hub().await?;
+        ensure!(
+            winner(&fleet).await? == won,
+            "a restart changes nobody's name"
+        );
+        ensure!(notes(&fleet, "old").await? == before, "it was touched");
+    }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_new_cluster_under_a_former_name_begins_with_nothing() -> anyhow::Result<()> {
+    let (mut fleet, directory, _) = fleet(&["old"]).await?;
+    fleet
+        .commit(&[
+            ("clusters/old.yaml", None),
+            ("clusters/new.yaml", Some(&moved("new", "old"))),
+        ])
+        .await?;
+    is_called(&fleet, "new").await?;
+    let former = fleet.clusters.remove("old").context("it is there")?;
+    let other = Cluster::simulated("other", &directory.path().join("other")).await?;
+    // The former one's agent goes on beside it.
+    let spoke = fleet.part_with_spoke("old")?;
+    fleet.join("old", other).await?;
+    is_empty(&fleet).await?;
+    fleet.kill_hub().await?;
+    fleet.start_hub().await?;
+    is_empty(&fleet).await?;
+    let (old, new) = (sample::cluster("old", "old"), sample::cluster("new", "new"));
+    let revision = fleet
+        .commit(&[
+            ("clusters/old.yaml", Some(&old)),
+            ("clusters/new.yaml", Some(&new)),
+        ])
+        .await?;
+    fleet.synced(&revision).await?;
+    ensure!(
+        former.client.get(NOTES).await?.is_some(),
+        "the former one has its own"
+    );
+    drop(spoke);
+    Ok(())
 }
 
 /// Waits until the one connected cluster has this name, and there is no other.

@@ -376,6 +376,10 @@ fn record(
         .put(&registration_key, &registration)
         .put(&uid_key, &ByUid { name: name.clone() })
         .put(&keys::identified(id), &Identified { name: name.clone() });
+    if before.is_none_or(|before| before.id != id) {
+        // What the one before claimed is nothing to this one.
+        batch = batch.delete(&keys::recovering(name));
+    }
     if let Some(before) = before.filter(|before| before.id != id) {
         batch = batch.delete(&keys::identified(before.id));
         if let Some(key) = keys::by_uid(&before.cluster_uid) {

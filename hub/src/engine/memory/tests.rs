@@ -29,6 +29,7 @@ fn remembered() -> Remembered {
         generation: Generation(3),
     };
     Remembered {
+        of: None,
         triple: Triple {
             number,
             digest: snapshot.digest(),

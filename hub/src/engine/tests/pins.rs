@@ -272,6 +272,75 @@ fn a_tag_that_is_missing_keeps_what_is_there_and_is_a_problem_where_it_stands() 
     );
 }
 
+/// What is told, by a hub that was stopped and started with what it kept.
+fn told_after_a_start(origin: &Origin, store: &crate::store::Store) -> Vec<String> {
+    let mut state = state_of(Restored {
+        pins: super::super::pins::recall(store).unwrap(),
+        ..restored()
+    });
+    state.setting.archives = Arc::new(BTreeMap::from([(source(), origin.archive())]));
+    let effects = origin.poll(&mut state);
+    let mut inputs = passes(effects);
+    let effects = state.handle(Event::Passed(Box::new(pass::run(inputs.remove(0)))), NOW);
+    keep(store, effects);
+    state.problems.iter().map(ToString::to_string).collect()
+}
+
+fn keep(store: &crate::store::Store, effects: Vec<Effect>) {
+    for effect in effects {
+        if let Effect::RememberPins(changes) = effect {
+            super::super::pins::remember(store, changes).unwrap();
+        }
+    }
+}
+
+#[test]
+fn where_a_tag_led_first_is_known_over_a_restart_and_is_forgotten_with_the_store() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = crate::store::Store::open(directory.path()).unwrap().store;
+    let origin = Origin::new();
+    let first = commit_of(&origin, "v1", "");
+    origin.tag("web/v1", first);
+    let second = commit_of(&origin, "v2", "  revision: web/v1\n");
+    assert_eq!(told_after_a_start(&origin, &store), [""; 0]);
+    // It moves while no hub runs, and every start tells so, as a hub that runs does.
+    origin.tag("web/v1", second);
+    let (from, to) = (&first.to_string()[..12], &second.to_string()[..12]);
+    let moved = format!("`web/v1` led to commit {from}, and leads to {to} now");
+    for _ in 0..2 {
+        let told = told_after_a_start(&origin, &store);
+        assert!(told.len() == 1 && told[0].contains(&moved), "{told:?}");
+    }
+    let lost = tempfile::tempdir().unwrap();
+    let lost = crate::store::Store::open(lost.path()).unwrap().store;
+    assert_eq!(told_after_a_start(&origin, &lost), [""; 0]);
+    // It leads there again; and nothing asks for it.
+    origin.tag("web/v1", first);
+    assert_eq!(told_after_a_start(&origin, &store), [""; 0]);
+    commit_of(&origin, "v2", "");
+    assert_eq!(told_after_a_start(&origin, &store), [""; 0]);
+    assert_eq!(super::super::pins::recall(&store).unwrap(), BTreeMap::new());
+}
+
+#[test]
+fn a_source_that_is_not_read_yet_may_ask_for_what_is_pinned() {
+    let pin = capstan_hub_core::spec::PinName {
+        source: source(),
+        text: "web/v1".to_owned(),
+    };
+    let commit = Revision::try_new("a".repeat(40)).unwrap();
+    let restored = Restored {
+        pins: BTreeMap::from([(pin, commit)]),
+        ..restored()
+    };
+    let other = SourceName::try_new("other").unwrap();
+    let mut state = state_of(restored);
+    state.trees.insert(other, None);
+    let input = passes(state.handle(head('a', &["one"]), NOW)).remove(0);
+    let outcome = pass::run(input);
+    assert_eq!(outcome.pinned, BTreeMap::new());
+}
+
 #[test]
 fn what_is_pinned_is_read_once() {
     let origin = Origin::new();

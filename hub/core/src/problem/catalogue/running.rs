@@ -38,11 +38,19 @@ pub(super) const ENTRIES: &[Entry] = &[
     },
     Entry {
         code: Code::TagMoved,
-        about: "A tag that a placement pins led to one commit, and leads to another one now. It is followed, as a branch would be: what that takes away counts against the removal budget like any other removal. This is told until the hub starts again or nothing pins the tag any more, because who wrote the tag down may have meant the first commit.",
+        about: "A tag that a placement pins led to one commit, and leads to another one now. It is followed, as a branch would be: what that takes away counts against the removal budget like any other removal. This is told until the tag leads to the first commit again or nothing pins it any more, because who wrote the tag down may have meant the first commit. A hub whose derived store is lost takes the commit that it finds then for the first one.",
         example: Example::Words(
             "`git tag --force v1.42.0` and a push of it, while a placement has `revision: v1.42.0`.",
         ),
-        mend: "Where that was meant, nothing. To keep what was there, write the first commit, which the message names, in place of the tag; a commit never moves.",
+        mend: "To keep what was there, write the first commit, which the message names, in place of the tag; a commit never moves. Where the new one was meant, write that commit, or a tag of another name.",
+    },
+    Entry {
+        code: Code::NotRenamed,
+        about: "`renamedFrom` moves the identity of an enrolled cluster to a new name. Here it cannot: no cluster is enrolled under the former name, another cluster is enrolled under the new one, or the cluster is banned. Only the hub can tell, because who is enrolled does not stand in files. Nothing is taken away: a cluster that is enrolled under a name which is not declared keeps what it has.",
+        example: Example::Words(
+            "```yaml\nkind: Cluster\nmetadata: {name: shop-es-1}\nspec: {renamedFrom: shop-1}\n```\n\nafter another cluster enrolled as `shop-es-1`.",
+        ),
+        mend: "Never enrolled: check the former name, or remove `renamedFrom`. Both enrolled: a name stays with the cluster that enrolled under it; declare the former name again, or choose one that is free. Banned: lift the ban, and the cluster moves by itself.",
     },
     Entry {
         code: Code::UnknownClaim,
