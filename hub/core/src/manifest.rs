@@ -9,6 +9,7 @@ mod directory;
 mod fold;
 mod instantiate;
 mod job;
+mod near;
 mod odd;
 mod parse;
 mod patch;

@@ -117,6 +117,8 @@ codes! {
     BadExpression = "E0117",
     /// A number that Kubernetes would make another one of.
     NumberNotKept = "E0118",
+    /// A CEL expression compares or joins values whose types do not go together.
+    MixedTypes = "E0119",
     /// A group that is not declared is named.
     UnknownGroup = "E0201",
     /// Groups name each other in a circle.

@@ -181,6 +181,8 @@ pub enum PinState {
     Read(Arc<Tree>),
     /// The source was read and has no such tag or commit, or it cannot be read: in words.
     Missing(String),
+    /// It is a branch, which leads to this commit now and moves: no pin.
+    Branch(Revision),
 }
 
 /// What a source may do, from the hub's configuration.

@@ -2,7 +2,7 @@
 
 mod circles;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use capstan_proto::limits::OBJECT_BYTES_MAX;
@@ -260,6 +260,30 @@ pub fn value_of(
         Some(value) => Some(value.clone()),
         None => built_in.get(name).map(Ok),
     }
+}
+
+/// Why a text has no value: every variable of it that has none, each once.
+pub fn lacking(
+    text: &str,
+    variables: &Effective,
+    built_in: BuiltIn<'_>,
+) -> BTreeSet<VariableError> {
+    let parts = parse(text).unwrap_or_default().into_iter();
+    let without_value = parts.filter_map(|part| match part {
+        Part::Use { name, default } => match value_of(&name, variables, built_in) {
+            Some(value) => value.err(),
+            None => default.is_none().then(|| unknown(&name)),
+        },
+        Part::Literal(_) => None,
+    });
+    without_value.collect()
+}
+
+/// The name in the sentence of [`VariableError::Unknown`].
+#[must_use]
+pub fn unknown_name(message: &str) -> Option<&str> {
+    let (_, rest) = message.split_once("nothing defines the variable `")?;
+    Some(rest.split_once('`')?.0)
 }
 
 /// The names that a text uses; none where it does not parse.

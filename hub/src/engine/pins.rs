@@ -235,9 +235,12 @@ impl Looking<'_> {
         pin: &PinName,
         blobs: &mut BTreeMap<git::BlobId, capstan_hub_core::spec::File>,
     ) -> Result<PinState, String> {
-        let revision = copy
-            .pinned(&pin.text)
-            .map_err(|problem| chain(&problem))??;
+        let found = copy.pinned(&pin.text).map_err(|problem| chain(&problem))?;
+        let revision = match (found, copy.head_of(&pin.text)) {
+            (Ok(revision), _) => revision,
+            (Err(_), Some(head)) => return Ok(PinState::Branch(head)),
+            (Err(why), None) => return Err(why),
+        };
         if let Some(PinState::Read(tree)) = self.before.states.get(pin)
             && tree.revision == revision
         {

@@ -139,6 +139,13 @@ impl Follower {
         tags::pinned(&self.repository, text).map_err(|error| self.copy("looking for a tag", error))
     }
 
+    /// The commit that the followed branch leads to, where it has this name.
+    pub fn head_of(&self, branch: &str) -> Option<Revision> {
+        let followed = branch == self.source.branch;
+        let head = followed.then(|| self.repository.refname_to_id(HEAD));
+        head?.ok().map(history::revision_of)
+    }
+
     /// The files of a commit that a poll brought.
     pub fn tree(&self, revision: &Revision) -> Result<Tree, Problem> {
         Tree::open(&self.directory, &self.source, revision, self.limits)

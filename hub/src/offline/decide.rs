@@ -223,7 +223,7 @@ impl Checkout {
                     Err(problem) => Err(problem),
                 }
             }
-            Err(why) => Ok(PinState::Missing(why)),
+            Err(state) => Ok(state),
         }
     }
 }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use capstan_hub_core::problem::nearest;
-use capstan_hub_core::spec::{File, SourceState, Tree, Trees};
+use capstan_hub_core::spec::{File, PinState, SourceState, Tree, Trees};
 use capstan_proto::{Revision, SourceName};
 use git2::Repository;
 
@@ -201,10 +201,11 @@ impl Checkout {
 }
 
 impl Checkout {
-    /// The commit that a pin names: a tag or a commit, and never a branch, which would move.
-    pub(super) fn pin(&self, text: &str) -> Result<Revision, String> {
+    /// The commit that a pin names: a tag or a commit, and never a branch, which would move. Else what there is.
+    pub(super) fn pin(&self, text: &str) -> Result<Revision, PinState> {
         let Some(found) = &self.repository else {
-            return Err("the files are in no Git repository, so there are no tags".to_owned());
+            let why = "the files are in no Git repository, so there are no tags";
+            return Err(PinState::Missing(why.to_owned()));
         };
         let repository = &found.repository;
         let hexadecimal = text.len() >= 7 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
@@ -214,16 +215,17 @@ impl Checkout {
             Err(_) if hexadecimal => repository.revparse_single(text),
             Err(error) => Err(error),
         };
-        match object.and_then(|object| object.peel_to_commit()) {
-            Ok(commit) => Ok(Revision::try_new(commit.id().to_string()).expect("digits")),
-            Err(_)
-                if repository
-                    .find_branch(text, git2::BranchType::Local)
-                    .is_ok() =>
-            {
-                Err(format!("`{text}` is a branch, not a tag or commit"))
+        let revision = |oid: git2::Oid| Revision::try_new(oid.to_string()).expect("digits");
+        if let Ok(commit) = object.and_then(|object| object.peel_to_commit()) {
+            return Ok(revision(commit.id()));
+        }
+        let branch = |prefix: &str| repository.refname_to_id(&format!("{prefix}{text}"));
+        match branch("refs/heads/").or_else(|_| branch("refs/remotes/origin/")) {
+            Ok(oid) => Err(PinState::Branch(revision(oid))),
+            Err(_) => {
+                let why = format!("there is no tag or commit `{text}`");
+                Err(PinState::Missing(why))
             }
-            Err(_) => Err(format!("there is no tag or commit `{text}`")),
         }
     }
 }

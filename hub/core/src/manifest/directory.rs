@@ -79,7 +79,7 @@ impl<'a> Library<'a> {
         };
         match self.trees.pins.get(&pin)? {
             PinState::Read(tree) => Some(Arc::clone(tree)),
-            PinState::Missing(_) => None,
+            PinState::Missing(_) | PinState::Branch(_) => None,
         }
     }
 

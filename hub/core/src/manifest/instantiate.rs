@@ -247,6 +247,8 @@ fn complete(manifest: &Manifest, value: &Value) -> Result<(), Vec<Problem>> {
             .collect();
         let at = locate(&manifest.node, &manifest.at, &parts);
         let problem = if generated {
+            let steps = ["metadata", "generateName"].map(|key| Step::Key(key.to_owned()));
+            let at = locate(&manifest.node, &manifest.at, &steps);
             let message = "`metadata.generateName` cannot be declared";
             Problem::error(&at, Code::ServerField, message)
                 .hint("give the object a `name`: only a named object can be kept as declared")

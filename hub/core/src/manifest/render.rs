@@ -11,7 +11,7 @@ use super::instantiate::{self, Inputs};
 use super::job::{Job, Ready, Shapes, Subject, directory, is_chart, varies};
 use super::odd::{Forgotten, Told};
 use super::substitute::Values;
-use super::{Failure, Instance, Places, Rendered, Scope, Scopes, Work};
+use super::{Failure, Instance, Places, Rendered, Scope, Scopes, Work, near};
 use crate::placement::Decisions;
 use crate::problem::{self, Code, Place, Problem};
 use crate::spec::{Mode, Spec, Trees};
@@ -72,7 +72,7 @@ pub fn render(spec: &Spec, trees: &Trees, decisions: &Decisions, previous: &Rend
             .insert(cluster, bundles.into_iter().collect());
     }
     drop(jobs);
-    rendered.problems = failures.problems(&names);
+    rendered.problems = near::advised(failures.problems(&names), spec, decisions);
     for (name, directory) in &declared {
         if let Some(directory) = directory {
             forgotten.look((*name, None), &spec.bundles[*name], &directory.content);

@@ -8,7 +8,7 @@ use capstan_proto::limits::OBJECT_BYTES_MAX;
 use super::Manifest;
 use crate::problem::{Code, Place, Problem};
 use crate::template::{
-    BuiltIn, Effective, Scalar, VariableError, expand, expand_each, names, value_of,
+    BuiltIn, Effective, Scalar, VariableError, expand, expand_each, lacking, names, value_of,
 };
 use crate::yaml::{Node, Value};
 
@@ -195,7 +195,15 @@ impl<'a> Walk<'a> {
                     column: node.column,
                     ..self.at.clone()
                 };
+                let Values {
+                    variables,
+                    built_in,
+                } = self.values;
+                let others = lacking(text, variables, built_in);
+                let others = others.iter().filter(|other| **other != error);
                 self.problems.push(problem(&at, &error));
+                self.problems
+                    .extend(others.map(|other| problem(&at, other)));
                 Scalar::Text(String::new())
             }
         }

@@ -11,7 +11,7 @@ use capstan_proto::ClusterName;
 use super::bits::Bits;
 use super::index::Index;
 use crate::problem::{Code, Place, Problem, nearest};
-use crate::selector::cel::missing_label;
+use crate::selector::cel::missing_key;
 use crate::selector::{Expression, Operator, Pattern, Term, Truth, cel_errors, facts_part, glob};
 use crate::spec::{Group, GroupName, Reference};
 
@@ -295,6 +295,12 @@ impl Answer {
     }
 }
 
+/// How an expression asks whether the key is there without which it failed, where that is why.
+fn asked(message: &str) -> Option<String> {
+    let (map, key) = missing_key(message)?;
+    Some(format!("{} in cluster.{map}", serde_json::Value::from(key)))
+}
+
 /// What failed, as problems: one for each place and words, naming the first cluster. At `excepting`
 /// places an expression takes clusters out: where it fails, it does not.
 pub(super) fn problems(
@@ -303,22 +309,26 @@ pub(super) fn problems(
     excepting: &BTreeSet<&Place>,
 ) -> impl Iterator<Item = Problem> {
     failures.iter().map(|((at, message), (cluster, times))| {
-        let near = missing_label(message).and_then(|label| {
+        let near = missing_key(message).filter(|(map, _)| *map == "labels");
+        let near = near.and_then(|(_, label)| {
             let labels = &index.member(index.number(cluster)?).labels;
             let known: Vec<&str> = labels.keys().map(String::as_str).collect();
             nearest(label, &known)
         });
-        let hint = match (near, excepting.contains(at)) {
-            (Some(near), false) => format!("did you mean `cluster.labels.{near}`?"),
-            (Some(near), true) => {
-                format!("so it is not excepted; did you mean `cluster.labels.{near}`?")
-            }
-            (None, false) => {
-                "ask whether a key is there first: `\"tier\" in cluster.labels && ...`".to_owned()
-            }
-            (None, true) => "so it is not excepted; to except it where a key is not there: \
-                             `!(\"tier\" in cluster.labels) || ...`"
-                .to_owned(),
+        let asked = asked(message);
+        let hint = match (near, asked, excepting.contains(at)) {
+            (Some(near), _, false) => Some(format!("did you mean `cluster.labels.{near}`?")),
+            (Some(near), _, true) => Some(format!(
+                "so it is not excepted; did you mean `cluster.labels.{near}`?"
+            )),
+            (None, Some(asked), false) => Some(format!(
+                "ask whether the key is there first: `{asked} && ...`"
+            )),
+            (None, Some(asked), true) => Some(format!(
+                "so it is not excepted; to except it where the key is not there: `!({asked}) || ...`"
+            )),
+            (None, None, false) => None,
+            (None, None, true) => Some("so it is not excepted".to_owned()),
         };
         let more = match times - 1 {
             0 => String::new(),
@@ -327,6 +337,6 @@ pub(super) fn problems(
         let message = format!("cel fails on {cluster}{more}, which it does not match: {message}");
         Problem::warning(at, Code::CelFails, message)
             .about_cluster(cluster)
-            .hint(hint)
+            .maybe_hint(hint)
     })
 }

@@ -175,8 +175,11 @@ impl fmt::Display for Why {
             Self::Excepted { except, .. } => write!(f, "{} ({})", except.because, except.term),
             Self::Tainted { taints, .. } => {
                 let one = |(taint, _): &(Taint, Layer)| format!("{} ({})", words(taint), taint.at);
-                let taints: Vec<String> = taints.iter().map(one).collect();
-                write!(f, "taint {} is not tolerated", taints.join(", "))
+                let told: Vec<String> = taints.iter().map(one).collect();
+                match told.as_slice() {
+                    [one] => write!(f, "taint {one} is not tolerated"),
+                    many => write!(f, "taints {} are not tolerated", many.join(", ")),
+                }
             }
             Self::Spread {
                 constraint,

@@ -123,7 +123,7 @@ fn tree<'t>(trees: &'t Trees, problem: &Problem) -> Option<&'t Arc<Tree>> {
     };
     match trees.pins.get(&name)? {
         PinState::Read(tree) => Some(tree),
-        PinState::Missing(_) => None,
+        PinState::Missing(_) | PinState::Branch(_) => None,
     }
 }
 

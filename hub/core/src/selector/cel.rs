@@ -37,6 +37,7 @@ mod evaluate;
 mod expr;
 mod parse;
 mod token;
+mod types;
 mod value;
 
 use std::sync::Arc;
@@ -92,6 +93,17 @@ impl Error {
     }
 }
 
+/// Types that do not go together, on every cluster.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mismatch {
+    /// Where in the text, in bytes; at the boundary of a character.
+    pub offset: usize,
+    /// What does not go together.
+    pub message: String,
+    /// What would be right; empty where nothing is known.
+    pub hint: String,
+}
+
 impl Program {
     /// Reads an expression.
     ///
@@ -121,6 +133,12 @@ impl Program {
     #[must_use]
     pub const fn uses_facts(&self) -> bool {
         self.uses_facts
+    }
+
+    /// Where it uses types that do not go together, whatever the cluster.
+    #[must_use]
+    pub fn mismatches(&self) -> Vec<Mismatch> {
+        types::mismatches(&self.expr)
     }
 
     /// Of how many nodes it consists: what one evaluation costs without macros.
@@ -162,10 +180,10 @@ impl Program {
     }
 }
 
-/// The label without which an evaluation failed, where that is why it did.
+/// The field of `cluster` and its key without which an evaluation failed, where that is why it did.
 #[must_use]
-pub fn missing_label(message: &str) -> Option<&str> {
-    evaluate::missing_label(message)
+pub fn missing_key(message: &str) -> Option<(&'static str, &str)> {
+    evaluate::missing_key(message)
 }
 
 #[cfg(test)]

@@ -1,10 +1,17 @@
 //! A document against the tables of the language: unknown fields, wrong types, missing fields,
 //! words and texts that nothing allows. What is left for the decoders is what no table can say.
 
+mod rewrite;
+mod unknown;
+
+use rewrite::rewritten;
+use unknown::{Within, unknown};
+
 use super::fields::Reader;
-use super::language::{self, Choice, Format, Map, Shape};
+use super::format::percent;
+use super::language::{self, Choice, Field, Format, Map, Shape, habits};
 use crate::limits;
-use crate::problem::{Code, Problem, allowed, did_you_mean};
+use crate::problem::{Code, Problem, did_you_mean};
 use crate::template::{self, Scalar};
 use crate::yaml::{Lost, Node, Numeral, Value};
 
@@ -20,7 +27,9 @@ pub(super) fn check(reader: &mut Reader<'_>, node: &Node, path: &str, shape: &Sh
             let known: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
             if !known.contains(&text.as_str()) {
                 let message = format!("`{path}` cannot be `{}`", shown(text));
-                reader.error(node, Code::BadValue, message, &did_you_mean(text, &known));
+                let hint = habits::value(text, &known);
+                let hint = hint.unwrap_or_else(|| did_you_mean(text, &known));
+                reader.error(node, Code::BadValue, message, &hint);
             }
         }
         (Shape::Map(map), Value::Map(_)) => check_map(reader, node, path, map),
@@ -60,18 +69,42 @@ pub(super) fn check(reader: &mut Reader<'_>, node: &Node, path: &str, shape: &Sh
             let hint = format!("write it without quotes: {}", shown(text));
             reader.error(node, Code::BadValue, message, &hint);
         }
+        (Shape::Either(shapes), Value::Text(text))
+            if shapes.iter().any(is_integer) && percent(text).is_none() =>
+        {
+            let message = format!("`{path}` cannot be `{}`", shown(text));
+            let hint = "write a whole number, or 0% to 100%; leave it out for all";
+            reader.error(node, Code::BadValue, message, hint);
+        }
         (Shape::Either(shapes), value) => match shapes.iter().find(|shape| fits(shape, value)) {
             Some(shape) => check(reader, node, path, shape),
-            None => reader.wrong_type(node, path, &shape.noun()),
+            None => wrong_type(reader, node, path, shape),
         },
-        (Shape::Text(Format::Duration), Value::Number(number)) => {
-            let message = format!("`{path}` must be a duration such as `90s`, not a number");
-            let hint = format!("write {number}s");
-            reader.error(node, Code::WrongType, message, &hint);
-        }
         (Shape::Opaque, _) => {}
-        _ => reader.wrong_type(node, path, &shape.noun()),
+        _ => wrong_type(reader, node, path, shape),
     }
+}
+
+/// Tells of a value of another type than the field has, and how it is written right.
+fn wrong_type(reader: &mut Reader<'_>, node: &Node, path: &str, shape: &Shape) {
+    let hint = match rewritten(reader, node, path, shape) {
+        Some(text) => match (shape, &node.value) {
+            (Shape::Bool, Value::Text(word)) if *word != text => {
+                format!("write {text}; in YAML 1.2 `{}` is a string", shown(word))
+            }
+            (Shape::Bool, _) => format!("write {text} without quotes"),
+            _ => format!("write {text}"),
+        },
+        None => {
+            habits::example(shape).map_or_else(String::new, |example| format!("as in {example}"))
+        }
+    };
+    let message = format!(
+        "`{path}` must be {}, not {}",
+        shape.noun(),
+        node.type_name()
+    );
+    reader.error(node, Code::WrongType, message, &hint);
 }
 
 /// The items of a list that is not too long.
@@ -100,16 +133,19 @@ fn within<'n>(
 /// Items are never nothing: `- ` in a list of terms would be every cluster.
 fn check_item(reader: &mut Reader<'_>, item: &Node, path: &str, of: &Shape) {
     match item.value {
-        Value::Null => reader.wrong_type(item, path, &of.noun()),
+        Value::Null => wrong_type(reader, item, path, of),
         _ => check(reader, item, path, of),
     }
 }
 
 /// Whether a text would be the number that may stand there, without its quotes.
 fn takes_number(shapes: &[Shape], text: &str) -> bool {
-    let number = |shape: &Shape| matches!(shape, Shape::Integer { .. });
     let digits = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
-    digits && shapes.iter().any(number)
+    digits && shapes.iter().any(is_integer)
+}
+
+const fn is_integer(shape: &Shape) -> bool {
+    matches!(shape, Shape::Integer { .. })
 }
 
 fn fits(shape: &Shape, value: &Value) -> bool {
@@ -121,9 +157,9 @@ fn fits(shape: &Shape, value: &Value) -> bool {
     )
 }
 
-fn required_list(reader: &mut Reader<'_>, node: &Node, path: &str) {
+fn required_list(reader: &mut Reader<'_>, node: &Node, path: &str, shape: &Shape) {
     if matches!(node.value, Value::Map(_)) {
-        return reader.wrong_type(node, path, "a list");
+        return wrong_type(reader, node, path, shape);
     }
     let hint = match path {
         "spec.clusters" => "name something; `[{}]` is every cluster",
@@ -141,40 +177,47 @@ fn empty(reader: &mut Reader<'_>, node: &Node, path: &str) {
 
 /// Checks a map; `path` is how people call it.
 pub(super) fn check_map(reader: &mut Reader<'_>, node: &Node, path: &str, map: &Map) {
+    // Fields that were meant by misspelt ones: they count as there.
+    let mut meant = Vec::new();
+    let mut is_known = true;
     for (key, value) in node.members() {
-        let name = key.text.as_str();
-        if let Some(field) = map.field(name) {
-            // `metadata` and `spec` are what people call them, of whatever kind.
-            let whole = match std::ptr::eq(map, &language::DOCUMENT) {
-                true => name.to_owned(),
-                false => format!("{path}.{name}"),
-            };
-            match (&field.shape, is_nothing(value)) {
-                (Shape::List(_), true) if field.required => required_list(reader, value, &whole),
-                _ => check(reader, value, &whole, &field.shape),
-            }
+        let Some(field) = map.field(&key.text) else {
+            is_known = false;
+            let within = Within { node, path, map };
+            let field = unknown(reader, within, (key, value), &meant);
+            meant.extend(field.map(|field| field.name));
             continue;
-        }
-        let known = map.names();
-        let (code, message, hint) = if map.fields.iter().any(|field| field.name == name) {
-            let message = format!("this version does not know `{path}.{name}` yet");
-            (Code::Unsupported, message, allowed(&known))
-        } else {
-            let message = format!("`{path}` has no field `{}`", shown(name));
-            (Code::UnknownField, message, did_you_mean(name, &known))
         };
-        let problem = Problem::error(&reader.at_key(key), code, message);
-        reader.push(problem, &hint);
+        check_field(reader, value, &whole(path, map, field.name), field);
     }
     for field in map.known().filter(|field| field.required) {
-        if node.get(field.name).is_none() {
-            reader.missing(node, path, field.name);
+        if node.get(field.name).is_none() && !meant.contains(&field.name) {
+            reader.missing(node, path, field);
         }
     }
-    check_choice(reader, node, path, map);
+    check_choice(reader, node, (path, map), is_known);
 }
 
-fn check_choice(reader: &mut Reader<'_>, node: &Node, path: &str, map: &Map) {
+/// Checks the value of a field that people call `path`.
+fn check_field(reader: &mut Reader<'_>, value: &Node, path: &str, field: &Field) {
+    match (&field.shape, is_nothing(value)) {
+        (Shape::List(_), true) if field.required => {
+            required_list(reader, value, path, &field.shape);
+        }
+        _ => check(reader, value, path, &field.shape),
+    }
+}
+
+/// How people call a field: `metadata` and `spec` have these names, of whatever kind.
+fn whole(path: &str, map: &Map, field: &str) -> String {
+    match std::ptr::eq(map, &language::DOCUMENT) {
+        true => field.to_owned(),
+        false => format!("{path}.{field}"),
+    }
+}
+
+/// `is_known`: whether every field is one of the map; else nobody knows what it says.
+fn check_choice(reader: &mut Reader<'_>, node: &Node, (path, map): (&str, &Map), is_known: bool) {
     let (names, exactly) = match map.choice {
         Choice::Free => return,
         Choice::OneOf(names) => (names, true),
@@ -195,6 +238,7 @@ fn check_choice(reader: &mut Reader<'_>, node: &Node, path: &str, map: &Map) {
             reader.error(at, Code::BadValue, message, "leave one of them out");
         }
         [_, ..] if exactly || says_something => {}
+        _ if !is_known => {}
         _ => {
             let message = format!("`{path}` says nothing");
             let hint = format!("give it {}", listed(names));
@@ -227,13 +271,29 @@ fn check_integer(
     let bound = match number.as_i64() {
         Some(number) if number < min => format!("at least {min}"),
         Some(number) if number <= max => return,
-        None if !long => return reader.wrong_type(node, path, "a whole number"),
+        None if !long => return fractional(reader, node, path, number),
         None if below => format!("at least {min}"),
         _ => format!("at most {max}"),
     };
     let number = shown(&number.to_string());
     let message = format!("`{path}` must be {bound}, not {number}");
     reader.error(node, Code::BadValue, message, "");
+}
+
+/// A number with a fraction where a whole one is wanted.
+fn fractional(reader: &mut Reader<'_>, node: &Node, path: &str, number: &Numeral) {
+    let message = format!(
+        "`{path}` must be a whole number, not {}",
+        shown(&number.to_string())
+    );
+    let near = number.as_f64().filter(|number| number.abs() < 1e9);
+    let hint = match near.map(|number| (number.floor(), number.ceil())) {
+        #[expect(clippy::float_cmp, reason = "both are whole numbers")]
+        Some((below, above)) if below == above => format!("write {below}"),
+        Some((below, above)) => format!("write {below} or {above}"),
+        None => String::new(),
+    };
+    reader.error(node, Code::WrongType, message, &hint);
 }
 
 fn check_text(reader: &mut Reader<'_>, node: &Node, path: &str, text: &str, format: Format) {
@@ -291,8 +351,16 @@ fn check_variables(reader: &mut Reader<'_>, node: &Node, path: &str) {
             Some(Scalar::Text(text)) => template_at(reader, value, &text),
             Some(_) => numbers(reader, value),
             None => {
-                let path = format!("{path}.{}", key.text);
-                reader.wrong_type(value, &path, "a string, a number or true or false");
+                let message = format!(
+                    "`{path}.{}` must be a string, a number or true or false, not {}",
+                    key.text,
+                    value.type_name()
+                );
+                let hint = match value.value {
+                    Value::Null => "write \"\" for an empty string",
+                    _ => "make several variables of it, or write it as one string",
+                };
+                reader.error(value, Code::WrongType, message, hint);
             }
         }
     }

@@ -88,8 +88,15 @@ pub(super) fn decode(
     revision: &Revision,
 ) -> Option<Document<Body>> {
     let nothing = nothing_at(node);
-    let spec = node.get("spec").unwrap_or(&nothing);
     check_tables(reader, node, kind);
+    // What else is wrong is looked for in what was meant.
+    let meant = reader.meant(node);
+    let node = &*meant;
+    let spec = node.get("spec").unwrap_or(&nothing);
+    let is_spec = matches!(spec.value, Value::Map(_) | Value::Null);
+    if !is_spec || reader.misplaced {
+        return None;
+    }
     let name = node.at(&["metadata", "name"]).and_then(Node::text);
     let body = match kind {
         Kind::Cluster => Body::Cluster(decode::cluster(reader, spec, name)?),
@@ -121,7 +128,10 @@ fn nothing_at(node: &Node) -> Node {
 pub(super) fn check_tables(reader: &mut Reader<'_>, node: &Node, kind: Kind) {
     check::check_map(reader, node, kind.as_str(), &language::DOCUMENT);
     let spec = language::spec_of(kind);
-    match node.get("spec") {
+    if reader.misplaced {
+        return;
+    }
+    match reader.meant(node).get("spec") {
         Some(given) => check::check(reader, given, "spec", &language::Shape::Map(spec)),
         None => {
             let nothing = nothing_at(node);

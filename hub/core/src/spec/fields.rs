@@ -1,11 +1,13 @@
 //! The file that is read, and what was found wrong in it.
 
+use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use capstan_proto::SourceName;
 
 use super::File;
-use super::check::shown;
+use super::language::{Field, habits};
 use crate::limits;
 use crate::problem::{Code, Place, Problem, Severity};
 use crate::yaml::{Key, Node, Value, position};
@@ -20,7 +22,12 @@ pub(super) struct Reader<'a> {
     errors: usize,
     dropped: usize,
     /// Findings about the document that is read: they count where it is good.
-    findings: Vec<(Problem, &'static str)>,
+    findings: Vec<Problem>,
+    /// Fields that misspelt keys were meant to be, by the places of the keys.
+    renamed: BTreeMap<(u32, u32), &'static str>,
+    /// Whether fields of `spec` stand beside it, so that it lacks them.
+    pub(super) misplaced: bool,
+    is_trial: bool,
 }
 
 impl<'a> Reader<'a> {
@@ -33,6 +40,9 @@ impl<'a> Reader<'a> {
             errors: 0,
             dropped: 0,
             findings: Vec::new(),
+            renamed: BTreeMap::new(),
+            misplaced: false,
+            is_trial: false,
         }
     }
 
@@ -90,19 +100,22 @@ impl<'a> Reader<'a> {
     }
 
     /// Notes what is odd about a document, in case it is good.
-    pub(super) fn find(&mut self, problem: Problem, hint: &'static str) {
+    pub(super) fn find(&mut self, problem: Problem, hint: &str) {
         if self.findings.len() <= limits::FILE_PROBLEMS_MAX {
-            self.findings.push((problem, hint));
+            let hint = (!hint.is_empty()).then(|| hint.to_owned());
+            self.findings.push(problem.maybe_hint(hint));
         }
     }
 
     /// Ends a document: tells what is odd about it, where it is good.
     pub(super) fn end_document(&mut self, good: bool) {
-        for (problem, hint) in std::mem::take(&mut self.findings) {
+        for problem in std::mem::take(&mut self.findings) {
             if good {
-                self.push(problem, hint);
+                self.tell(problem);
             }
         }
+        self.renamed.clear();
+        self.misplaced = false;
     }
 
     /// How many errors were found, listed or not.
@@ -122,23 +135,54 @@ impl<'a> Reader<'a> {
         self.problems
     }
 
-    pub(super) fn wrong_type(&mut self, node: &Node, path: &str, wanted: &str) {
-        let message = format!("`{path}` must be {wanted}, not {}", node.type_name());
-        let hint = match &node.value {
-            Value::Number(number) if wanted == "a string" => format!("write \"{number}\""),
-            Value::Number(number) if wanted.starts_with("a percentage") => {
-                format!("write {number}%")
-            }
-            Value::Bool(value) if wanted == "a string" => format!("write \"{value}\""),
-            Value::Text(text) if wanted == "a list" => format!("write [{}]", shown(text)),
-            Value::Map(_) if wanted == "a list" => "write [{...}]".to_owned(),
-            _ => String::new(),
-        };
-        self.error(node, Code::WrongType, message, &hint);
+    pub(super) fn missing(&mut self, node: &Node, path: &str, field: &Field) {
+        let message = format!("`{path}.{}` is missing", field.name);
+        let example = habits::example(&field.shape);
+        let hint = example.map(|example| format!("as in `{}: {example}`", field.name));
+        self.error(node, Code::MissingField, message, &hint.unwrap_or_default());
     }
 
-    pub(super) fn missing(&mut self, node: &Node, path: &str, field: &str) {
-        let message = format!("`{path}.{field}` is missing");
-        self.error(node, Code::MissingField, message, "");
+    /// A reader of the same file that notes whether a value is right, and nothing else.
+    pub(super) fn trial(&self) -> Self {
+        Self {
+            is_trial: true,
+            ..Self::new(self.source, self.path)
+        }
     }
+
+    /// Whether hints are worth their time: not for what is only tried, nor for more problems than
+    /// are listed.
+    pub(super) fn gives_hints(&self) -> bool {
+        !self.is_trial && self.problems.len() < limits::FILE_PROBLEMS_MAX
+    }
+
+    /// Notes which field a misspelt key was meant to be.
+    pub(super) fn rename(&mut self, key: &Key, field: &'static str) {
+        self.renamed.insert((key.line, key.column), field);
+    }
+
+    /// What was meant by a document, with the fields that misspelt keys were meant to be.
+    pub(super) fn meant<'n>(&self, node: &'n Node) -> Cow<'n, Node> {
+        match self.renamed.is_empty() {
+            true => Cow::Borrowed(node),
+            false => Cow::Owned(renamed(node, &self.renamed)),
+        }
+    }
+}
+
+/// A value with other names for the keys at these places.
+fn renamed(node: &Node, names: &BTreeMap<(u32, u32), &'static str>) -> Node {
+    let value = match &node.value {
+        Value::List(items) => Value::List(items.iter().map(|item| renamed(item, names)).collect()),
+        Value::Map(members) => {
+            let members = members.iter().map(|(key, value)| {
+                let name = names.get(&(key.line, key.column));
+                let text = name.map_or_else(|| key.text.clone(), |name| (*name).to_owned());
+                (Key { text, ..*key }, renamed(value, names))
+            });
+            Value::Map(members.collect())
+        }
+        value => value.clone(),
+    };
+    Node { value, ..*node }
 }

@@ -47,7 +47,7 @@ impl Format {
             Self::Something | Self::Filled => None,
             Self::Label => {
                 let message = check_name(&shown(text)).err()?;
-                Some((Code::BadName, message, "".into()))
+                Some((Code::BadName, message, name_hint(text).into()))
             }
             Self::Percent if percent(text).is_none() => cannot("write 0% to 100%"),
             Self::Duration if duration_ms(text).is_none_or(|ms| ms == 0) => {
@@ -63,6 +63,21 @@ impl Format {
         }
     }
 }
+
+/// The nearest text that is a name, as a hint; empty where there is none.
+fn name_hint(text: &str) -> String {
+    let lower = text.to_lowercase();
+    let letter = |c: char| if c.is_ascii_alphanumeric() { c } else { '-' };
+    let name: String = lower.chars().take(NAME_SHOWN_MAX).map(letter).collect();
+    let name = name.trim_matches('-');
+    match check_name(name) {
+        Ok(()) => format!("write {name}"),
+        Err(_) => String::new(),
+    }
+}
+
+/// Longest name that a hint writes anew: as long as any may be.
+const NAME_SHOWN_MAX: usize = 63;
 
 /// A code, a sentence and a hint.
 pub(super) type Refusal = (Code, String, Cow<'static, str>);

@@ -7,6 +7,7 @@
 mod bundle;
 mod cluster;
 mod common;
+pub(super) mod habits;
 mod limits;
 mod placement;
 mod reference;
@@ -165,6 +166,7 @@ impl Shape {
     pub(super) fn noun(&self) -> String {
         match self {
             Self::Text(Format::Percent) => "a percentage such as `25%`".to_owned(),
+            Self::Text(Format::Duration) => "a duration such as `90s`".to_owned(),
             Self::Text(_) => "a string".to_owned(),
             Self::Bool => "true or false".to_owned(),
             Self::Integer { .. } => "a whole number".to_owned(),

@@ -55,6 +55,10 @@ pub(super) fn settle(spec: &mut Spec, previous: Option<&Spec>, trees: &Trees) ->
         let known = match trees.pins.get(&name) {
             None => Arc::new(Pinned::Unknown("not read yet".to_owned())),
             Some(PinState::Missing(why)) => Arc::new(Pinned::Unknown(why.clone())),
+            Some(PinState::Branch(_)) => Arc::new(Pinned::Unknown(format!(
+                "`{}` is a branch, not a tag or commit",
+                name.text
+            ))),
             Some(PinState::Read(tree)) => {
                 let again = previous.and_then(|spec| unchanged(spec, &name, &tree.revision));
                 let record = again.unwrap_or_else(|| read_tree(&name, tree));
@@ -210,15 +214,34 @@ fn unknown_group(reference: &Reference<GroupName>) -> Problem {
     problem.hint("a pinned bundle sees the groups of the branch")
 }
 
+/// Why nothing is read of a pin.
+fn unread(state: &PinState, pin: &Pin) -> Option<Problem> {
+    let text = &pin.text;
+    let (message, hint) = match state {
+        PinState::Read(_) => return None,
+        PinState::Missing(why) => (
+            format!("`{text}` cannot be read: {why}"),
+            "push the tag, or name another one; what is there stays until then; in a clone without \
+             tags: `git fetch --tags --unshallow`"
+                .to_owned(),
+        ),
+        PinState::Branch(commit) => (
+            format!("`{text}` is a branch, which moves; a pin is a tag or a commit"),
+            format!(
+                "write {commit}, where it is now, or a tag; without `revision` the branch is \
+                 followed that the hub reads"
+            ),
+        ),
+    };
+    Some(Problem::error(&pin.at, Code::UnknownRevision, message).hint(hint))
+}
+
 /// Pins that are not there, and pinned revisions without the bundle that is wanted of them.
 fn absent(spec: &Spec, trees: &Trees) -> Vec<Problem> {
     let mut problems = Vec::new();
     for (name, pin, bundle) in pinned(spec) {
-        if let Some(PinState::Missing(why)) = trees.pins.get(&name) {
-            let message = format!("`{}` cannot be read: {why}", pin.text);
-            let hint = "push the tag, or name another one; what is there stays until then; in a clone without \
-                        tags: `git fetch --tags --unshallow`";
-            problems.push(Problem::error(&pin.at, Code::UnknownRevision, message).hint(hint));
+        if let Some(problem) = trees.pins.get(&name).and_then(|state| unread(state, pin)) {
+            problems.push(problem);
             continue;
         }
         let Some(Pinned::Read { bundles, .. }) = spec.pinned.get(&name).map(|p| &**p) else {

@@ -121,9 +121,10 @@ pub(super) fn file(
             Ok(node) => one(&mut reader, &node, revision, &mut contents),
             Err(fault) if tells => {
                 let at = reader.place(fault.line, fault.column);
-                let hint = match fault.message.contains("alias") || fault.message.contains("anchor")
-                {
+                let says = |word| fault.message.contains(word);
+                let hint = match says("alias") || says("anchor") {
                     true => format!("quote a text that begins with `*` or `&`; {STAYS}"),
+                    false if says("tabs") => format!("indent with spaces; {STAYS}"),
                     false => STAYS.to_owned(),
                 };
                 let problem = Problem::error(&at, Code::NotYaml, fault.message);

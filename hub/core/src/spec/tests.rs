@@ -6,6 +6,7 @@ mod findings;
 mod follow;
 mod hostile;
 mod links;
+mod newcomers;
 mod references;
 mod sources;
 mod values;
@@ -128,14 +129,14 @@ fn wrong_types_are_refused_at_their_places() {
             main: 2 unknown
             fleet.yaml:6:19: error[E0103]: `metadata.labels.store` must be a string, not a number (write "12")
             fleet.yaml:6:27: error[E0103]: `metadata.labels.on` must be a string, not a truth value (write "true")
-            fleet.yaml:9:11: error[E0103]: `spec.variables.list` must be a string, a number or true or false, not a list
+            fleet.yaml:9:11: error[E0103]: `spec.variables.list` must be a string, a number or true or false, not a list (make several variables of it, or write it as one string)
             fleet.yaml:10:5: error[E0105]: `9x` cannot be the name of a variable (use letters, digits, _ and -, beginning with a letter or _)
             fleet.yaml:11:13: error[E0302]: variables use each other in a circle: circle -> circle (give one of them a value of its own)
             fleet.yaml:12:11: error[E0303]: `${` is not closed by `}` (write `$${` for a literal `${`)
             fleet.yaml:16:18: error[E0103]: `metadata.name` must be a string, not a number (write "7")
             fleet.yaml:17:17: error[E0103]: `spec.bundles` must be a list, not a string (write [web])
             fleet.yaml:17:32: error[E0109]: `spec.clusters` is empty (name something; `[{}]` is every cluster)
-            fleet.yaml:17:46: error[E0103]: `spec.priority` must be a whole number, not a string
+            fleet.yaml:17:46: error[E0103]: `spec.priority` must be a whole number, not a string (as in 10)
             fleet.yaml:17:61: error[E0103]: `spec.suspend` must be true or false, not a number
         "#]],
     );
@@ -154,7 +155,7 @@ fn selection_terms_are_read_strictly() {
             fleet.yaml:10:7: error[E0110]: `Exists` takes no `values` (use In or NotIn with values)
             fleet.yaml:11:39: error[E0103]: `spec.clusters.matchExpressions.values` must be a string, not a number (write "29")
             fleet.yaml:12:12: error[E0109]: `spec.clusters.names` is empty (leave `names` out, or name something)
-            fleet.yaml:13:5: error[E0103]: `spec.clusters` must be a map, not nothing
+            fleet.yaml:13:5: error[E0103]: `spec.clusters` must be a map, not nothing (as in {matchLabels: {env: prod}})
             fleet.yaml:14:9: error[E0109]: `spec.except` is empty (leave `except` out, or name something)
         "#]],
     );
@@ -171,14 +172,14 @@ fn bundles_are_read_strictly() {
             main: 3 unknown
             fleet.yaml:6:9: error[E0110]: `spec.path` cannot go up (name a directory below)
             fleet.yaml:7:21: error[E0105]: `Not_A_Label` must consist of a-z, 0-9 and -, and start and end with a letter or digit
-            fleet.yaml:8:20: error[E0103]: `spec.createNamespace` must be true or false, not a string
+            fleet.yaml:8:20: error[E0103]: `spec.createNamespace` must be true or false, not a string (write true; in YAML 1.2 `yes` is a string)
             fleet.yaml:9:17: error[E0110]: `spec.adopt.mode` cannot be `sometimes` (allowed: ifIdentical, never, always)
             fleet.yaml:9:28: error[E0111]: this version does not know `spec.adopt.from` yet (allowed: mode)
             fleet.yaml:10:17: error[E0110]: `spec.drift.mode` cannot be `fix` (allowed: correct, report, ignore)
             fleet.yaml:10:31: error[E0104]: an ignore rule without any key would ignore everything (use `drift: {mode: ignore}` for that)
             fleet.yaml:11:21: error[E0110]: `spec.health.timeout` cannot be `soon` (write 90s, 5m or 1h30m)
             fleet.yaml:22:34: error[E0104]: `spec.createNamespace` needs a `spec.defaultNamespace` (name the namespace to make)
-            fleet.yaml:24:1: error[E0104]: `spec.path` is missing
+            fleet.yaml:24:1: error[E0104]: `spec.path` is missing (name the directory of its manifests, as in `path: apps/web`)
         "#]],
     );
 }
@@ -192,9 +193,9 @@ fn names_are_labels_and_unique_and_the_first_path_counts() {
         expect![[r#"
             cluster x at a.yaml:2:1
             main: 2 unknown
-            a.yaml:8:18: error[E0105]: `Y` must consist of a-z, 0-9 and -, and start and end with a letter or digit
+            a.yaml:8:18: error[E0105]: `Y` must consist of a-z, 0-9 and -, and start and end with a letter or digit (write y)
             a.yaml:12:11: error[E0104]: `metadata.name` is missing
-            a.yaml:14:1: error[E0104]: `Cluster.metadata` is missing
+            a.yaml:14:1: error[E0104]: `Cluster.metadata` is missing (as in `metadata: {name: web}`)
             b.yaml:4:18: error[E0106]: Cluster `x` is declared already, at a.yaml:2:1 (the first path counts; rename or remove one)
         "#]],
     );
@@ -559,7 +560,6 @@ fn what_a_broken_document_declares_is_not_missed_elsewhere() {
             group europe at groups.yaml:2:1
             placement everywhere at placements.yaml:2:1
             main: 1 unknown
-            apps/web.yaml:5:7: error[E0104]: `spec.path` is missing
             apps/web.yaml:5:8: error[E0102]: `spec` has no field `pth` (did you mean `path`?)
             placements.yaml:5:18: warning[E0214]: bundle `web` has no good version, because of the document at apps/web.yaml:2:1: nothing new of it is placed (mend that document)
         "#]],
@@ -575,8 +575,8 @@ fn what_a_broken_document_declares_is_not_missed_elsewhere() {
             cluster b at clusters/a.yaml:6:1
             bundle web at apps/web.yaml:2:1
             main: 4 unknown
-            groups.yaml:5:7: error[E0104]: `spec.clusters` is missing
             groups.yaml:5:8: error[E0102]: `spec` has no field `cluster` (did you mean `clusters`?)
+            groups.yaml:5:17: error[E0109]: `spec.clusters` is empty (name something; `[{}]` is every cluster)
             p.yaml:5:23: error[E0203]: no bundle is called `wbe` (did you mean `web`?)
             p.yaml:5:50: warning[E0214]: group `all` has no good version, because of the document at groups.yaml:2:1: this document is bad, too (mend that document)
             p.yaml:5:55: error[E0201]: no group is called `nrth` (declare a ClusterGroup)

@@ -214,6 +214,21 @@ fn promotion_is_one_line_and_a_canary_is_an_override() {
 }
 
 #[test]
+fn a_branch_is_no_pin_and_the_problem_says_where_it_is_now() {
+    let origin = Origin::new();
+    let mut state = hub(&origin);
+    commit_of(&origin, "v1", "  revision: main\n");
+    let effects = origin.poll(&mut state);
+    passed(&mut state, effects);
+    let head = origin.repository.refname_to_id("refs/heads/main").unwrap();
+    let told: Vec<String> = state.problems.iter().map(ToString::to_string).collect();
+    let expected = format!(
+        "error[E0211]: `main` is a branch, which moves; a pin is a tag or a commit (write {head}, where it is now,"
+    );
+    assert!(told.len() == 1 && told[0].contains(&expected), "{told:?}");
+}
+
+#[test]
 fn a_tag_that_is_missing_keeps_what_is_there_and_is_a_problem_where_it_stands() {
     let origin = Origin::new();
     let mut state = hub(&origin);

@@ -68,8 +68,8 @@ fn every_override_that_fails_is_told_where_it_is_selected() {
     check(
         FLEET,
         expect![[r#"
-            b.yaml:9:47: warning[E0231]: cel fails on c, which it does not match: label size is not there (ask whether a key is there first: `"tier" in cluster.labels && ...`)
-            p.yaml:10:22: warning[E0231]: cel fails on b and 1 more, which it does not match: label tier is not there (ask whether a key is there first: `"tier" in cluster.labels && ...`)
+            b.yaml:9:47: warning[E0231]: cel fails on c, which it does not match: label size is not there (ask whether the key is there first: `"size" in cluster.labels && ...`)
+            p.yaml:10:22: warning[E0231]: cel fails on b and 1 more, which it does not match: label tier is not there (ask whether the key is there first: `"tier" in cluster.labels && ...`)
         "#]],
     );
 }
@@ -83,7 +83,7 @@ fn a_cluster_that_is_mended_or_goes_fails_no_more() {
     check(
         &mended,
         expect![[r#"
-            p.yaml:10:22: warning[E0231]: cel fails on b, which it does not match: label tier is not there (ask whether a key is there first: `"tier" in cluster.labels && ...`)
+            p.yaml:10:22: warning[E0231]: cel fails on b, which it does not match: label tier is not there (ask whether the key is there first: `"tier" in cluster.labels && ...`)
         "#]],
     );
     let gone = FLEET.replace(
@@ -93,8 +93,8 @@ fn a_cluster_that_is_mended_or_goes_fails_no_more() {
     check(
         &gone,
         expect![[r#"
-            b.yaml:9:47: warning[E0231]: cel fails on c, which it does not match: label size is not there (ask whether a key is there first: `"tier" in cluster.labels && ...`)
-            p.yaml:10:22: warning[E0231]: cel fails on c, which it does not match: label tier is not there (ask whether a key is there first: `"tier" in cluster.labels && ...`)
+            b.yaml:9:47: warning[E0231]: cel fails on c, which it does not match: label size is not there (ask whether the key is there first: `"size" in cluster.labels && ...`)
+            p.yaml:10:22: warning[E0231]: cel fails on c, which it does not match: label tier is not there (ask whether the key is there first: `"tier" in cluster.labels && ...`)
         "#]],
     );
 }
@@ -108,14 +108,14 @@ fn an_override_that_is_mended_or_goes_fails_no_more() {
     check(
         &mended,
         expect![[r#"
-            b.yaml:9:47: warning[E0231]: cel fails on c, which it does not match: label size is not there (ask whether a key is there first: `"tier" in cluster.labels && ...`)
+            b.yaml:9:47: warning[E0231]: cel fails on c, which it does not match: label size is not there (ask whether the key is there first: `"size" in cluster.labels && ...`)
         "#]],
     );
     let narrower = FLEET.replace("{env: test}}]", "{env: dev}}]");
     check(
         &narrower,
         expect![[r#"
-            p.yaml:10:22: warning[E0231]: cel fails on b and 1 more, which it does not match: label tier is not there (ask whether a key is there first: `"tier" in cluster.labels && ...`)
+            p.yaml:10:22: warning[E0231]: cel fails on b and 1 more, which it does not match: label tier is not there (ask whether the key is there first: `"tier" in cluster.labels && ...`)
         "#]],
     );
 }
@@ -126,16 +126,16 @@ fn what_fails_in_an_exception_is_not_excepted_and_the_hint_says_so() {
     check(
         &except("cluster.labels.tier == \"gold\""),
         expect![[r#"
-        b.yaml:9:47: warning[E0231]: cel fails on c, which it does not match: label size is not there (ask whether a key is there first: `"tier" in cluster.labels && ...`)
-        p.yaml:8:18: warning[E0231]: cel fails on b and 2 more, which it does not match: label tier is not there (so it is not excepted; to except it where a key is not there: `!("tier" in cluster.labels) || ...`)
-        p.yaml:10:22: warning[E0231]: cel fails on b and 2 more, which it does not match: label tier is not there (ask whether a key is there first: `"tier" in cluster.labels && ...`)
-    "#]],
+            b.yaml:9:47: warning[E0231]: cel fails on c, which it does not match: label size is not there (ask whether the key is there first: `"size" in cluster.labels && ...`)
+            p.yaml:8:18: warning[E0231]: cel fails on b and 2 more, which it does not match: label tier is not there (so it is not excepted; to except it where the key is not there: `!("tier" in cluster.labels) || ...`)
+            p.yaml:10:22: warning[E0231]: cel fails on b and 2 more, which it does not match: label tier is not there (ask whether the key is there first: `"tier" in cluster.labels && ...`)
+        "#]],
     );
     check(
         &except("has(cluster.labels.tier) && cluster.labels.tier == \"gold\""),
         expect![[r#"
-            b.yaml:9:47: warning[E0231]: cel fails on c, which it does not match: label size is not there (ask whether a key is there first: `"tier" in cluster.labels && ...`)
-            p.yaml:10:22: warning[E0231]: cel fails on b and 2 more, which it does not match: label tier is not there (ask whether a key is there first: `"tier" in cluster.labels && ...`)
+            b.yaml:9:47: warning[E0231]: cel fails on c, which it does not match: label size is not there (ask whether the key is there first: `"size" in cluster.labels && ...`)
+            p.yaml:10:22: warning[E0231]: cel fails on b and 2 more, which it does not match: label tier is not there (ask whether the key is there first: `"tier" in cluster.labels && ...`)
         "#]],
     );
 }

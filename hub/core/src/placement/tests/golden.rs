@@ -85,7 +85,7 @@ metadata: {name: c}
             --
             + c: `{}` is every declared cluster (p.yaml:7:14)
             t a: taint maintenance=rack-7:NoSchedule (c.yaml:5:17) is not tolerated
-            t b: taint gone:NoExecute (c.yaml:10:17), maintenance:NoSchedule (c.yaml:10:49) is not tolerated
+            t b: taints gone:NoExecute (c.yaml:10:17), maintenance:NoSchedule (c.yaml:10:49) are not tolerated
             --
             + a: `{}` is every declared cluster (p.yaml:7:14)
             + c: `{}` is every declared cluster (p.yaml:7:14)
@@ -251,7 +251,7 @@ fn what_selects_nothing_for_taints_says_every_toleration_that_is_lacking() {
         ],
         expect![[r#"
             --
-            t a: taint rack=7:NoSchedule (c.yaml:6:12), old:NoExecute (c.yaml:6:57), new:NoSchedule (c.yaml:6:88) is not tolerated
+            t a: taints rack=7:NoSchedule (c.yaml:6:12), old:NoExecute (c.yaml:6:57), new:NoSchedule (c.yaml:6:88) are not tolerated
             p.yaml:2:1: warning[E0208]: placement `p` selects no cluster (taints rack=7:NoSchedule, old:NoExecute, new:NoSchedule keep a out, at c.yaml:6:12: add `tolerations: [{key: rack, value: "7", effect: NoSchedule}, {key: old, effect: NoExecute}, {key: new, effect: NoSchedule}]`)
             --
             t a: taint rack=7:NoSchedule (c.yaml:6:12) is not tolerated

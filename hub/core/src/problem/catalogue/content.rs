@@ -25,7 +25,7 @@ pub(super) const ENTRIES: &[Entry] = &[
             ),
             PLACED,
         ]),
-        mend: "Define it in the Bundle, a ClusterTemplate, the Cluster or an override, or give it a default: `${domain:-example.org}`. For a literal `${` write `$${`.",
+        mend: "The hint names the variable that is nearest on the first cluster, where one is near; a label is written `${cluster.labels.region}`. Else define it in the Bundle, a ClusterTemplate, the Cluster or an override, or give it a default: `${domain:-example.org}`. For a literal `${` write `$${`.",
     },
     Entry {
         code: Code::VariableCycle,

@@ -1,6 +1,6 @@
 //! E01xx: one document alone.
 
-use super::{Entry, Example, document};
+use super::{CLUSTER, Entry, Example, document};
 use crate::problem::Code;
 
 pub(super) const ENTRIES: &[Entry] = &[
@@ -15,7 +15,7 @@ pub(super) const ENTRIES: &[Entry] = &[
     },
     Entry {
         code: Code::UnknownField,
-        about: "Unknown fields are refused: a field that looks active and does nothing is worse than an error. The document's last good version stays.",
+        about: "Unknown fields are refused: a field that looks active and does nothing is worse than an error. The document's last good version stays. Where it is clear which field was meant, as for a slip or for what another tool calls it, that field counts as there: what follows from the slip alone is not told beside it.",
         example: Example::Files(&[(
             "clusters.yaml",
             document!(
@@ -36,7 +36,7 @@ pub(super) const ENTRIES: &[Entry] = &[
                 "metadata: {name: prod-eu-1, labels: {store: 12}}"
             ),
         )]),
-        mend: "Write what the hint says; for a string, put it into quotes. A field with nothing behind its colon is no value either: leave the whole field out.",
+        mend: "Write what the hint says in place of what is underlined: a hint that says *write* was tried, and the field takes it. For a string, put it into quotes. `yes`, `no`, `on` and `off` are strings in YAML 1.2: write `true` or `false`. A field with nothing behind its colon is no value either: leave the whole field out.",
     },
     Entry {
         code: Code::MissingField,
@@ -194,5 +194,21 @@ pub(super) const ENTRIES: &[Entry] = &[
             ),
         )]),
         mend: "Write it in quotes where a string is meant, such as an account's number; else write the number that the hint gives.",
+    },
+    Entry {
+        code: Code::MixedTypes,
+        about: "A CEL expression compares, joins or calls something with values whose types never go together. Labels, facts and `cluster.name` are strings, also where they look like numbers: `cluster.labels.tier == 3` is false on every cluster, and `cluster.facts.nodes > 3` fails on every cluster, which it then does not match. Kubernetes refuses such an expression when it is checked; here it stays what it is, and this warning says why nothing matches. Variables keep their declared types, so comparisons with them are not told.",
+        example: Example::Files(&[
+            CLUSTER,
+            (
+                "groups.yaml",
+                document!(
+                    "ClusterGroup",
+                    "metadata: {name: gold}",
+                    "spec: {clusters: [{cel: 'cluster.labels.env != 3'}]}"
+                ),
+            ),
+        ]),
+        mend: "Compare a string with a string in quotes: `cluster.labels.tier == \"3\"`. To compare as numbers, convert: `int(cluster.facts.nodes) > 3`. Where a key may be missing, ask first: `\"nodes\" in cluster.facts && int(cluster.facts.nodes) > 3`.",
     },
 ];

@@ -164,11 +164,11 @@ pub(super) const ENTRIES: &[Entry] = &[
     },
     Entry {
         code: Code::UnknownRevision,
-        about: "A tag or commit that a placement pins is not in the source of its bundles. What is on the clusters stays.",
+        about: "A tag or commit that a placement pins is not in the source of its bundles, or it is the name of a branch: a branch moves by itself, so that it pins nothing, and the hint says which commit it leads to now. What is on the clusters stays.",
         example: Example::Words(
             "```yaml\nspec: {bundles: [web], clusters: [{}], revision: web/v1.42.0}\n```\n\nbefore the tag `web/v1.42.0` was pushed.",
         ),
-        mend: "Push the tag, or name another one. A clone without tags gets them with `git fetch --tags --unshallow`; a tag from before the source's folder existed has no bundles. A commit must be one that the source's branch or a tag reaches.",
+        mend: "Push the tag, or name another one. A clone without tags gets them with `git fetch --tags --unshallow`; a tag from before the source's folder existed has no bundles. A commit must be one that the source's branch or a tag reaches. To follow the branch that the hub reads, leave `revision` out.",
     },
     Entry {
         code: Code::BadRename,
@@ -207,7 +207,7 @@ pub(super) const ENTRIES: &[Entry] = &[
     },
     Entry {
         code: Code::NamesBroken,
-        about: "What is named here is declared in a document that is broken and has no good version. The broken document has a problem of its own; this one says what follows from it: of a broken Bundle nothing is placed, and a document that names a broken ClusterGroup or ClusterTemplate is bad, too. It is told once, where the name stands first.",
+        about: "What is named here is declared in a document that is broken and has no good version. The broken document has a problem of its own; this one says what follows from it: of a broken Bundle nothing is placed, and a document that names a broken ClusterGroup or ClusterTemplate is bad, too. It is told once, where the name stands first. `hub lint` leaves it out: there the broken document is what is to be mended.",
         example: Example::Words(
             "```yaml\nkind: Bundle\nmetadata: {name: web}\nspec: {path: 7}\n---\nkind: Placement\nmetadata: {name: web}\nspec: {bundles: [web], clusters: [{}]}\n```\n\nThe bundle is broken, and the placement places nothing.",
         ),

@@ -554,11 +554,16 @@ fn plain<'a>(map: &Value<'a>, value: Value<'a>, key: &str) -> Eval<Value<'a>> {
     }
 }
 
-/// The label that is missing, where [`missing`] said so.
-pub(super) fn missing_label(message: &str) -> Option<&str> {
-    message
-        .strip_prefix("label ")?
-        .strip_suffix(" is not there")
+/// The field of `cluster` and its key that is missing, where [`missing`] said so.
+pub(super) fn missing_key(message: &str) -> Option<(&'static str, &str)> {
+    let (what, rest) = message.split_once(' ')?;
+    let map = match what {
+        "label" => "labels",
+        "fact" => "facts",
+        "variable" => "variables",
+        _ => return None,
+    };
+    Some((map, rest.strip_suffix(" is not there")?))
 }
 
 /// Says what lacks a key.

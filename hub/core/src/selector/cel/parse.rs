@@ -73,7 +73,12 @@ pub(super) fn parse(text: &str) -> Result<Parsed, Error> {
     let expr = parser.expression()?;
     if parser.token != Token::End {
         let message = format!("{} cannot stand here", parser.shown());
-        return Err(Error::new(parser.at, message).hint("is an operator missing before it?"));
+        let hint = match parser.token {
+            Token::Word("and" | "AND") => "write && for it",
+            Token::Word("or" | "OR") => "write || for it",
+            _ => "is an operator missing before it?",
+        };
+        return Err(Error::new(parser.at, message).hint(hint));
     }
     Ok(Parsed {
         expr,

@@ -2,6 +2,7 @@
 
 mod hostile;
 mod oracle;
+mod types;
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;

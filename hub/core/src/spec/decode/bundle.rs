@@ -74,7 +74,9 @@ fn content(reader: &mut Reader<'_>, node: &Node) -> Option<(String, Place)> {
             None
         }
         (None, None) => {
-            reader.missing(node, "spec", "path");
+            let message = "`spec.path` is missing".to_owned();
+            let hint = "name the directory of its manifests, as in `path: apps/web`";
+            reader.error(node, Code::MissingField, message, hint);
             None
         }
     }
@@ -187,7 +189,8 @@ fn chart(reader: &mut Reader<'_>, node: &Node) -> Option<Chart> {
         reader.error(at, Code::BadValue, message, "write https://charts.example");
     }
     if node.get("name").is_none() {
-        reader.missing(node, "spec.helm.chart", "name");
+        let message = "`spec.helm.chart.name` is missing".to_owned();
+        reader.error(node, Code::MissingField, message, "name the chart");
     }
     Some(Chart::Repository {
         url,
@@ -242,7 +245,7 @@ fn drift(reader: &mut Reader<'_>, node: &Node) -> DriftPolicy {
 }
 
 fn ignore_rule(reader: &mut Reader<'_>, node: &Node) -> IgnoreRule {
-    if node.members().is_empty() {
+    if matches!(&node.value, Value::Map(members) if members.is_empty()) {
         let message = "an ignore rule without any key would ignore everything".to_owned();
         let hint = "use `drift: {mode: ignore}` for that";
         reader.error(node, Code::MissingField, message, hint);

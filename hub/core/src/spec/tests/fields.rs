@@ -54,7 +54,7 @@ fn clusters_are_read_strictly() {
             fleet.yaml:10:11: error[E0110]: `spec.taints.key` cannot be empty (leave it out, or write something)
             fleet.yaml:11:5: error[E0104]: `spec.taints.effect` is missing
             fleet.yaml:12:14: error[E0110]: `spec.taints.effect` cannot be `Never` (allowed: NoSchedule, NoExecute)
-            fleet.yaml:13:5: error[E0103]: `spec.taints` must be a map, not nothing
+            fleet.yaml:13:5: error[E0103]: `spec.taints` must be a map, not nothing (as in {key: maintenance, effect: NoSchedule})
         "#]],
     );
     spec_of(
@@ -64,7 +64,7 @@ fn clusters_are_read_strictly() {
             main: 1 unknown
             fleet.yaml:6:7: error[E0103]: `spec.mode` must be a string, not nothing
             fleet.yaml:7:11: error[E0109]: `spec.taints` is empty (leave `taints` out, or name something)
-            fleet.yaml:8:16: error[E0105]: `Old` must consist of a-z, 0-9 and -, and start and end with a letter or digit
+            fleet.yaml:8:16: error[E0105]: `Old` must consist of a-z, 0-9 and -, and start and end with a letter or digit (write old)
         "#]],
     );
 }
@@ -144,9 +144,9 @@ fn placements_are_read_strictly() {
         "bundles: [b]\nclusters: [{}]\ncount: 101%\nprefer: [{names: [a]}, {weight: 1.5}, {weight: 1, term: {}}]\nspread: [{maxSkew: 0}, {by: a, maxSkew: -1, whenUnsatisfiable: Never}]\ntolerations: [{}, {key: '', operator: Exists}, {operator: equal, key: a}, {key: a, effect: All}]\nsafety: {maxRemovedClusters: 20}",
         expect![[r#"
             main: 1 unknown
-            fleet.yaml:8:10: error[E0110]: `spec.count` cannot be `101%` (write 0% to 100%)
-            fleet.yaml:9:12: error[E0104]: `spec.prefer.weight` is missing
-            fleet.yaml:9:35: error[E0103]: `spec.prefer.weight` must be a whole number, not a number
+            fleet.yaml:8:10: error[E0110]: `spec.count` cannot be `101%` (write a whole number, or 0% to 100%; leave it out for all)
+            fleet.yaml:9:12: error[E0104]: `spec.prefer.weight` is missing (as in `weight: 10`)
+            fleet.yaml:9:35: error[E0103]: `spec.prefer.weight` must be a whole number, not 1.5 (write 1 or 2)
             fleet.yaml:9:53: error[E0102]: `spec.prefer` has no field `term` (allowed: weight, matchLabels, matchExpressions, names, groups, facts, cel)
             fleet.yaml:10:12: error[E0104]: `spec.spread.by` is missing
             fleet.yaml:10:22: error[E0110]: `spec.spread.maxSkew` must be at least 1, not 0
@@ -168,7 +168,7 @@ fn placements_are_read_strictly() {
             fleet.yaml:9:11: error[E0104]: `spec.safety.maxRemovedClusters` is missing
             fleet.yaml:10:11: error[E0109]: `spec.prefer` is empty (leave `prefer` out, or name something)
             fleet.yaml:11:9: error[E0109]: `spec.spread` is empty (leave `spread` out, or name something)
-            fleet.yaml:12:16: error[E0103]: `spec.tolerations` must be a list, not a map (write [{...}])
+            fleet.yaml:12:16: error[E0103]: `spec.tolerations` must be a list, not a map (write [{}])
         "#]],
     );
     spec_of(
@@ -178,7 +178,7 @@ fn placements_are_read_strictly() {
             main: 1 unknown
             fleet.yaml:8:8: error[E0103]: `spec.count` must be a whole number or a percentage such as `25%`, not nothing
             fleet.yaml:9:10: error[E0103]: `spec.suspend` must be true or false, not nothing
-            fleet.yaml:10:13: error[E0103]: `spec.priority` must be a whole number, not a number
+            fleet.yaml:10:13: error[E0103]: `spec.priority` must be a whole number, not 1.0 (write 1)
         "#]],
     );
 }
@@ -238,8 +238,8 @@ fn overrides_must_say_something_and_only_what_they_can() {
             fleet.yaml:14:16: error[E0109]: `spec.overrides.clusters` is empty (leave `clusters` out, or name something)
             fleet.yaml:15:15: error[E0110]: the placement does not place `c` (name it in `spec.bundles` too)
             fleet.yaml:16:15: error[E0109]: `spec.overrides.bundles` is empty (leave `bundles` out, or name something)
-            fleet.yaml:17:5: error[E0104]: `spec.overrides` says nothing (give it `revision`, `variables`, `helm` or `patches`)
             fleet.yaml:17:6: error[E0102]: `spec.overrides` has no field `path` (did you mean `patches`?)
+            fleet.yaml:17:12: error[E0103]: `spec.overrides.patches` must be a list, not a string (as in [{target: {kind: Deployment}, merge: {spec: {replicas: 3}}}])
             fleet.yaml:18:5: error[E0104]: `spec.overrides` says nothing (give it `revision`, `variables`, `helm` or `patches`)
             fleet.yaml:18:15: error[E0109]: `spec.overrides.patches` is empty (leave `patches` out, or name something)
         "#]],
@@ -249,7 +249,6 @@ fn overrides_must_say_something_and_only_what_they_can() {
         "path: x\noverrides:\n- {revision: v1}\n- {bundles: [b], variables: {a: 1}}\n- {helm: {values: {a: 1}}}\n- {clusters: [{matchLabels: {a: b}}], patches: [{merge: {a: '${'}}]}",
         expect![[r#"
             main: 1 unknown
-            fleet.yaml:8:5: error[E0104]: `spec.overrides` says nothing (give it `variables`, `helm` or `patches`)
             fleet.yaml:8:6: error[E0102]: `spec.overrides` has no field `revision` (allowed: clusters, variables, helm, patches)
             fleet.yaml:9:6: error[E0102]: `spec.overrides` has no field `bundles` (allowed: clusters, variables, helm, patches)
             fleet.yaml:11:63: error[E0303]: `${` is not closed by `}` (write `$${` for a literal `${`)
@@ -295,7 +294,7 @@ fn charts_are_read_strictly() {
             fleet.yaml:8:18: error[E0105]: `Web` must consist of a-z, 0-9 and -, and start and end with a letter or digit
             fleet.yaml:9:19: error[E0110]: `spec.helm.valuesFiles` cannot go up (name a directory below)
             fleet.yaml:9:31: error[E0104]: `spec.helm.valuesFiles.path` is missing
-            fleet.yaml:9:49: error[E0103]: `spec.helm.valuesFiles` must be a string or a map, not a number
+            fleet.yaml:9:49: error[E0103]: `spec.helm.valuesFiles` must be a string or a map, not a number (write "7")
             fleet.yaml:9:77: error[E0103]: `spec.helm.valuesFiles.optional` must be true or false, not a string
             fleet.yaml:10:13: error[E0103]: `spec.helm.values` must be a map, not a list
         "#]],
@@ -305,7 +304,7 @@ fn charts_are_read_strictly() {
         "helm: {chart: {repo: charts.example}}",
         expect![[r#"
             main: 1 unknown
-            fleet.yaml:6:17: error[E0104]: `spec.helm.chart.name` is missing
+            fleet.yaml:6:17: error[E0104]: `spec.helm.chart.name` is missing (name the chart)
             fleet.yaml:6:17: error[E0104]: `spec.helm.chart.version` is missing
             fleet.yaml:6:24: error[E0110]: `spec.helm.chart.repo` must be an https:// address (write https://charts.example)
         "#]],
@@ -323,9 +322,9 @@ fn charts_are_read_strictly() {
         "Bundle",
         "helm: {releaseName: web}",
         expect![[r#"
-        main: 1 unknown
-        fleet.yaml:6:3: error[E0104]: `spec.path` is missing
-    "#]],
+            main: 1 unknown
+            fleet.yaml:6:3: error[E0104]: `spec.path` is missing (name the directory of its manifests, as in `path: apps/web`)
+        "#]],
     );
 }
 

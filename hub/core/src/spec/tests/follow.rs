@@ -18,7 +18,6 @@ fn a_placement_of_a_broken_bundle_says_why_nothing_is_placed() {
             placement everywhere at placements.yaml:2:1
             placement p at p.yaml:2:1
             main: 1 unknown
-            apps/web.yaml:5:7: error[E0104]: `spec.path` is missing
             apps/web.yaml:5:8: error[E0102]: `spec` has no field `pth` (did you mean `path`?)
             p.yaml:5:18: warning[E0214]: bundle `web` has no good version, because of the document at apps/web.yaml:2:1: nothing new of it is placed (mend that document)
             p.yaml:10:36: warning[E0214]: bundle `web` has no good version, because of the document at apps/web.yaml:2:1: nothing new of it is placed (mend that document)
@@ -37,7 +36,6 @@ fn a_placement_of_a_broken_bundle_says_why_nothing_is_placed() {
             group europe at groups.yaml:2:1
             bundle web at apps/web.yaml:2:1 (kept)
             placement everywhere at placements.yaml:2:1
-            apps/web.yaml:5:7: error[E0104]: `spec.path` is missing
             apps/web.yaml:5:8: error[E0102]: `spec` has no field `pth` (did you mean `path`?)
         "#]],
     );
@@ -55,8 +53,8 @@ fn of_a_chain_of_groups_the_placement_names_the_document_behind_it() {
             cluster b at clusters/a.yaml:6:1
             bundle web at apps/web.yaml:2:1
             main: 5 unknown
-            groups.yaml:5:7: error[E0104]: `spec.clusters` is missing
             groups.yaml:5:8: error[E0102]: `spec` has no field `cluster` (did you mean `clusters`?)
+            groups.yaml:5:17: error[E0109]: `spec.clusters` is empty (name something; `[{}]` is every cluster)
             p.yaml:5:59: warning[E0214]: group `more` has no good version, because of the document at groups.yaml:2:1: this document is bad, too (mend that document)
             placements.yaml:5:45: warning[E0214]: group `europe` has no good version, because of the document at groups.yaml:2:1: this document is bad, too (mend that document)
         "#]],

@@ -285,7 +285,6 @@ fn what_is_wrong_at_a_pin_is_told_with_it() {
         expect![[r#"
             v1 ["main.bb"]
             v2 []
-            fleet.yaml:5:7: error[E0104]: at `v1`: `spec.path` is missing
             fleet.yaml:5:8: error[E0102]: at `v1`: `spec` has no field `pth` (did you mean `path`?)
             fleet.yaml:5:51: error[E0201]: at `v2`: no group is called `g` (a pinned bundle sees the groups of the branch)
             fleet.yaml:7:1: error[E0204]: at `v2`: bundles wait for each other: c -> c

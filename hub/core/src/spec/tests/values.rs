@@ -94,7 +94,7 @@ spec: {path: b, helm: {values: {deep: [{n: 0.12345678901234567890}]}}, patches: 
             fleet.yaml:9:15: error[E0118]: `18446744073709551615` is beyond the 64 bits that whole numbers have (write "18446744073709551615" to keep it as a string; whole numbers go from -9223372036854775808 to 9223372036854775807)
             fleet.yaml:10:13: error[E0118]: `3.14159265358979323846` cannot be kept exactly as a number (write "3.14159265358979323846" to keep it as a string; the nearest number is 3.141592653589793)
             fleet.yaml:11:11: error[E0118]: `1e-400` cannot be kept exactly as a number (write "1e-400" to keep it as a string; the nearest number is 0.0)
-            fleet.yaml:15:11: error[E0103]: `spec.variables.kept` must be a string, a number or true or false, not a list
+            fleet.yaml:15:11: error[E0103]: `spec.variables.kept` must be a string, a number or true or false, not a list (make several variables of it, or write it as one string)
             fleet.yaml:20:45: error[E0110]: `spec.count` must be at most 4294967295, not 99999999999999999999
             fleet.yaml:20:77: error[E0110]: `spec.priority` must be at most 9223372036854775807, not 9223372036854775808
             fleet.yaml:20:116: error[E0110]: `spec.prefer.weight` must be at least -1000000000, not -99999999999999999999
