@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use capstan_proto::{ClusterName, SourceName};
+use capstan_proto::{BundleName, ClusterName, SourceName};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::config::template::Repository;
@@ -111,8 +111,9 @@ pub(super) enum Command {
     /// Check fleet files, without a hub
     #[command(after_help = "Examples:\n  hub lint .\n  hub lint fleet/ -o json\n  \
         hub lint platform.git --rev main --path fleet\n  \
-        hub lint -o github    # annotations in a pull request\n  hub lint --explain E0102\n\n\
-        Exit codes: 0 no errors, 1 errors, 2 nothing could be read.")]
+        hub lint -o github    # annotations in a pull request\n  \
+        hub lint --strict     # for CI: warnings fail, too\n  hub lint --explain E0102\n\n\
+        Exit codes: 0 no errors, 1 errors (with --strict: or warnings), 2 nothing could be read.")]
     Lint(Lint),
     /// Take what decisions use besides Git out of a hub
     #[command(
@@ -296,12 +297,22 @@ pub(super) struct Explain {
     /// The cluster
     pub(super) cluster: ClusterName,
     /// The bundle: <source>.<name>, or its name where one source has it
+    #[arg(value_parser = bundle)]
     pub(super) bundle: String,
     #[command(flatten)]
     pub(super) files: ExplainFiles,
     /// How to show the answer
     #[arg(short, long, value_name = "FORMAT", default_value = "table")]
     pub(super) output: Format,
+}
+
+/// A bundle as people name it: refused here where no bundle can be called so.
+fn bundle(text: &str) -> Result<String, String> {
+    // Source and name together have a limit: of a source that is not named, the shortest.
+    let (source, name) = text.split_once('.').unwrap_or(("a", text));
+    let source = SourceName::try_new(source).map_err(|error| error.to_string())?;
+    BundleName::try_new(source, name).map_err(|error| error.to_string())?;
+    Ok(text.to_owned())
 }
 
 /// Files that are looked at instead of a hub.
@@ -432,6 +443,9 @@ pub(super) struct Lint {
     /// The folder of the fleet files, below the directory
     #[arg(long = "path", value_name = "DIR", default_value = "")]
     pub(super) within: String,
+    /// Exit with 1 where there are warnings, even without an error
+    #[arg(long)]
+    pub(super) strict: bool,
     /// How to show the answer
     #[arg(short, long, value_name = "FORMAT", default_value = "table")]
     pub(super) output: LintFormat,

@@ -43,9 +43,10 @@ pub(super) fn run(args: &Lint, writer: &mut Writer<'_>) -> Outcome {
         trees,
         revision,
         folder,
-        problems,
+        mut problems,
         note,
     } = checked.map_err(Failure::Usage)?;
+    leave_out_what_follows(&mut problems);
     match args.output {
         LintFormat::Json | LintFormat::Yaml => {
             let report = Report {
@@ -64,10 +65,20 @@ pub(super) fn run(args: &Lint, writer: &mut Writer<'_>) -> Outcome {
             }
         }
     }
-    let is_error = |problem: &Problem| problem.severity == Severity::Error;
-    match problems.iter().any(is_error) {
+    let fails = |problem: &Problem| args.strict || problem.severity == Severity::Error;
+    match problems.iter().any(fails) {
         true => Err(Failure::Said(super::FAILED)),
         false => Ok(()),
+    }
+}
+
+/// One mistake is one problem: that a broken document is named elsewhere matters where something is
+/// delivered, and goes away with the error that says what is broken.
+fn leave_out_what_follows(problems: &mut Vec<Problem>) {
+    let follows = |problem: &Problem| problem.code == Code::NamesBroken;
+    let is_cause = |problem: &Problem| problem.severity == Severity::Error && !follows(problem);
+    if problems.iter().any(is_cause) {
+        problems.retain(|problem| !follows(problem));
     }
 }
 

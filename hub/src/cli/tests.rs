@@ -187,3 +187,15 @@ fn every_command_below_another_says_what_it_is_for() {
         }
     }
 }
+
+#[test]
+fn a_name_that_no_bundle_can_have_is_a_wrong_call() {
+    let long = "x".repeat(64);
+    for bundle in [long.as_str(), "Web", "a.b.c", "platform/web"] {
+        let words = complaint(&["hub", "explain", "prod-eu-1", bundle, "--repo", "nowhere"]);
+        assert!(words.contains("invalid value"), "{words}");
+    }
+    for bundle in ["web", "platform.web"] {
+        assert!(Cli::try_parse_from(["hub", "explain", "prod-eu-1", bundle]).is_ok());
+    }
+}
