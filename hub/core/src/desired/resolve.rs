@@ -420,7 +420,7 @@ fn stays_unrecorded(
             Some(why) => why.to_string(),
             None if draft.mode == Some(Mode::Release) => Kept::Released.to_string(),
             None => draft::unknown_placement(decisions, bundle, None)
-                .or_else(|| may_not_change(decisions, bundle))?
+                .or_else(|| may_not_change(decisions))?
                 .to_string(),
         };
         Some(format!(
@@ -430,14 +430,12 @@ fn stays_unrecorded(
     })
 }
 
-/// A placement of a bundle that keeps what it brought: it is not on record that another one had brought it.
-fn may_not_change(decisions: &Decisions, bundle: &BundleName) -> Option<Kept> {
+/// A placement that keeps what it brought. It is not on record which one brought what, and a list that
+/// changed meanwhile does not tell: so it may be any of them.
+fn may_not_change(decisions: &Decisions) -> Option<Kept> {
     let mut placements = decisions.placements.values();
     placements.find_map(|decision| {
         let named = decision.bundles();
-        if !named.iter().any(|named| named.name == *bundle) {
-            return None;
-        }
         let placement = decision.name().clone();
         if decision.is_suspended() {
             return Some(Kept::Suspended { placement });

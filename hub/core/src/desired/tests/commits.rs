@@ -741,3 +741,25 @@ proptest! {
         }
     }
 }
+
+/// Which placement brought what is on no record after that, and a changed list tells nothing of it.
+#[test]
+fn what_a_suspended_placement_brought_outlives_a_lost_store_and_another_list() {
+    let lost = Step::Restart {
+        lost: true,
+        unread: [false; 2],
+    };
+    let another = BTreeSet::from([0]);
+    let evicted = Step::Taint(2, 2);
+    let steps = [
+        Step::Suspend(COUNTED, true),
+        lost,
+        Step::Commit,
+        Step::Bundles(COUNTED, another),
+        evicted,
+        Step::Confirm,
+    ];
+    for archives in [false, true] {
+        assert_eq!(play(&steps, archives), Ok(()));
+    }
+}
