@@ -11,6 +11,7 @@ use std::sync::Arc;
 use capstan_proto::ClusterName;
 
 use super::bits::{Bits, LANES};
+use super::walk::Walk;
 use crate::effective::mentions_revision;
 use crate::inventory::{Facts, Inventory};
 use crate::selector::Candidate;
@@ -240,12 +241,9 @@ pub(super) fn facts_of<'a>(
     inventory: &'a Inventory,
 ) -> impl Iterator<Item = &'a Facts> {
     static NOTHING: Facts = Facts::Never;
-    let mut facts = inventory.facts.iter().peekable();
-    spec.members.keys().map(move |name| {
-        while facts.next_if(|(have, _)| *have < name).is_some() {}
-        let found = facts.next_if(|(have, _)| *have == name);
-        found.map_or(&NOTHING, |(_, facts)| facts)
-    })
+    let mut facts = Walk::new(&inventory.facts);
+    let names = spec.members.keys();
+    names.map(move |name| facts.get(name).unwrap_or(&NOTHING))
 }
 
 fn number_of(position: usize) -> u32 {

@@ -161,7 +161,6 @@ fn reaching<'a>(
     name: &'a PlacementName,
     choice: &'a Choice,
 ) -> impl Iterator<Item = Problem> + use<'a> {
-    let terms = &core.fleet.spec.placements[name].spec.clusters;
     choice.reaching.iter().map(move |reaching| {
         let message = format!(
             "{}; nothing of placement `{}` changes anywhere",
@@ -169,6 +168,7 @@ fn reaching<'a>(
             name.name()
         );
         let hint = "select less, or let those who run the hub widen what the source may use";
+        let terms = &core.fleet.spec.placements[name].spec.clusters;
         let at = &terms[reaching.term].at;
         Problem::error(at, Code::Restricted, message).hint(hint)
     })

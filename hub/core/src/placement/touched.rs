@@ -151,12 +151,16 @@ fn changed_sources<'a>(before: &'a Spec, now: &'a Spec) -> BTreeSet<&'a SourceNa
 
 fn changed_bundles<'a>(before: &'a Spec, now: &'a Spec) -> BTreeSet<&'a BundleName> {
     let mut known = Walk::new(&before.bundles);
+    let mut left = before.bundles.len();
     let changed = now.bundles.iter().filter(|(name, document)| {
         let known = known.get(*name);
+        left -= usize::from(known.is_some());
         known.is_none_or(|known| known.spec != document.spec)
     });
     let mut bundles: BTreeSet<&BundleName> = changed.map(|(name, _)| name).collect();
-    let gone = before.bundles.keys();
-    bundles.extend(gone.filter(|name| !now.bundles.contains_key(*name)));
+    if left > 0 {
+        let gone = before.bundles.keys();
+        bundles.extend(gone.filter(|name| !now.bundles.contains_key(*name)));
+    }
     bundles
 }
