@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::desired::Budget;
 
 /// A fleet of up to eight clusters over which placements and files change at random.
 fn commits() -> impl Strategy<Value = Vec<String>> {
