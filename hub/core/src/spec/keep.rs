@@ -182,8 +182,9 @@ fn broken_document(spec: &mut Spec, before: &Before<'_>, source: &SourceName, br
                 under_another_name(spec, before, broken)
             }
         }
-        (kind, name) => keep_matching(spec, before, &broken.at, |(k, n)| {
-            kind.is_none_or(|kind| kind == *k) && name.as_ref().is_none_or(|name| name == n)
+        (None, Some(name)) => of_any_kind(spec, before, broken, name),
+        (kind, None) => keep_matching(spec, before, &broken.at, |(k, _)| {
+            kind.is_none_or(|kind| kind == *k)
         }),
     };
     let identified = broken.kind.is_some() && broken.name.is_some();
@@ -203,6 +204,21 @@ fn copy_before(
 ) -> bool {
     let previous = before.spec;
     previous.is_some_and(|previous| copy(spec, previous, source, identity, true))
+}
+
+/// Keeps what a document of no known kind may be: what has its name and nothing declares now, in its file or
+/// else in any, because it may have moved; how many.
+fn of_any_kind(spec: &mut Spec, before: &Before<'_>, broken: &Broken, name: &str) -> usize {
+    let kept = keep_matching(spec, before, &broken.at, |(_, n)| n == name);
+    if kept > 0 {
+        return kept;
+    }
+    let mut kept = 0;
+    for kind in Kind::ALL {
+        let moved = copy_before(spec, before, &broken.at.source, (kind, name));
+        kept += usize::from(moved);
+    }
+    kept
 }
 
 /// Keeps what a document may be under another name, which is not gone then: what its file declared and

@@ -42,8 +42,8 @@ pub fn load(trees: &Trees, previous: Option<&Spec>) -> Loaded {
             SourceState::Read(tree) => {
                 let files = read_files(source, tree, &before);
                 spec.revisions.insert(source.clone(), tree.revision.clone());
-                problems.extend(declare_all(&mut spec, source, &files, &mut doubts));
                 spec.files.insert(source.clone(), files);
+                problems.extend(declare_all(&mut spec, source, &before, &mut doubts));
             }
             SourceState::Unread => keep::unread_source(&mut spec, previous, source),
         }
@@ -77,11 +77,15 @@ pub fn load(trees: &Trees, previous: Option<&Spec>) -> Loaded {
 fn declare_all(
     spec: &mut Spec,
     source: &SourceName,
-    files: &BTreeMap<String, FileRecord>,
+    before: &Before<'_>,
     doubts: &mut Doubts,
 ) -> Vec<Problem> {
     let mut problems = Vec::new();
-    let all = files.values().flat_map(|record| &record.contents.good);
+    let records = spec.files.get(source).into_iter();
+    let contents = records.flat_map(BTreeMap::values);
+    let contents: Vec<Arc<Contents>> = contents.map(|r| Arc::clone(&r.contents)).collect();
+    let taken = Taken::of(spec, source);
+    let all = contents.iter().flat_map(|contents| &contents.good);
     for (number, found) in all.enumerate() {
         if number == limits::SOURCE_DOCUMENTS_MAX {
             let message = format!("more than {number} documents of one source are not read");
@@ -91,7 +95,11 @@ fn declare_all(
             gaps.push(Gap::Broken(found.document.at.clone(), MayBe::default()));
             break;
         }
-        if let Err(problem) = declare(spec, source, found) {
+        let declared = match taken.by(found, before) {
+            Some(first) => Err(second_to_broken(found, first)),
+            None => declare(spec, source, found),
+        };
+        if let Err(problem) = declared {
             problems.push(problem);
             doubts.add(
                 (source, &found.document.at),
@@ -101,6 +109,43 @@ fn declare_all(
         }
     }
     problems
+}
+
+/// Names that broken documents have. What is broken is never taken for absent: a second document of the
+/// name does not take its place.
+struct Taken(BTreeMap<(Kind, String), Place>);
+
+impl Taken {
+    /// Those that count for the documents of a source; clusters have one name in the whole fleet.
+    fn of(spec: &Spec, source: &SourceName) -> Self {
+        let mut taken: BTreeMap<(Kind, String), Place> = BTreeMap::new();
+        for (of, records) in &spec.files {
+            let contents = records.values().map(|record| &record.contents);
+            for broken in contents.flat_map(|contents| &contents.broken) {
+                let (Some(kind), Some(name)) = (broken.kind, &broken.name) else {
+                    continue;
+                };
+                let refused = spec.restrictions.contains_key(of);
+                if of == source || kind == Kind::Cluster && !refused {
+                    let first = taken.entry((kind, name.clone()));
+                    first.or_insert_with(|| broken.at.clone());
+                }
+            }
+        }
+        Self(taken)
+    }
+
+    /// The broken document before a good one that has its name, unless it is the good one that was in force.
+    fn by(&self, found: &Found, before: &Before<'_>) -> Option<&Place> {
+        let (kind, at) = (found.document.spec.kind(), &found.document.at);
+        let first = self.0.get(&(kind, found.name.clone()))?;
+        let own_file = (&at.source, &at.path) == (&first.source, &first.path);
+        let in_force = before.at(&at.source, &at.path);
+        let counted = in_force
+            .iter()
+            .any(|(k, name)| (*k, name) == (kind, &found.name));
+        (first < at && (own_file || !counted)).then_some(first)
+    }
 }
 
 /// What a restricted source may not declare is not kept either: it has no say in it now.
@@ -260,4 +305,15 @@ fn duplicate(kind: Kind, found: &Found, first: &Place) -> Problem {
     );
     Problem::error(&found.name_at, Code::DuplicateName, message)
         .hint("the first path counts; rename or remove one")
+}
+
+/// A document whose name an earlier one has that is broken.
+fn second_to_broken(found: &Found, first: &Place) -> Problem {
+    let kind = found.document.spec.kind().as_str();
+    let message = format!(
+        "{kind} `{}` is declared already, at {first}, which is broken",
+        found.name
+    );
+    Problem::error(&found.name_at, Code::DuplicateName, message)
+        .hint("the first path counts, as it was last good; mend that one, or remove one")
 }

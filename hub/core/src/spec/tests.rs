@@ -9,6 +9,7 @@ mod links;
 mod newcomers;
 mod references;
 mod sources;
+mod standing;
 mod values;
 
 use std::fmt::Write as _;

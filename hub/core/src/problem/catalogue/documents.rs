@@ -62,7 +62,7 @@ pub(super) const ENTRIES: &[Entry] = &[
     },
     Entry {
         code: Code::DuplicateName,
-        about: "Two documents of one kind have one name in a source (clusters: in the fleet). The first path in byte order counts, so that the answer does not depend on when a file was added. A name that a list names twice is told with the same code, and counts once.",
+        about: "Two documents of one kind have one name in a source (clusters: in the fleet). The first path in byte order counts, so that the answer does not depend on when a file was added. While the first is broken it counts as it was last good, and the second does not take its place; only one that was in force before stays so. A name that a list names twice is told with the same code, and counts once.",
         example: Example::Files(&[(
             "clusters.yaml",
             concat!(
