@@ -22,6 +22,7 @@ use capstan_proto::{
 use serde::{Deserialize, Serialize};
 
 pub use budget::Budget;
+pub(crate) use draft::unknown_placement;
 pub use modes::Policies;
 use removal::Group;
 pub use removal::{Hold, RemovalSet, Why};

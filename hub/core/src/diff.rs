@@ -4,6 +4,7 @@
 //! are counted in. Clusters that change alike are told together. Deliberately absent: what clusters
 //! really run, which only a hub knows.
 
+mod clusters;
 mod compare;
 mod fields;
 mod inputs;
@@ -14,12 +15,13 @@ use std::collections::BTreeSet;
 use capstan_proto::{BundleName, ClusterName, ObjectKey};
 use serde::Serialize;
 
+pub use clusters::{Released, Rename};
 pub use compare::plan;
 pub use fields::{Field, Fields, Value, fields};
 pub use inputs::{InputChange, Turn, VariableChange};
 
 use crate::desired::Desired;
-use crate::interchange::{Finding, HeldAnswer};
+use crate::interchange::{Finding, HeldAnswer, LastGoodUnknown};
 use crate::placement::Decisions;
 use crate::problem::Problem;
 use crate::spec::Spec;
@@ -35,6 +37,8 @@ pub struct Side<'a> {
     pub desired: &'a Desired,
     /// What is wrong.
     pub problems: &'a [Problem],
+    /// What brings older commits, where they may have good versions that are not known.
+    pub help: Option<&'a str>,
 }
 
 /// What a change would do. The shape is a promise: fields may be added, none is removed.
@@ -45,6 +49,10 @@ pub struct Plan<'a> {
     pub summary: Summary,
     /// Clusters that are declared, not declared any more, or treated otherwise; by name.
     pub clusters: Vec<ClusterChange<'a>>,
+    /// Clusters that may have been renamed without saying so; by the name that is gone.
+    pub renames: Vec<Rename<'a>>,
+    /// Clusters that come to be released; by name.
+    pub released: Vec<Released<'a>>,
     /// Clusters that bundles gain and lose; by name.
     pub bundles: Vec<BundleChange<'a>>,
     /// Objects that change, clusters that change alike together; by bundle and first cluster.
@@ -55,6 +63,8 @@ pub struct Plan<'a> {
     pub uncompared: Vec<Uncompared<'a>>,
     /// Bundles that come to be as they are declared where it is not known what is there; by bundle.
     pub unknown: Vec<Unknown<'a>>,
+    /// Documents that are broken at first and not any more, and of which no good version is known; by place.
+    pub last_good_unknown: Vec<LastGoodUnknown<'a>>,
     /// Removals that wait for approval.
     pub held: Vec<HeldAnswer>,
     /// Problems that were not there before.
@@ -81,12 +91,16 @@ pub struct Summary {
     pub held: usize,
     /// Clusters of these that are in mode Paused or Observe: the change waits there.
     pub waiting: usize,
+    /// Clusters of these that are in mode Release: nothing of it is done there.
+    pub released: usize,
     /// Clusters that are not declared any more: they keep what they have.
     pub undeclared: usize,
     /// Bundles of which one side cannot be read.
     pub uncompared: usize,
     /// Clusters of which it is not known what they have of some bundle.
     pub unknown: usize,
+    /// Documents that are broken at first and not any more, and of which no good version is known.
+    pub last_good_unknown: usize,
     /// Errors that were not there before.
     pub errors_introduced: usize,
     /// Errors that are not there any more.
@@ -109,7 +123,7 @@ impl Summary {
     /// Whether nobody knows all that would leave.
     #[must_use]
     pub const fn is_in_part(&self) -> bool {
-        self.uncompared > 0 || self.unknown > 0
+        self.uncompared > 0 || self.unknown > 0 || self.last_good_unknown > 0
     }
 }
 

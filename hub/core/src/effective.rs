@@ -15,6 +15,8 @@ use std::fmt;
 
 use capstan_proto::{BundleName, ClusterName, PlacementName, Revision};
 
+pub use helm::helm_values;
+
 use crate::inventory::Facts;
 use crate::problem::Place;
 use crate::selector::{Candidate, Judgement, Membership, Truth, any, judge};

@@ -7,7 +7,7 @@ use std::cmp::Reverse;
 
 use capstan_proto::{BundleName, ClusterName, PlacementName};
 
-use crate::desired::{Desired, Kept, Prune, Target, Wanted};
+use crate::desired::{Desired, Kept, Prune, Target, Wanted, unknown_placement};
 use crate::effective::{self, Layers, revision};
 use crate::placement::{
     Advised, ClusterDecision, Decisions, Placed, PlacementDecision, Step as Chosen, Trials, Why,
@@ -37,6 +37,8 @@ pub enum Answer {
     Kept,
     /// It is not there.
     NotPlaced,
+    /// Files alone do not say it; the steps say why.
+    Unknown,
     /// The cluster is not declared.
     NotDeclared,
 }
@@ -66,7 +68,25 @@ pub struct Explanation {
 /// Collects the recorded reasons.
 #[must_use]
 pub fn explain(decisions: &Decisions, desired: &Desired, question: &Question) -> Explanation {
-    let mut chain = Chain { steps: Vec::new() };
+    explained(decisions, desired, (question, false))
+}
+
+/// The same where only files are known, and not what clusters have: what stays there as it is, and what a
+/// document brought of which no good version is known, is unknown and not absent.
+#[must_use]
+pub fn explain_files(decisions: &Decisions, desired: &Desired, question: &Question) -> Explanation {
+    explained(decisions, desired, (question, true))
+}
+
+fn explained(
+    decisions: &Decisions,
+    desired: &Desired,
+    (question, files_alone): (&Question, bool),
+) -> Explanation {
+    let mut chain = Chain {
+        steps: Vec::new(),
+        files_alone,
+    };
     let answer = chain.answer(decisions, desired, question);
     Explanation {
         question: question.clone(),
@@ -77,8 +97,8 @@ pub fn explain(decisions: &Decisions, desired: &Desired, question: &Question) ->
 
 impl Explanation {
     /// Says of every document that the answer rests on where its present text is broken, so that its
-    /// last good version counts.
-    pub fn mark_last_good(&mut self, spec: &Spec, decisions: &Decisions) {
+    /// last good version counts; `command` shows the present one.
+    pub fn mark_last_good(&mut self, (spec, decisions): (&Spec, &Decisions), command: &str) {
         let Question { cluster, bundle } = self.question.clone();
         let of_cluster = spec.clusters.get(&cluster).filter(|d| d.kept);
         let of_bundle = spec.bundles.get(&bundle).filter(|d| d.kept);
@@ -107,8 +127,7 @@ impl Explanation {
         kept.dedup();
         for (what, at) in kept {
             let text = format!(
-                "this is the last good version of {what}: its present text is broken (`hub get \
-                 problems`)"
+                "this is the last good version of {what}: its present text is broken (`{command}`)"
             );
             let same = |step: &Step| {
                 let place = step.at.as_ref();
@@ -134,6 +153,8 @@ impl Explanation {
 
 struct Chain {
     steps: Vec<Step>,
+    /// Whether nobody can be asked what clusters have.
+    files_alone: bool,
 }
 
 impl Chain {
@@ -170,6 +191,13 @@ impl Chain {
                 Some(Wanted::NoOpinion { reason }) => self.text(reason.clone()),
                 _ => self.text(format!("no source declares cluster {cluster}")),
             }
+            if self.files_alone && decisions.spec().may_declare(cluster) {
+                self.steps.clear();
+                self.text(format!(
+                    "no good document declares cluster {cluster}, and no good version is known of one that may"
+                ));
+                return Answer::Unknown;
+            }
             self.undeclared(cluster, decisions);
             return Answer::NotDeclared;
         };
@@ -194,12 +222,27 @@ impl Chain {
                 self.placed((cluster, bundle), decisions, placed);
                 Answer::Placed
             }
-            None => {
-                self.not_placed(cluster, bundle, decisions);
-                Answer::NotPlaced
-            }
+            None => match self.doubt(bundle, decisions) {
+                Some(why) => {
+                    self.text(why);
+                    Answer::Unknown
+                }
+                None => {
+                    self.not_placed(cluster, bundle, decisions);
+                    Answer::NotPlaced
+                }
+            },
         };
         self.outcome(answer, bundle, target, desired)
+    }
+
+    /// Why it is not known whether a bundle that nothing places is placed all the same.
+    fn doubt(&self, bundle: &BundleName, decisions: &Decisions) -> Option<String> {
+        let why = unknown_placement(decisions, bundle, None).filter(|_| self.files_alone)?;
+        let name = bundle.name();
+        Some(format!(
+            "no good placement brings {name} here, and there may be another: {why}"
+        ))
     }
 
     /// What was meant, perhaps, and what would declare a cluster.
@@ -555,10 +598,9 @@ impl Chain {
             return answer;
         };
         let there = target.snapshot.bundles().contains_key(bundle);
-        let stays = if there {
-            "what is there stays"
-        } else {
-            "nothing of it is there"
+        let stays = match there || self.files_alone {
+            true => "what is there stays",
+            false => "nothing of it is there",
         };
         self.text(format!("{stays}: {kept}"));
         if let Some(advice) = for_change(kept, bundle) {
@@ -570,10 +612,10 @@ impl Chain {
             self.text(hold.sentence());
             self.advise(format!("to let it go: `{}`", hold.command()));
         }
-        if there {
-            Answer::Kept
-        } else {
-            Answer::NotPlaced
+        match (there, self.files_alone) {
+            (true, _) => Answer::Kept,
+            (false, true) => Answer::Unknown,
+            (false, false) => Answer::NotPlaced,
         }
     }
 }

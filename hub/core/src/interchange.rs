@@ -9,6 +9,8 @@ mod before;
 mod collect;
 mod finding;
 mod inventory;
+mod lastgood;
+mod undeclared;
 
 pub use answer::{
     BundleAnswer, ClusterAnswer, Constraint, HeldAnswer, PlacementAnswer, Rejected, Removal,
@@ -18,6 +20,7 @@ pub use before::as_selected;
 pub use collect::{Only, Resolved};
 pub use finding::Finding;
 pub use inventory::{InventoryFile, Mistake};
+pub use lastgood::LastGoodUnknown;
 
 #[cfg(test)]
 mod tests;

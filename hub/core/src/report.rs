@@ -31,6 +31,7 @@ pub fn explain(explanation: &Explanation) -> String {
         Answer::Placed => format!("{bundle} is on {cluster}"),
         Answer::Kept => format!("{bundle} stays on {cluster} as it is"),
         Answer::NotPlaced => format!("{bundle} is not on {cluster}"),
+        Answer::Unknown => format!("it is not known whether {bundle} is on {cluster}"),
         Answer::NotDeclared => format!("{cluster} is not declared"),
     };
     let mut out = format!("{answer}\n");

@@ -284,6 +284,17 @@ impl Gap {
         self.may_be(document::Kind::Cluster, Some(cluster.as_str()))
     }
 
+    /// Whether this is about a document that another gap is about, as far as that can be told.
+    #[must_use]
+    pub(crate) fn may_be_of(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Broken(at, is), Self::Broken(place, was)) => {
+                at.path == place.path || is.may_be_same(was)
+            }
+            (Self::Unread, _) | (_, Self::Unread) => true,
+        }
+    }
+
     fn may_be(&self, kind: document::Kind, name: Option<&str>) -> bool {
         match self {
             Self::Unread => true,

@@ -54,7 +54,7 @@ pub(super) enum Command {
     #[command(after_help = "Examples:\n  hub explain prod-eu-1 platform.ingress\n  \
         hub explain prod-eu-1 ingress\n  hub explain prod-eu-1 ingress --repo .    # what the files say\n  \
         hub explain prod-eu-1 ingress --repo . --inventory inventory.json    # ... with what a hub knows\n\n\
-        Exit codes: 0 it is there, 1 it is not or there is no such cluster or bundle, 2 wrong call.")]
+        Exit codes: 0 it is there, 1 it is not, nobody knows, or there is no such cluster or bundle, 2 wrong call.")]
     Explain(Explain),
     /// Make the tokens with which clusters enrol
     #[command(
@@ -105,7 +105,7 @@ pub(super) enum Command {
         Clusters are taken to have what --from gives them; removals beyond the budget are held, as the hub holds \
         them.\n\n\
         Exit codes: 0 nothing is removed, 1 new errors in files, 2 wrong call, 3 something is removed or held, \
-        4 bundles cannot be compared. Of several, the first of 3, 4 and 1."
+        4 nobody knows what becomes of something. Of several, the first of 3, 4 and 1."
     )]
     Plan(Plan),
     /// Check fleet files, without a hub

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use anyhow::anyhow;
-use capstan_hub_core::explain::{Answer, Explanation, Question, Step, explain};
+use capstan_hub_core::explain::{Answer, Explanation, Question, Step, explain_files};
 use capstan_hub_core::problem::{Place, nearest};
 use capstan_hub_core::report;
 use capstan_proto::{BundleName, SourceName, wire};
@@ -31,7 +31,8 @@ pub(super) fn offline(args: &Explain, repo: &Path, writer: &mut Writer<'_>) -> O
         cluster: args.cluster.clone(),
         bundle: bundle(&args.bundle, &checkout, &decided).map_err(Failure::Failed)?,
     };
-    let mut explanation = explain(&decided.decisions, &decided.desired, &question);
+    let mut explanation = explain_files(&decided.decisions, &decided.desired, &question);
+    explanation.mark_last_good((&decided.spec, &decided.decisions), "hub lint");
     say_broken(&mut explanation, &decided);
     let placed = matches!(explanation.answer, Answer::Placed | Answer::Kept);
     match args.output {
@@ -41,7 +42,7 @@ pub(super) fn offline(args: &Explain, repo: &Path, writer: &mut Writer<'_>) -> O
         }
         Format::Table | Format::Wide => {
             writer.text(&report::explain(&explanation))?;
-            if let Some(note) = checkout.note() {
+            for note in files::notes(&checkout, &start, &[&decided]) {
                 writer.text(&format!("note: {note}"))?;
             }
         }
@@ -59,7 +60,7 @@ fn say_broken(explanation: &mut Explanation, decided: &Decided) {
         Answer::Placed | Answer::Kept => return,
         // Perhaps one of them does declare it.
         Answer::NotDeclared if !broken.is_empty() => explanation.steps.clear(),
-        Answer::NotDeclared | Answer::NotPlaced => {}
+        Answer::NotDeclared | Answer::NotPlaced | Answer::Unknown => {}
     }
     let step = |at: &Place| Step {
         at: Some(at.clone()),
@@ -67,6 +68,17 @@ fn say_broken(explanation: &mut Explanation, decided: &Decided) {
         advice: false,
     };
     explanation.steps.extend(broken.into_iter().map(step));
+    let Question { cluster, bundle } = &explanation.question;
+    let decision = decided.decisions.clusters.get(cluster);
+    let is_placed = decision.is_some_and(|decision| decision.bundles.contains_key(bundle));
+    // What is placed is in doubt for other reasons than that nobody knows who places it.
+    let is_doubt = explanation.answer == Answer::Unknown && !is_placed;
+    let help = decided.help.filter(|_| is_doubt);
+    explanation.steps.extend(help.map(|help| Step {
+        at: None,
+        text: help.to_owned(),
+        advice: true,
+    }));
 }
 
 /// The bundle that a person means.

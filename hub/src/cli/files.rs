@@ -4,13 +4,14 @@ use std::path::Path;
 
 use anyhow::{Context as _, anyhow};
 use capstan_hub_core::interchange::InventoryFile;
+use capstan_hub_core::spec::Spec;
 use capstan_proto::SourceName;
 
 use super::Failure;
 use super::args::Files;
 use crate::clock;
 use crate::config::{Config, Source};
-use crate::offline::{Checkout, Start};
+use crate::offline::{Checkout, Decided, Start};
 
 /// Longest inventory that is read: 10,000 clusters of 50 facts of 60 bytes are 30 MB.
 const INVENTORY_BYTES_MAX: u64 = 256 * 1024 * 1024;
@@ -49,6 +50,13 @@ fn opened(files: &Files) -> anyhow::Result<(Checkout, Start)> {
     let of = config_source(&config, source.as_ref(), &checkout)?;
     start.budget = config.safety;
     start.rules = of.rules.clone();
+    let others = config
+        .sources
+        .iter()
+        .filter(|other| other.git.name != of.git.name);
+    start.others = others
+        .map(|other| (other.git.name.clone(), other.rules.clone()))
+        .collect();
     let name = of.git.name.clone();
     Ok((checkout.called(name), start))
 }
@@ -75,6 +83,14 @@ fn config_source<'a>(
             names.join(", ")
         )
     })
+}
+
+/// What is worth saying besides an answer: that only a folder is read, and names of the inventory that no side
+/// declares.
+pub(super) fn notes(checkout: &Checkout, start: &Start, sides: &[&Decided]) -> Vec<String> {
+    let specs: Vec<&Spec> = sides.iter().map(|side| &*side.spec).collect();
+    let undeclared = start.inventory.undeclared(checkout.source(), &specs);
+    checkout.note().into_iter().chain(undeclared).collect()
 }
 
 /// Reads an inventory file; every mistake is said at once.

@@ -13,7 +13,7 @@ use crate::offline::{self, At, Before, Checkout, Decided};
 
 /// Something would be removed. It wins over everything else that may be said: nobody takes it for less.
 const REMOVES: u8 = 3;
-/// Some bundles cannot be compared, so that nobody knows whether something would be removed.
+/// Something cannot be compared, so that nobody knows whether anything would be removed.
 const UNCOMPARED: u8 = 4;
 
 /// What files cannot say of a removal.
@@ -27,6 +27,7 @@ struct Report<'a> {
     to: &'a str,
     #[serde(flatten)]
     plan: Found<'a>,
+    notes: &'a [String],
 }
 
 pub(super) fn run(args: &Plan, writer: &mut Writer<'_>) -> Outcome {
@@ -44,7 +45,7 @@ pub(super) fn run(args: &Plan, writer: &mut Writer<'_>) -> Outcome {
     let plan = diff::plan(side(&before), side(&after));
     drop(waiting);
     let summary = plan.summary;
-    let mut notes: Vec<String> = checkout.note().into_iter().collect();
+    let mut notes = files::notes(&checkout, &start, &[&before, &after]);
     if summary.removes() {
         notes.push(TODAY.to_owned());
     }
@@ -54,6 +55,7 @@ pub(super) fn run(args: &Plan, writer: &mut Writer<'_>) -> Outcome {
                 from: offline::written(&before.revision),
                 to: offline::written(&after.revision),
                 plan,
+                notes: &notes,
             };
             let yaml = args.output == PlanFormat::Yaml;
             writer.value(&report, if yaml { Format::Yaml } else { Format::Json })?;
@@ -104,5 +106,6 @@ fn side(decided: &Decided) -> Side<'_> {
         decisions: &decided.decisions,
         desired: &decided.desired,
         problems: &decided.problems,
+        help: decided.help,
     }
 }

@@ -20,12 +20,16 @@ pub(super) fn run(args: &Resolve, writer: &mut Writer<'_>) -> Outcome {
     drop(waiting);
     let decided = decided.map_err(|problem| Failure::Usage(problem.into()))?;
     let only = only(args, &decided).map_err(Failure::Usage)?;
+    let mut notes = files::notes(&checkout, &start, &[&decided]);
+    notes.extend(decided.unknown());
     let resolved = Resolved {
         revision: offline::written(&decided.revision),
         problems: &decided.problems,
         decisions: &decided.decisions,
         holds: &decided.desired.holds,
         only,
+        help: decided.help,
+        notes: &notes,
     };
     match args.output {
         Format::Json | Format::Yaml => writer.value(&resolved, args.output)?,
@@ -40,7 +44,7 @@ pub(super) fn run(args: &Resolve, writer: &mut Writer<'_>) -> Outcome {
                 writer.text(NOTHING)?;
             }
             writer.problems(&said(&decided))?;
-            if let Some(note) = checkout.note() {
+            for note in &notes {
                 writer.text(&format!("note: {note}"))?;
             }
         }

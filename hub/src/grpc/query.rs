@@ -396,7 +396,7 @@ impl Query for Service {
         let explaining = tokio::task::spawn_blocking(move || {
             let mut explanation = explain(&picture.decisions, &picture.desired, &question);
             if let Some(spec) = &picture.spec {
-                explanation.mark_last_good(spec, &picture.decisions);
+                explanation.mark_last_good((spec, &picture.decisions), "hub get problems");
             }
             view::explanation(&picture, &explanation, clock::now())
         });

@@ -662,6 +662,7 @@ pub(crate) fn explained(decisions: &Decisions, explanation: &Explanation) -> wir
         Answer::Kept => "Kept",
         Answer::NotPlaced => "NotPlaced",
         Answer::NotDeclared => "NotDeclared",
+        Answer::Unknown => "Unknown",
     };
     let steps = explanation.steps.iter();
     wire::Explanation {

@@ -5,16 +5,20 @@ use std::mem::ManuallyDrop;
 use std::sync::Arc;
 
 use capstan_hub_core::desired::{self, Budget, Desired, Given, Running, Wanted};
-use capstan_hub_core::interchange::{InventoryFile, as_selected};
+use capstan_hub_core::interchange::{InventoryFile, LastGoodUnknown, as_selected};
 use capstan_hub_core::inventory::Inventory;
 use capstan_hub_core::manifest::{self, Rendered};
 use capstan_hub_core::placement::{self, Decisions};
 use capstan_hub_core::problem::{Place, Problem as Finding, Severity};
 use capstan_hub_core::spec::{self, PinName, PinState, Rules, Spec, Trees};
-use capstan_proto::{ClusterName, Moment, Revision};
+use capstan_proto::{ClusterName, Moment, Revision, SourceName};
 
 use super::{At, Checkout, Problem};
-use crate::{history, telemetry};
+use crate::history::{self, Past as _};
+use crate::telemetry;
+
+/// Broken documents without a good version that are named before they are counted.
+const UNKNOWN_NAMED_MAX: usize = 5;
 
 /// What decisions start from besides files.
 #[derive(Clone, Debug, Default)]
@@ -25,6 +29,8 @@ pub(crate) struct Start {
     pub(crate) budget: Budget,
     /// What the source may do.
     pub(crate) rules: Rules,
+    /// The hub's other sources, which are not looked at, and what they export.
+    pub(crate) others: BTreeMap<SourceName, Rules>,
     /// The present moment.
     pub(crate) now: Moment,
 }
@@ -68,6 +74,8 @@ pub(crate) struct Decided {
     pub(crate) desired: Desired,
     /// Everything that is wrong.
     pub(crate) problems: Vec<Finding>,
+    /// What brings older commits, where they may have good versions that are not known.
+    pub(crate) help: Option<&'static str>,
 }
 
 impl Decided {
@@ -114,6 +122,23 @@ impl Decided {
         found.filter(|problem| !told(problem)).cloned().collect()
     }
 
+    /// Whether there are documents of which no good version is known: what they bring is unknown. As a note.
+    pub(crate) fn unknown(&self) -> Option<String> {
+        let all = LastGoodUnknown::all(&self.spec, self.help);
+        let advice = all.first()?.advice();
+        let places = all.iter().take(UNKNOWN_NAMED_MAX);
+        let mut places = places
+            .map(LastGoodUnknown::place)
+            .collect::<Vec<_>>()
+            .join(", ");
+        if let Some(more @ 1..) = all.len().checked_sub(UNKNOWN_NAMED_MAX) {
+            places.push_str(&format!(" and {more} more"));
+        }
+        Some(format!(
+            "no good version is known of what is broken at {places}: what that brings is not counted in{advice}"
+        ))
+    }
+
     /// The same as the end of a sentence: nothing, or what is broken, in brackets.
     pub(crate) fn broken_words(&self) -> String {
         match self.broken().as_slice() {
@@ -138,6 +163,7 @@ impl Checkout {
         let tree = self.tree(at)?;
         let revision = tree.revision.clone();
         let mut trees = self.trees(tree);
+        trees.rules = start.others.clone();
         trees
             .rules
             .insert(self.source().clone(), start.rules.clone());
@@ -165,6 +191,7 @@ impl Checkout {
             desired,
             problems,
             trees,
+            help: self.help(at),
         }))
     }
 
@@ -203,6 +230,20 @@ impl Checkout {
                 let beginning = Spec::beginning(known, self.source());
                 spec::load(trees, Some(&beginning))
             }
+        }
+    }
+
+    /// What brings older commits than are looked at.
+    fn help(&self, at: &At) -> Option<&'static str> {
+        let past = self.history()?;
+        match at {
+            At::Disk => {
+                Some("files on disk have no past: `--rev HEAD` reads a commit, which has one")
+            }
+            At::Rev(_) if past.is_cut_off() => {
+                Some("this clone is shallow: `git fetch --unshallow` brings the commits before")
+            }
+            At::Rev(_) => None,
         }
     }
 

@@ -126,6 +126,14 @@ async fn a_hub_explains_what_the_files_explain() {
                 "explain", cluster, bundle, "--repo", "fleet", "--rev", "HEAD",
             ];
             let of_files = said(&world, &[&args[..], &["--inventory", file]].concat());
+            if (cluster, bundle) == ("b", "late") {
+                // Only a hub knows whether it came there before it was suspended.
+                assert_eq!(
+                    [&of_hub["answer"], &of_files["answer"]],
+                    ["NotPlaced", "Unknown"]
+                );
+                continue;
+            }
             for member in ["answer", "placed", "summary", "reasons", "variables"] {
                 let (hub, files) = (&of_hub[member], &of_files[member]);
                 assert_eq!(hub, files, "{member} of {bundle} on {cluster}");

@@ -10,6 +10,7 @@
 //! | `rm path` | removes a file |
 //! | `commit [message]` | commits everything |
 //! | `tag name` | names the last commit |
+//! | `shallow N` | cuts history off, so that the last N commits stay |
 //! | `$ hub ...` | calls the command in the fleet's directory and writes down what it says |
 //!
 //! In a file, `@Kind {metadata} {spec}` stands for a document of ours with these; the spec may go on

@@ -70,6 +70,7 @@ impl Stage {
                 self.repository
                     .tag_lightweight(&name, head.as_object(), false)?;
             }
+            Line::Shallow(commits) => self.shallow(commits)?,
             Line::Call { text, words } => self.call(&text, words),
         }
         Ok(())
@@ -99,6 +100,16 @@ impl Stage {
             .commit(Some("HEAD"), &author, &author, message, &tree, &parents)?;
         self.commits += 1;
         Ok(())
+    }
+
+    /// Notes where history begins, as `git clone --depth` does.
+    fn shallow(&self, commits: usize) -> Result<()> {
+        let mut first = self.repository.head()?.peel_to_commit()?;
+        for _ in 1..commits {
+            first = first.parent(0)?;
+        }
+        let path = self.repository.path().join("shallow");
+        Ok(fs::write(path, format!("{}\n", first.id()))?)
     }
 
     fn call(&mut self, text: &str, words: Vec<String>) {

@@ -20,6 +20,8 @@ pub enum Line {
     Commit(String),
     /// Names the last commit.
     Tag(String),
+    /// Cuts off what is before the last commits, of which this many stay.
+    Shallow(usize),
     /// Calls a command.
     Call {
         /// As it is written.
@@ -69,6 +71,7 @@ fn step(line: &str) -> Result<Option<Line>> {
         "commit" if text.is_empty() => Line::Commit("change".to_owned()),
         "commit" => Line::Commit(text),
         "tag" => Line::Tag(text),
+        "shallow" => Line::Shallow(text.parse().context("a number of commits")?),
         "$" => Line::Call {
             words: words(&text)?,
             text,

@@ -230,6 +230,21 @@ commit
 @Placement {name: api} {bundles: [api], clusters: [{}]}
 @Placement {name: web} {bundles: [web], clusters: [{}]}
 $ hub plan -o json
+commit
+-- fleet.yaml
+@Cluster {name: b, labels: {region: eu}}
+@Bundle {name: web} {path: apps/web, defaultNamespace: web, helm: {values: {one: 1}}}
+@Placement {name: web} {bundles: [web], clusters: [{}]}
+@Placement {name: bad} {bundels: [web], clusters: [{}]}
+$ hub plan -o json
+$ hub resolve -o json
+commit
+shallow 1
+-- fleet.yaml
+@Cluster {name: b, labels: {region: eu}} {mode: Release}
+@Bundle {name: web} {path: apps/web, defaultNamespace: web, helm: {values: {one: 1}}}
+@Placement {name: web} {bundles: [web], clusters: [{}]}
+$ hub plan -o json
 "#;
 
 #[test]

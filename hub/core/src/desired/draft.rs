@@ -419,7 +419,7 @@ impl Drafter<'_> {
 
 /// Why a placement of a bundle may not be known: one of those who had brought it, or of the bundle's own
 /// source; of anybody where it is not recorded who had.
-pub(super) fn unknown_placement(
+pub(crate) fn unknown_placement(
     decisions: &Decisions,
     bundle: &BundleName,
     owner: Option<&PlacementName>,

@@ -6,16 +6,17 @@ use std::sync::Arc;
 use capstan_proto::{BundleName, ClusterName, Digest, Entry, ObjectKey, Snapshot};
 use serde_json::Value as Json;
 
+use super::clusters::{clusters, released, renames};
 use super::inputs::{self, InputChange, There};
 use super::policy::policy_fields;
 use super::{
-    Action, BundleChange, Change, ClusterChange, Fields, Keeping, ObjectChange, Plan, Side,
-    Summary, Uncompared, Unknown, fields,
+    Action, BundleChange, Change, Fields, Keeping, ObjectChange, Plan, Side, Summary, Uncompared,
+    Unknown, fields,
 };
 use crate::desired::{Desired, Kept, RemovalSet, Target, Wanted};
-use crate::interchange::{Finding, HeldAnswer};
+use crate::interchange::{Finding, HeldAnswer, LastGoodUnknown};
 use crate::problem::{Problem, Severity};
-use crate::spec::{Member, Mode, PinName, Pinned};
+use crate::spec::{Gap, Member, Mode, PinName, Pinned};
 
 /// What would become of the fleet when `to` follows `from`.
 #[must_use]
@@ -37,12 +38,18 @@ pub fn plan<'a>(from: Side<'a>, to: Side<'a>) -> Plan<'a> {
     let errors = |found: &[Finding<'_>]| found.iter().filter(|f| f.severity == "error").count();
     summary.errors_introduced = errors(&introduced);
     summary.errors_fixed = errors(&fixed);
-    summary.waiting = waiting(&groups, to);
+    summary.waiting = waiting(&groups, to, &[Mode::Paused, Mode::Observe]);
+    summary.released = waiting(&groups, to, &[Mode::Release]);
     let (clusters, uncompared) = (clusters(from, to), uncompared(from, to));
     summary.undeclared = clusters.iter().filter(|change| change.to.is_none()).count();
     summary.uncompared = uncompared.len();
+    let last_good_unknown = last_good_unknown(from, to);
+    summary.last_good_unknown = last_good_unknown.len();
     Plan {
         summary,
+        renames: renames((from, to), &clusters),
+        released: released(from, to),
+        last_good_unknown,
         clusters,
         uncompared,
         bundles: bundles(from, to),
@@ -56,7 +63,11 @@ pub fn plan<'a>(from: Side<'a>, to: Side<'a>) -> Plan<'a> {
 }
 
 /// The name that a cluster had before, where it had another one.
-fn former<'a>(from: Side<'_>, to: Side<'a>, cluster: &ClusterName) -> Option<&'a ClusterName> {
+pub(super) fn former<'a>(
+    from: Side<'_>,
+    to: Side<'a>,
+    cluster: &ClusterName,
+) -> Option<&'a ClusterName> {
     let former = to.spec.members.get(cluster)?.renamed_from.as_ref()?;
     let (before, after) = (&from.spec.members, &to.spec.members);
     let moved = !before.contains_key(cluster) && !after.contains_key(former);
@@ -64,7 +75,11 @@ fn former<'a>(from: Side<'_>, to: Side<'a>, cluster: &ClusterName) -> Option<&'a
 }
 
 /// The target that a cluster would have been given before, under the name that it had then.
-fn before<'a>(from: Side<'a>, to: Side<'a>, cluster: &ClusterName) -> Option<&'a Target> {
+pub(super) fn before<'a>(
+    from: Side<'a>,
+    to: Side<'a>,
+    cluster: &ClusterName,
+) -> Option<&'a Target> {
     let name = former(from, to, cluster).unwrap_or(cluster);
     from.desired.clusters.get(name)?.target()
 }
@@ -294,13 +309,30 @@ fn summary(groups: &[Change<'_>]) -> Summary {
     summary
 }
 
-/// How many of the clusters that change wait with it.
-fn waiting(groups: &[Change<'_>], to: Side<'_>) -> usize {
+/// How many of the clusters that change are of these modes.
+fn waiting(groups: &[Change<'_>], to: Side<'_>, waiting: &[Mode]) -> usize {
     let touched = groups.iter().flat_map(|group| &group.clusters);
     let touched: BTreeSet<&ClusterName> = touched.copied().collect();
     let modes = touched.iter().filter_map(|name| to.spec.members.get(*name));
-    let waits = |member: &&Arc<Member>| matches!(member.mode, Mode::Paused | Mode::Observe);
+    let waits = |member: &&Arc<Member>| waiting.contains(&member.mode);
     modes.filter(waits).count()
+}
+
+/// Broken documents of the first side of which no good version is known, and that are not so any more: what
+/// they brought may leave, and so may what stayed because nobody knew.
+fn last_good_unknown<'a>(from: Side<'a>, to: Side<'a>) -> Vec<LastGoodUnknown<'a>> {
+    let still = |source, gap: &Gap| {
+        let mut now = to.spec.gaps.get(source).into_iter().flatten();
+        now.any(|now| now.may_be_of(gap))
+    };
+    let before = from.spec.gaps.iter();
+    let settled = before.flat_map(|(source, gaps)| {
+        let gaps = gaps.iter();
+        gaps.filter(move |gap| !still(source, gap))
+    });
+    settled
+        .filter_map(|gap| LastGoodUnknown::of(gap, from.help))
+        .collect()
 }
 
 /// Bundles that are pinned, on one side at least, to what cannot be read.
@@ -326,35 +358,6 @@ fn uncompared<'a>(from: Side<'a>, to: Side<'a>) -> Vec<Uncompared<'a>> {
         }
     }
     found.into_values().collect()
-}
-
-fn clusters<'a>(from: Side<'a>, to: Side<'a>) -> Vec<ClusterChange<'a>> {
-    let (before, after) = (&from.spec.members, &to.spec.members);
-    let names: BTreeSet<&ClusterName> = before.keys().chain(after.keys()).collect();
-    let renamed: BTreeSet<&ClusterName> = after
-        .keys()
-        .filter_map(|name| former(from, to, name))
-        .collect();
-    let mode = |members: &BTreeMap<ClusterName, Arc<Member>>, name| {
-        members
-            .get(name)
-            .map(|member: &Arc<Member>| member.mode.as_str())
-    };
-    let change = |name: &'a ClusterName| {
-        let renamed_from = former(from, to, name);
-        let (was, is) = (
-            mode(before, renamed_from.unwrap_or(name)),
-            mode(after, name),
-        );
-        let changed = was != is || renamed_from.is_some();
-        (changed && !renamed.contains(name)).then_some(ClusterChange {
-            name,
-            renamed_from,
-            from: was,
-            to: is,
-        })
-    };
-    names.into_iter().filter_map(change).collect()
 }
 
 fn bundles<'a>(from: Side<'a>, to: Side<'a>) -> Vec<BundleChange<'a>> {

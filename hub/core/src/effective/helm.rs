@@ -1,11 +1,32 @@
 //! The values that a chart is rendered with, merged from every layer as Helm merges them.
 
+use capstan_proto::{BundleName, ClusterName, PlacementName};
 use serde_json::{Map, Value};
 
-use super::Layers;
+use super::{Inputs, Layers, revision};
 use crate::problem::{Place, Problem};
+use crate::spec::Spec;
 use crate::template::{BuiltIn, Effective, expand};
 use crate::yaml::{self, Node};
+
+/// The values that a bundle's chart would be rendered with on a cluster; none where nobody gives any, where one
+/// has a variable without a value, or where nothing is known of the revision that it is read at.
+#[must_use]
+pub fn helm_values(
+    spec: &Spec,
+    (cluster, bundle): (&ClusterName, &BundleName),
+    placement: &PlacementName,
+    inputs: &Inputs,
+) -> Option<Value> {
+    let layers = Layers::of(spec, (cluster, bundle), placement, inputs)?;
+    let built_in = BuiltIn {
+        cluster,
+        labels: &layers.member.labels,
+        bundle,
+        revision: revision(spec, bundle, inputs.pin.as_ref())?,
+    };
+    layers.helm_values(built_in).ok().flatten()
+}
 
 impl Layers<'_> {
     /// `helm.values` of the bundle, its overrides and the placement's overrides, merged, with

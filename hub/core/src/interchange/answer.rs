@@ -160,6 +160,8 @@ pub struct BundleAnswer<'a> {
     pub variable_layers: BTreeMap<String, String>,
     /// Variables without a value, each with the reason.
     pub unresolved: BTreeMap<String, String>,
+    /// The values that its chart would be rendered with; null where nobody gives any, or one lacks a value.
+    pub helm_values: Option<Value>,
     /// Placements that place it here too and do not own it, by name.
     pub shadowed: Vec<&'a str>,
     /// Where the overrides stand that apply, in order.

@@ -11,6 +11,7 @@ use super::answer::{
     Shortfall,
 };
 use super::finding::Finding;
+use super::lastgood::LastGoodUnknown;
 use crate::desired::Hold;
 use crate::effective::{self, Layers};
 use crate::placement::{Decisions, Placed, PlacementDecision, Why, Whys};
@@ -30,6 +31,10 @@ pub struct Resolved<'a> {
     pub holds: &'a [Hold],
     /// What is asked for.
     pub only: Only<'a>,
+    /// What brings older commits, where they may have good versions that are not known.
+    pub help: Option<&'a str>,
+    /// What is worth saying besides.
+    pub notes: &'a [String],
 }
 
 /// What is asked for; with nothing, everything.
@@ -146,6 +151,7 @@ impl<'a> Resolved<'a> {
             variables: Default::default(),
             variable_layers: Default::default(),
             unresolved: Default::default(),
+            helm_values: effective::helm_values(spec, pair, &placed.placement, inputs),
             shadowed,
             overrides: inputs.overrides.iter().map(|o| o.at.to_string()).collect(),
             revision: inputs.pin.as_ref().map(|pin| pin.text.as_str()),
@@ -209,13 +215,16 @@ fn constraint(spread: &Spread) -> Constraint<'_> {
 
 impl Serialize for Resolved<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut fields = serializer.serialize_struct("Resolved", 4)?;
+        let mut fields = serializer.serialize_struct("Resolved", 6)?;
         fields.serialize_field("revision", self.revision)?;
         let problems = self.problems.iter();
         let problems: Vec<Finding<'_>> = problems.map(Finding::new).collect();
         fields.serialize_field("problems", &problems)?;
         fields.serialize_field("placements", &Lazy(|| self.placements()))?;
         fields.serialize_field("clusters", &Lazy(|| self.clusters()))?;
+        let unknown = LastGoodUnknown::all(self.decisions.spec(), self.help);
+        fields.serialize_field("lastGoodUnknown", &unknown)?;
+        fields.serialize_field("notes", self.notes)?;
         fields.end()
     }
 }

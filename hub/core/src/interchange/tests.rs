@@ -105,6 +105,8 @@ fn placements_that_do_not_own_a_bundle_are_listed_by_name() {
         decisions: &decisions,
         holds: &[],
         only: Only::default(),
+        help: None,
+        notes: &[],
     };
     let answer = serde_json::to_value(resolved).unwrap();
     let bundle = &answer["clusters"][0]["bundles"][0];

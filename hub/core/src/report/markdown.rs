@@ -3,8 +3,8 @@
 use crate::diff::{Change, Plan};
 
 use super::plan::{
-    Detail, and_more, cluster_line, counted, field_line, finding_line, object_line, sentence,
-    treatment, uncompared_line, unknown_line,
+    Detail, and_more, cluster_line, counted, field_line, finding_line, last_good_line, object_line,
+    released_line, rename_line, sentence, treatment, uncompared_line, unknown_line,
 };
 
 /// Longest comment that GitHub takes, in characters.
@@ -33,7 +33,9 @@ pub fn plan_markdown(plan: &Plan<'_>, notes: &[String]) -> String {
         list(&plan.uncompared, uncompared_line),
     );
     let unknown = |unknown: &_| unknown_line(unknown, Detail::Usual);
-    page.section("Not known", list(&plan.unknown, unknown));
+    let mut not_known = list(&plan.last_good_unknown, last_good_line);
+    not_known.extend(list(&plan.unknown, unknown));
+    page.section("Not known", not_known);
     page.section("New problems", list(&plan.introduced, finding_line));
     page.section("Bundles and clusters", placed(plan));
     page.section("Stays as it is", kept(plan));
@@ -132,6 +134,8 @@ fn held(plan: &Plan<'_>) -> Vec<String> {
 
 fn placed(plan: &Plan<'_>) -> Vec<String> {
     let mut lines = list(&plan.clusters, cluster_line);
+    lines.extend(list(&plan.renames, rename_line));
+    lines.extend(list(&plan.released, released_line));
     for bundle in &plan.bundles {
         let parts = [
             ("comes to", &bundle.gained),

@@ -5,10 +5,10 @@ use std::fmt::{self, Write as _};
 use capstan_proto::{ClusterName, ObjectKey};
 
 use crate::diff::{
-    Action, BundleChange, Change, ClusterChange, Field, InputChange, ObjectChange, Plan, Summary,
-    Turn, Uncompared, Unknown, Value,
+    Action, BundleChange, Change, ClusterChange, Field, InputChange, ObjectChange, Plan, Released,
+    Rename, Summary, Turn, Uncompared, Unknown, Value,
 };
-use crate::interchange::{Finding, HeldAnswer};
+use crate::interchange::{Finding, HeldAnswer, LastGoodUnknown};
 
 /// Clusters that are named before they are counted.
 const NAMED_MAX: usize = 3;
@@ -87,6 +87,14 @@ pub fn plan(plan: &Plan<'_>, detail: Detail) -> String {
         line(&mut out, cluster_line(cluster));
     }
     not_shown(&mut out, plan.clusters.len(), detail, "cluster");
+    for rename in plan.renames.iter().take(detail.groups()) {
+        line(&mut out, format!("! {}", rename_line(rename)));
+    }
+    not_shown(&mut out, plan.renames.len(), detail, "cluster");
+    for released in plan.released.iter().take(detail.groups()) {
+        line(&mut out, format!("! {}", released_line(released)));
+    }
+    not_shown(&mut out, plan.released.len(), detail, "cluster");
     for bundle in plan.bundles.iter().take(detail.groups()) {
         bundle_lines(&mut out, bundle, detail);
     }
@@ -111,6 +119,10 @@ pub fn plan(plan: &Plan<'_>, detail: Detail) -> String {
         line(&mut out, format!("! {}", unknown_line(unknown, detail)));
     }
     not_shown(&mut out, plan.unknown.len(), detail, "bundle");
+    for unknown in plan.last_good_unknown.iter().take(detail.groups()) {
+        line(&mut out, format!("! {}", last_good_line(unknown)));
+    }
+    not_shown(&mut out, plan.last_good_unknown.len(), detail, "document");
     for uncompared in &plan.uncompared {
         line(&mut out, format!("! {}", uncompared_line(uncompared)));
     }
@@ -144,6 +156,13 @@ fn line(out: &mut String, text: impl fmt::Display) {
 
 /// Everything in one sentence.
 pub(super) fn sentence(summary: &Summary) -> String {
+    let mut parts = vec![changes(summary)];
+    parts.extend(besides(summary));
+    parts.join("; ")
+}
+
+/// What changes on clusters.
+fn changes(summary: &Summary) -> String {
     let Summary {
         clusters,
         created,
@@ -151,14 +170,9 @@ pub(super) fn sentence(summary: &Summary) -> String {
         moved,
         deleted,
         held,
-        errors_introduced,
-        waiting,
-        undeclared,
-        uncompared,
-        unknown,
         ..
     } = *summary;
-    let mut text = match summary.is_nothing() {
+    match summary.is_nothing() {
         true if summary.is_in_part() => "nothing else changes on any cluster".to_owned(),
         true => "nothing changes on any cluster".to_owned(),
         false if clusters == 0 && held == 0 => "nothing else changes on any cluster".to_owned(),
@@ -176,35 +190,42 @@ pub(super) fn sentence(summary: &Summary) -> String {
                 counted(clusters, "cluster")
             )
         }
+    }
+}
+
+/// What there is to say of it besides.
+fn besides(summary: &Summary) -> Vec<String> {
+    let mut parts = Vec::new();
+    let mut say = |number: usize, what: &str, words: &dyn Fn(String) -> String| {
+        if number > 0 {
+            parts.push(words(counted(number, what)));
+        }
     };
-    if waiting > 0 {
-        let clusters = counted(waiting, "cluster");
-        write!(
-            text,
-            "; {clusters} in mode Paused or Observe, where it waits"
-        )
-        .expect(INFALLIBLE);
-    }
-    if undeclared > 0 {
-        text.push_str(&match undeclared {
-            1 => "; 1 cluster is not declared any more: it keeps what it has".to_owned(),
-            more => {
-                format!("; {more} clusters are not declared any more: they keep what they have")
-            }
-        });
-    }
-    if uncompared > 0 {
-        let bundles = counted(uncompared, "bundle");
-        write!(text, "; {bundles} cannot be compared").expect(INFALLIBLE);
-    }
-    if unknown > 0 {
-        let clusters = counted(unknown, "cluster");
-        write!(text, "; on {clusters} it is not known what is there").expect(INFALLIBLE);
-    }
-    if errors_introduced > 0 {
-        write!(text, "; {}", counted(errors_introduced, "new error")).expect(INFALLIBLE);
-    }
-    text
+    say(summary.waiting, "cluster", &|clusters| {
+        format!("{clusters} in mode Paused or Observe, where it waits")
+    });
+    say(summary.released, "cluster", &|clusters| {
+        format!("{clusters} in mode Release, where nothing is applied")
+    });
+    say(
+        summary.undeclared,
+        "cluster",
+        &|clusters| match summary.undeclared {
+            1 => format!("{clusters} is not declared any more: it keeps what it has"),
+            _ => format!("{clusters} are not declared any more: they keep what they have"),
+        },
+    );
+    say(summary.uncompared, "bundle", &|bundles| {
+        format!("{bundles} cannot be compared")
+    });
+    say(summary.unknown, "cluster", &|clusters| {
+        format!("on {clusters} it is not known what is there")
+    });
+    say(summary.last_good_unknown, "broken document", &|documents| {
+        format!("of {documents} it is not known what was there")
+    });
+    say(summary.errors_introduced, "new error", &|errors| errors);
+    parts
 }
 
 pub(super) fn uncompared_line(uncompared: &Uncompared<'_>) -> String {
@@ -233,6 +254,57 @@ pub(super) fn unknown_line(unknown: &Unknown<'_>, detail: Detail) -> String {
     );
     format!(
         "{bundle} comes to be as declared ({objects}) on {on}; what is there of it now is not known: {why}"
+    )
+}
+
+/// A document of which nobody can tell what it brought.
+pub(super) fn last_good_line(unknown: &LastGoodUnknown<'_>) -> String {
+    let (at, advice) = (unknown.place(), unknown.advice());
+    format!(
+        "{at} is broken at --from, and no good version of it is known: what clusters have of it, and what stays \
+         there only because it is broken, may leave and is not in this plan{advice}"
+    )
+}
+
+/// A cluster that may have a new name.
+pub(super) fn rename_line(rename: &Rename<'_>) -> String {
+    let Rename { gone, new, alike } = rename;
+    let names: Vec<&str> = new.iter().map(|name| name.as_str()).collect();
+    let alike = match *alike {
+        "labels" => "the same labels",
+        _ => "the same document",
+    };
+    match names.as_slice() {
+        [only] => format!(
+            "cluster {gone} is gone, and {only} is new with {alike}: if it is the same cluster, write \
+             `renamedFrom: {gone}` in {only}"
+        ),
+        several => format!(
+            "cluster {gone} is gone, and {} are new with {alike}: if one of them is the same cluster, write \
+             `renamedFrom: {gone}` in it",
+            several.join(", ")
+        ),
+    }
+}
+
+/// What release leaves behind, and what ends with it.
+pub(super) fn released_line(released: &Released<'_>) -> String {
+    let Released {
+        cluster,
+        bundles,
+        objects,
+    } = released;
+    let stays = match objects {
+        0 => "nothing of ours is there".to_owned(),
+        objects => format!(
+            "what is there of {} stays ({}), without our label, annotation and field ownership",
+            bundles.join(", "),
+            counted(*objects, "object")
+        ),
+    };
+    format!(
+        "cluster {cluster} is released: {stays}; from then on nothing is applied, put back or removed there, and \
+         no drift is reported, until its mode is another one"
     )
 }
 

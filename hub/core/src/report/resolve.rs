@@ -304,6 +304,9 @@ fn bundle_lines(out: &mut String, bundle: &BundleAnswer<'_>) {
     let mut lines = String::new();
     table(&mut lines, &rows);
     indent(out, &lines, "    ");
+    if let Some(values) = &bundle.helm_values {
+        line(out, format!("    values of its chart: {values}"));
+    }
 }
 
 // === tables ===

@@ -374,7 +374,10 @@ fn an_answer_says_where_it_rests_on_a_last_good_version() {
         bundle: bundle("web"),
     };
     let mut answer = explain(&hub.decisions, &desired, &question);
-    answer.mark_last_good(hub.spec.as_ref().unwrap(), &hub.decisions);
+    answer.mark_last_good(
+        (hub.spec.as_ref().unwrap(), &hub.decisions),
+        "hub get problems",
+    );
     let text = super::explain(&answer);
     let said = "this is the last good version of placement web: its present text is broken";
     assert_eq!(text.matches("last good").count(), 1, "{text}");

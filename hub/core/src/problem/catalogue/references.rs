@@ -156,7 +156,7 @@ pub(super) const ENTRIES: &[Entry] = &[
     },
     Entry {
         code: Code::NotExported,
-        about: "A name such as `platform/europe` is a group or bundle of another source. It can be named where the hub's configuration exports it. The document's last good version stays.",
+        about: "A name such as `platform/europe` is a group or bundle of another source. It can be named where the hub's configuration exports it. The document's last good version stays. Commands without a hub look at one source, so that such a name is not known to them.",
         example: Example::Words(
             "```yaml\nspec: {bundles: [platform/ingress], clusters: [{}]}\n```\n\nwhere `hub.yaml` says nothing of `ingress` in `exports: {bundles: [...]}` of the source `platform`.",
         ),

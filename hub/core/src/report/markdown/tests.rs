@@ -19,10 +19,13 @@ fn plan<'a>(changes: Vec<Change<'a>>, bundles: Vec<BundleChange<'a>>) -> Plan<'a
             ..Summary::default()
         },
         clusters: Vec::new(),
+        renames: Vec::new(),
+        released: Vec::new(),
         bundles,
         changes,
         kept: Vec::new(),
         unknown: Vec::new(),
+        last_good_unknown: Vec::new(),
         uncompared: Vec::new(),
         held: Vec::new(),
         introduced: Vec::new(),

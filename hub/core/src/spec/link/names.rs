@@ -100,6 +100,13 @@ impl<'a> Names<'a> {
             return None;
         }
         if !self.trees.sources.contains_key(source) {
+            if self.trees.rules.contains_key(source) {
+                let message = format!(
+                    "`{name}` of source `{source}` is not known: only one source is looked at here"
+                );
+                let hint = "ask the hub: `hub get problems`";
+                return Some(Problem::error(at, Code::NotExported, message).hint(hint));
+            }
             let known = || self.trees.sources.keys().map(SourceName::as_str).collect();
             let message = format!("no source is called `{source}`");
             let hint = self.did_you_mean(source.as_str(), self.trees.sources.len(), known, "");
