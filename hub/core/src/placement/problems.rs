@@ -197,6 +197,10 @@ fn missing_dependencies(core: &Core) -> Vec<Problem> {
                 .entry(&need.name)
                 .or_insert_with(|| on(core, &need.name))
                 .clone();
+            // That nothing is called so is told where it is named.
+            if has.is_empty() && !core.fleet.spec.bundles.contains_key(&need.name) {
+                continue;
+            }
             let mut lacking = placed.entry(name).or_insert_with(|| on(core, name)).clone();
             lacking.subtract(&has);
             if !lacking.is_empty() {

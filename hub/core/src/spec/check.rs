@@ -11,7 +11,7 @@ use super::fields::Reader;
 use super::format::percent;
 use super::language::{self, Choice, Field, Format, Map, Shape, habits};
 use crate::limits;
-use crate::problem::{Code, Problem, did_you_mean};
+use crate::problem::{Code, Problem, allowed, did_you_mean};
 use crate::template::{self, Scalar};
 use crate::yaml::{Lost, Node, Numeral, Value};
 
@@ -87,15 +87,17 @@ pub(super) fn check(reader: &mut Reader<'_>, node: &Node, path: &str, shape: &Sh
 
 /// Tells of a value of another type than the field has, and how it is written right.
 fn wrong_type(reader: &mut Reader<'_>, node: &Node, path: &str, shape: &Shape) {
-    let hint = match rewritten(reader, node, path, shape) {
-        Some(text) => match (shape, &node.value) {
-            (Shape::Bool, Value::Text(word)) if *word != text => {
-                format!("write {text}; in YAML 1.2 `{}` is a string", shown(word))
-            }
-            (Shape::Bool, _) => format!("write {text} without quotes"),
-            _ => format!("write {text}"),
-        },
-        None => {
+    let hint = match (rewritten(reader, node, path, shape), shape, &node.value) {
+        (Some(text), Shape::Bool, Value::Text(word)) if *word != text => {
+            format!("write {text}; in YAML 1.2 `{}` is a string", shown(word))
+        }
+        (Some(text), Shape::Bool, _) => format!("write {text} without quotes"),
+        (Some(text), ..) => format!("write {text}"),
+        (None, Shape::Word(words), _) => {
+            let known: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
+            allowed(&known)
+        }
+        (None, ..) => {
             habits::example(shape).map_or_else(String::new, |example| format!("as in {example}"))
         }
     };

@@ -65,7 +65,7 @@ impl Format {
 }
 
 /// The nearest text that is a name, as a hint; empty where there is none.
-fn name_hint(text: &str) -> String {
+pub(super) fn name_hint(text: &str) -> String {
     let lower = text.to_lowercase();
     let letter = |c: char| if c.is_ascii_alphanumeric() { c } else { '-' };
     let name: String = lower.chars().take(NAME_SHOWN_MAX).map(letter).collect();

@@ -172,6 +172,13 @@ fn one(reader: &mut Reader<'_>, node: &Node, revision: &Revision, contents: &mut
             contents.broken.push(Broken::new(at, kind, node));
             return;
         }
+        if let Some(item) = listed(node) {
+            let message = "fleet documents cannot stand in a list".to_owned();
+            let hint = "write each as a document of its own, with `---` between them";
+            reader.error(item, Code::WrongType, message, hint);
+            contents.broken.push(Broken::new(at, None, node));
+            return;
+        }
         if !version.starts_with("capstan.") {
             foreign(reader, node, contents);
             contents
@@ -209,6 +216,19 @@ fn one(reader: &mut Reader<'_>, node: &Node, revision: &Revision, contents: &mut
         }
         _ => contents.broken.push(Broken::new(at, Some(kind), node)),
     }
+}
+
+/// The first document of ours in a list, or in a `List` as kubectl has it.
+fn listed(node: &Node) -> Option<&Node> {
+    let items = match &node.value {
+        Value::List(items) => items.as_slice(),
+        _ => node.get("items").map_or(&[][..], Node::items),
+    };
+    let is_ours = |item: &&Node| {
+        let version = item.get("apiVersion").and_then(Node::text);
+        version.is_some_and(|version| version.starts_with("capstan."))
+    };
+    items.iter().find(is_ours)
 }
 
 /// Looks at a document that is not ours.

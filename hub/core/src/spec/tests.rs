@@ -152,7 +152,7 @@ fn selection_terms_are_read_strictly() {
         expect![[r#"
             main: 1 unknown
             fleet.yaml:8:26: error[E0110]: `spec.clusters.matchExpressions.operator` cannot be `in` (did you mean `In`?)
-            fleet.yaml:9:7: error[E0104]: `In` needs at least one of `values`
+            fleet.yaml:9:7: error[E0104]: `In` needs at least one of `values` (as in `values: [prod]`)
             fleet.yaml:10:7: error[E0110]: `Exists` takes no `values` (use In or NotIn with values)
             fleet.yaml:11:39: error[E0103]: `spec.clusters.matchExpressions.values` must be a string, not a number (write "29")
             fleet.yaml:12:12: error[E0109]: `spec.clusters.names` is empty (leave `names` out, or name something)
@@ -172,7 +172,7 @@ fn bundles_are_read_strictly() {
             bundle c at fleet.yaml:14:1
             main: 3 unknown
             fleet.yaml:6:9: error[E0110]: `spec.path` cannot go up (name a directory below)
-            fleet.yaml:7:21: error[E0105]: `Not_A_Label` must consist of a-z, 0-9 and -, and start and end with a letter or digit
+            fleet.yaml:7:21: error[E0105]: `Not_A_Label` must consist of a-z, 0-9 and -, and start and end with a letter or digit (write not-a-label)
             fleet.yaml:8:20: error[E0103]: `spec.createNamespace` must be true or false, not a string (write true; in YAML 1.2 `yes` is a string)
             fleet.yaml:9:17: error[E0110]: `spec.adopt.mode` cannot be `sometimes` (allowed: ifIdentical, never, always)
             fleet.yaml:9:28: error[E0111]: this version does not know `spec.adopt.from` yet (allowed: mode)

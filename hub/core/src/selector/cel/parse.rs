@@ -451,6 +451,7 @@ impl<'a> Parser<'a> {
         let hint = match nearest(word, &known) {
             _ if Field::parse(word).is_some() => format!("did you mean `cluster.{word}`?"),
             Some(near) => format!("did you mean `{near}`?"),
+            None if word == "not" => "write ! for it".to_owned(),
             None => "write a string in quotes; everything known begins with `cluster.`".to_owned(),
         };
         Err(Error::new(at, format!("nothing is called `{word}`")).hint(hint))

@@ -113,7 +113,12 @@ impl Line {
                 members.iter().map(|(key, node)| (key, node)),
                 |line, node| line.value(node, &Shape::Text(*format)),
             ),
-            (Shape::Variables, Value::List(items)) => self.named_values(items),
+            (Shape::Variables, Value::List(items)) => {
+                match items.iter().map(Node::text).collect::<Option<Vec<&str>>>() {
+                    Some(texts) => self.pairs(texts.into_iter()),
+                    None => self.named_values(items),
+                }
+            }
             (Shape::Either(shapes), _) => {
                 let end = self.0.len();
                 shapes.iter().find_map(|shape| {
@@ -140,6 +145,16 @@ impl Line {
                 self.push("}")
             }
             ("Taint" | "Toleration", _) if text.contains(['=', ':']) => self.tainted(text),
+            // A colon that no space follows.
+            _ if text
+                .split_once(':')
+                .is_some_and(|(name, _)| map.field(name).is_some()) =>
+            {
+                let (name, rest) = text.split_once(':')?;
+                self.push(&format!("{{{name}: "))?;
+                self.text(rest)?;
+                self.push("}")
+            }
             _ => {
                 (text.len() <= WRITTEN_MAX).then_some(())?;
                 self.push(&habits::short(map)?.replace('$', &quoted(text)))

@@ -40,6 +40,11 @@ pub(super) fn unknown(
         reader.tell(problem);
         return None;
     }
+    if let Some((field, hint)) = glued((key, value), map) {
+        reader.rename(key, field.name);
+        reader.push(problem, &hint);
+        return Some(field);
+    }
     let free = |field: &&'static Field| {
         within.node.get(field.name).is_none() && !taken.contains(&field.name)
     };
@@ -66,6 +71,14 @@ pub(super) fn unknown(
     };
     reader.push(problem, &hint);
     None
+}
+
+/// A field whose colon no space follows: all of `name:web` is the key then.
+fn glued((key, value): (&Key, &Node), map: &Map) -> Option<(&'static Field, String)> {
+    let (name, rest) = key.text.split_once(':')?;
+    let field = map.field(name).filter(|_| value.value == Value::Null)?;
+    let hint = format!("write `{name}: {}`, with a space", shown(rest));
+    Some((field, hint))
 }
 
 /// Tells of a field by another name: how it is written, and what else is wrong with it.

@@ -12,9 +12,12 @@ use crate::problem::{Code, Place};
 use crate::spec::check::shown;
 use crate::spec::document::check_name;
 use crate::spec::fields::Reader;
-use crate::spec::format::duration_ms;
+use crate::spec::format::{duration_ms, name_hint};
 use crate::spec::{Bundle, Chart, Helm, Text, ValuesFile};
 use crate::yaml::{Node, Value};
+
+/// Fields of a chart that is not in the tree.
+const CHART: [&str; 4] = ["repo", "oci", "name", "version"];
 
 /// Longest name of a Helm release: Helm puts it into labels beside a revision.
 const RELEASE_BYTES_MAX: usize = 53;
@@ -73,6 +76,14 @@ fn content(reader: &mut Reader<'_>, node: &Node) -> Option<(String, Place)> {
             reader.error(path, Code::BadValue, message, hint);
             None
         }
+        // Its chart stands one map too high; that is told.
+        (None, None)
+            if CHART
+                .iter()
+                .any(|field| node.at(&["helm", field]).is_some()) =>
+        {
+            None
+        }
         (None, None) => {
             let message = "`spec.path` is missing".to_owned();
             let hint = "name the directory of its manifests, as in `path: apps/web`";
@@ -86,7 +97,7 @@ fn namespace(reader: &mut Reader<'_>, node: &Node) -> Option<String> {
     let node = node.get("defaultNamespace")?;
     let text = node.text()?;
     if let (true, Err(message)) = (is_literal(text), check_name(&shown(text))) {
-        reader.error(node, Code::BadName, message, "");
+        reader.error(node, Code::BadName, message, &name_hint(text));
         return None;
     }
     Some(text.to_owned())
@@ -113,7 +124,7 @@ fn release_name(reader: &mut Reader<'_>, node: &Node) -> Option<Text> {
     let text = template_text(reader, node)?;
     if is_literal(&text.raw) {
         if let Err(message) = check_name(&shown(&text.raw)) {
-            reader.error(node, Code::BadName, message, "");
+            reader.error(node, Code::BadName, message, &name_hint(&text.raw));
         } else if text.raw.len() > RELEASE_BYTES_MAX {
             let message =
                 format!("`spec.helm.releaseName` may have {RELEASE_BYTES_MAX} characters");

@@ -191,7 +191,7 @@ fn label_operator(
         ("DoesNotExist", true) => Some(Operator::DoesNotExist),
         ("In" | "NotIn", true) => {
             let message = format!("`{operator}` needs at least one of `values`");
-            reader.error(node, Code::MissingField, message, "");
+            reader.error(node, Code::MissingField, message, "as in `values: [prod]`");
             None
         }
         ("Exists" | "DoesNotExist", false) => {

@@ -261,7 +261,21 @@ const HABITS: &[Habit] = &[
     habit(
         &["Document"],
         &["labels", "annotations", "name"],
-        Otherwise("it stands in `metadata`"),
+        Otherwise("write it below `metadata:`, indented"),
+    ),
+    habit(
+        &["Helm"],
+        &[
+            "repo",
+            "repository",
+            "oci",
+            "name",
+            "version",
+            "chartVersion",
+        ],
+        Otherwise(
+            "it stands in `chart`: {repo: https://charts.example, name: web, version: 1.2.3}",
+        ),
     ),
     habit(
         &["metadata"],
@@ -325,6 +339,7 @@ pub(in crate::spec) fn example(shape: &Shape) -> Option<String> {
         Shape::Strings(_) => Some("{env: prod}".to_owned()),
         Shape::Variables => Some("{replicas: 3}".to_owned()),
         Shape::Integer { .. } => Some("10".to_owned()),
+        Shape::Word(words) => words.first().map(|(word, _)| (*word).to_owned()),
         _ => None,
     }
 }

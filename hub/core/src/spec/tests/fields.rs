@@ -52,7 +52,7 @@ fn clusters_are_read_strictly() {
             fleet.yaml:7:9: error[E0110]: `spec.mode` cannot be `enforce` (did you mean `Enforce`?)
             fleet.yaml:8:16: error[E0212]: a cluster cannot be renamed from its own name (name what it was called before)
             fleet.yaml:10:11: error[E0110]: `spec.taints.key` cannot be empty (leave it out, or write something)
-            fleet.yaml:11:5: error[E0104]: `spec.taints.effect` is missing
+            fleet.yaml:11:5: error[E0104]: `spec.taints.effect` is missing (as in `effect: NoSchedule`)
             fleet.yaml:12:14: error[E0110]: `spec.taints.effect` cannot be `Never` (allowed: NoSchedule, NoExecute)
             fleet.yaml:13:5: error[E0103]: `spec.taints` must be a map, not nothing (as in {key: maintenance, effect: NoSchedule})
         "#]],
@@ -62,7 +62,7 @@ fn clusters_are_read_strictly() {
         "mode:\ntaints: []\nrenamedFrom: Old",
         expect![[r#"
             main: 1 unknown
-            fleet.yaml:6:7: error[E0103]: `spec.mode` must be a string, not nothing
+            fleet.yaml:6:7: error[E0103]: `spec.mode` must be a string, not nothing (allowed: Enforce, Observe, Paused, Release)
             fleet.yaml:7:11: error[E0109]: `spec.taints` is empty (leave `taints` out, or name something)
             fleet.yaml:8:16: error[E0105]: `Old` must consist of a-z, 0-9 and -, and start and end with a letter or digit (write old)
         "#]],
@@ -91,7 +91,7 @@ fn facts_are_read_strictly() {
             fleet.yaml:10:7: error[E0110]: `Gte` takes exactly one of `values` (write values: ["29"])
             fleet.yaml:11:7: error[E0110]: `Gte` takes exactly one of `values` (write values: ["29"])
             fleet.yaml:12:39: error[E0110]: `Lt` compares numbers, and this is none (write digits, such as "29" or "1.5")
-            fleet.yaml:13:7: error[E0104]: `In` needs at least one of `values`
+            fleet.yaml:13:7: error[E0104]: `In` needs at least one of `values` (as in `values: [prod]`)
             fleet.yaml:14:26: error[E0110]: `spec.clusters.facts.operator` cannot be `gt` (did you mean `Gt`?)
             fleet.yaml:15:12: error[E0104]: a term with facts must also name labels, names or groups (add matchLabels, matchExpressions, names or groups)
             fleet.yaml:16:10: error[E0104]: a term with facts must also name labels, names or groups (add matchLabels, matchExpressions, names or groups)
@@ -291,7 +291,7 @@ fn charts_are_read_strictly() {
             fleet.yaml:7:18: error[E0110]: `spec.helm.chart.oci` takes no scheme (write registry.example/charts/web)
             fleet.yaml:7:68: error[E0110]: `spec.helm.chart.name` is for charts of a `repo` (write it at the end of `oci`)
             fleet.yaml:7:81: error[E0110]: `spec.helm.chart.digest` is no digest (write sha256: and 64 hexadecimal digits)
-            fleet.yaml:8:18: error[E0105]: `Web` must consist of a-z, 0-9 and -, and start and end with a letter or digit
+            fleet.yaml:8:18: error[E0105]: `Web` must consist of a-z, 0-9 and -, and start and end with a letter or digit (write web)
             fleet.yaml:9:19: error[E0110]: `spec.helm.valuesFiles` cannot go up (name a directory below)
             fleet.yaml:9:31: error[E0104]: `spec.helm.valuesFiles.path` is missing
             fleet.yaml:9:49: error[E0103]: `spec.helm.valuesFiles` must be a string or a map, not a number (write "7")

@@ -1,8 +1,12 @@
 //! What people write who know other tools: one mistake is one problem, and its hint is right.
 
+use std::sync::Arc;
+
 use expect_test::{Expect, expect};
 
 use crate::fixture::load_all;
+use crate::inventory::Inventory;
+use crate::placement::{Decisions, resolve};
 
 /// The problems of one document of a kind with this text after its head.
 fn problems(kind: &str, rest: &str) -> Vec<String> {
@@ -284,6 +288,7 @@ fn a_spec_that_is_misspelt_or_misplaced_is_one_problem() {
         "spec:\npath: x",
         "spec: x",
         "spec: [{path: x}]",
+        "spec: {path:x}",
     ];
     let mut all = String::new();
     for text in documents {
@@ -307,6 +312,8 @@ fn a_spec_that_is_misspelt_or_misplaced_is_one_problem() {
           f.yaml:5:7: error[E0103]: `spec` must be a map, not a string (write {path: x})
         spec: [{path: x}]
           f.yaml:5:7: error[E0103]: `spec` must be a map, not a list (write {path: x})
+        spec: {path:x}
+          f.yaml:5:8: error[E0102]: `spec` has no field `path:x` (write `path: x`, with a space)
     "#]]
     .assert_eq(&all);
 }
@@ -424,6 +431,74 @@ fn fleet_documents_have_no_namespace_and_names_are_mended() {
         b.yaml:3:18: error[E0105]: `Web_Shop` must consist of a-z, 0-9 and -, and start and end with a letter or digit (write web-shop)
         b.yaml:3:28: error[E0102]: `metadata` has no field `namespace` (remove it: fleet documents have no namespace; a Bundle names that of its objects, as `spec.defaultNamespace`)
     "#]].assert_eq(&problems.concat());
+}
+
+#[test]
+fn slips_of_yaml_and_of_tools_are_told_with_what_is_right() {
+    check(
+        "Bundle",
+        "",
+        &[
+            "path:x",
+            "helm: {repo: https://charts.example, name: web, version: '1'}",
+            "path: x\n  defaultNamespace: Web_NS",
+            "path: x\n  conflict: {mode: force}",
+            "path: x\n  variables: [a=b]",
+        ],
+        expect![[r#"
+            path:x
+              f.yaml:6:3: error[E0103]: `spec` must be a map, not a string (write {path: x})
+            helm: {repo: https://charts.example, name: web, version: '1'}
+              f.yaml:6:10: error[E0102]: `spec.helm` has no field `repo` (it stands in `chart`: {repo: https://charts.example, name: web, version: 1.2.3})
+              f.yaml:6:40: error[E0102]: `spec.helm` has no field `name` (it stands in `chart`: {repo: https://charts.example, name: web, version: 1.2.3})
+              f.yaml:6:51: error[E0102]: `spec.helm` has no field `version` (it stands in `chart`: {repo: https://charts.example, name: web, version: 1.2.3})
+            path: x
+              defaultNamespace: Web_NS
+              f.yaml:7:21: error[E0105]: `Web_NS` must consist of a-z, 0-9 and -, and start and end with a letter or digit (write web-ns)
+            path: x
+              conflict: {mode: force}
+              f.yaml:7:13: error[E0103]: `spec.conflict` must be a string, not a map (allowed: fail, force)
+            path: x
+              variables: [a=b]
+              f.yaml:7:14: error[E0103]: `spec.variables` must be a map, not a list (write {a: b})
+        "#]],
+    );
+    check(
+        "Cluster",
+        "",
+        &["taints: [{key: a}]"],
+        expect![[r#"
+        taints: [{key: a}]
+          f.yaml:6:12: error[E0104]: `spec.taints.effect` is missing (as in `effect: NoSchedule`)
+    "#]],
+    );
+    let mut all = String::new();
+    for text in [
+        "- {apiVersion: capstan.dev/v1alpha1, kind: Cluster, metadata: {name: a}}\n",
+        "apiVersion: v1\nkind: List\nitems:\n- {apiVersion: capstan.dev/v1alpha1, kind: Cluster, metadata: {name: a}}\n",
+    ] {
+        let (spec, problems) = load_all(&[&format!("== f.yaml\n{text}")]);
+        assert!(!spec.gaps.is_empty());
+        all.extend(problems.iter().map(|problem| format!("{problem}\n")));
+    }
+    expect![[r#"
+        f.yaml:1:3: error[E0103]: fleet documents cannot stand in a list (write each as a document of its own, with `---` between them)
+        f.yaml:4:3: error[E0103]: fleet documents cannot stand in a list (write each as a document of its own, with `---` between them)
+    "#]].assert_eq(&all);
+}
+
+#[test]
+fn what_is_not_declared_is_not_told_as_not_placed_too() {
+    let text = "== b.yaml\n@Bundle web\nspec: {path: x, dependsOn: [wep]}\n@Cluster a\n@Placement p\nspec: {bundles: [web], clusters: [{}]}\n== x/x.yaml\n{}\n";
+    let (spec, mut problems) = load_all(&[text]);
+    let decisions = resolve(
+        &Arc::new(spec),
+        &Inventory::default(),
+        &Decisions::default(),
+    );
+    problems.extend(decisions.problems.iter().cloned());
+    let codes: Vec<&str> = problems.iter().map(|p| p.code.as_str()).collect();
+    assert_eq!(codes, ["E0203"]);
 }
 
 #[test]
