@@ -7,7 +7,7 @@ use crate::ids::{BundleName, Triple};
 use crate::moment::Moment;
 use crate::object::ObjectKey;
 
-/// One object that is not both Synced and Healthy.
+/// One object that is not both Synced and Healthy, or of which something is to be said all the same.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ObjectState {
     /// Which object.

@@ -6,6 +6,7 @@
 mod answer;
 mod begin;
 mod bundle;
+mod company;
 mod flips;
 mod gates;
 mod heal;

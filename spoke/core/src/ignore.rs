@@ -1,12 +1,13 @@
 //! Fields that are nobody's drift: by path, by manager, and those that every cluster rewrites.
 //!
-//! Force is per request, so that an ignored field which others own is left out of the body (K6); one
-//! that nobody else owns is still applied, or it would fall back to its default.
+//! Force is per request, so that an ignored field which others own is left out of the body (K6); what
+//! we alone own would fall back to its default then, so that it is given to [`RELEASED_MANAGER`] first.
 
 use capstan_proto::ObjectKey;
 use capstan_proto::policy::IgnoreRule;
 use serde_json::Value;
 
+use crate::effect::RELEASED_MANAGER;
 use crate::managed_fields::{self, Entry, FieldSet};
 
 /// Members by which the built-in kinds key their lists.
@@ -38,6 +39,15 @@ struct Rule {
     managers: Vec<String>,
     /// Left out whoever owns it.
     always: bool,
+}
+
+impl Rule {
+    /// Whether it names a path, and this one or one above it.
+    fn leads_along(&self, path: &[managed_fields::Step]) -> bool {
+        let mut steps = self.path.iter().zip(path);
+        let fits = !self.path.is_empty() && self.path.len() <= path.len();
+        fits && steps.all(|(rule, step)| leads(rule, step))
+    }
 }
 
 /// All rules that hold for one object.
@@ -113,12 +123,50 @@ impl Rules {
     /// Whether a rule with a path means this one, whoever owns it.
     #[must_use]
     pub fn ignores(&self, path: &[managed_fields::Step]) -> bool {
-        let means = |rule: &Rule| {
-            let fits = rule.path.len() == path.len();
-            let mut steps = rule.path.iter().zip(path);
-            fits && !path.is_empty() && steps.all(|(rule, step)| leads(rule, step))
-        };
+        let means = |rule: &Rule| rule.path.len() == path.len() && rule.leads_along(path);
         self.rules.iter().any(means)
+    }
+
+    /// Whether what this entry holds at a path is left to its manager.
+    #[must_use]
+    pub fn leave(&self, entry: &Entry, path: &[managed_fields::Step]) -> bool {
+        self.rules.iter().any(|rule| {
+            let named = rule.managers.is_empty() || rule.managers.contains(&entry.manager);
+            named && (rule.path.is_empty() || rule.leads_along(path))
+        })
+    }
+
+    /// What is ignored, whoever owns it, and owned by us alone: left out of a body it would fall back to
+    /// its default.
+    #[must_use]
+    pub fn only_ours(&self, entries: &[Entry]) -> Vec<Vec<managed_fields::Step>> {
+        let Some(ours) = entries.iter().find(|entry| entry.is_ours()) else {
+            return Vec::new();
+        };
+        let means = |rule: &&Rule| rule.managers.is_empty() && !rule.always;
+        let shared = |path: &[managed_fields::Step]| {
+            let mut others = entries.iter().filter(|entry| !entry.is_ours());
+            others.any(|entry| entry.fields.covers(path))
+        };
+        let mut paths = ours.fields.leaves();
+        paths.retain(|path| {
+            let mut rules = self.rules.iter().filter(means);
+            rules.any(|rule| rule.leads_along(path)) && !shared(path)
+        });
+        paths
+    }
+
+    /// What the manager of released fields is to hold, so that we may leave out what is ignored: that, and
+    /// what it holds already. Empty where there is nothing to give.
+    #[must_use]
+    pub fn to_release(&self, entries: &[Entry]) -> Vec<Vec<managed_fields::Step>> {
+        let mut paths = self.only_ours(entries);
+        if !paths.is_empty() {
+            let released = |entry: &&Entry| entry.manager == RELEASED_MANAGER;
+            let known = entries.iter().filter(released);
+            paths.extend(known.flat_map(|entry| entry.fields.leaves()));
+        }
+        paths
     }
 
     /// The declaration without what is ignored and owned by others.

@@ -56,6 +56,10 @@ pub struct Row {
     /// A Job that finished well: that it vanishes afterwards is not drift.
     #[serde(default, skip_serializing_if = "is_false")]
     pub completed: bool,
+    /// Fields, as the API server writes them, that were declared once, are not any more, and stayed
+    /// because another manager holds them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub retained: Vec<String>,
     /// Let go, not deleted, when it leaves its bundle.
     #[serde(default, skip_serializing_if = "is_false")]
     pub orphan: bool,

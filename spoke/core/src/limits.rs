@@ -89,3 +89,6 @@ pub const DRIFT_FIELDS_MAX: usize = 20;
 
 /// Fields named in the sentence about a fight: more do not fit two lines of a terminal.
 pub const FOUGHT_FIELDS_MAX: usize = 3;
+
+/// Fields named in the sentence about what others hold in an object, for each thing that they do.
+pub const COMPANY_FIELDS_MAX: usize = 3;

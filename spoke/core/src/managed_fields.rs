@@ -14,8 +14,10 @@ use crate::effect::MANAGER;
 use crate::timestamp;
 
 mod declared;
+mod excerpt;
 
 pub use declared::declares;
+pub use excerpt::excerpt;
 
 /// One step of a field path.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -331,6 +333,15 @@ pub fn our_hash(body: &Value) -> Option<Digest> {
     let entry = raw(body).nth(our_position(body)?)?;
     let hashed = serde_json::json!([entry["time"], entry["fieldsV1"]]);
     Some(canonical::digest(&hashed))
+}
+
+/// When the status subresource was written last, as far as the server says.
+#[must_use]
+pub fn status_time(body: &Value) -> Option<Moment> {
+    raw(body)
+        .filter(|entry| entry["subresource"] == "status")
+        .filter_map(|entry| timestamp::parse(entry["time"].as_str()?))
+        .max()
 }
 
 /// Position in `managedFields` of our own entry.

@@ -69,6 +69,24 @@ pub fn empty(key: &ObjectKey, api_version: &str, uid: &str) -> Value {
     json!({"apiVersion": api_version, "kind": key.kind, "metadata": metadata})
 }
 
+/// The body that names an object, and what else is to be said of it.
+#[must_use]
+pub fn joined(mut identity: Value, said: Value) -> Value {
+    let Value::Object(members) = said else {
+        return identity;
+    };
+    for (name, value) in members {
+        match (name.as_str(), value) {
+            ("metadata", Value::Object(metadata)) => {
+                let named = identity["metadata"].as_object_mut();
+                named.expect("an identity has a name").extend(metadata);
+            }
+            (_, value) => identity[name] = value,
+        }
+    }
+    identity
+}
+
 /// The body of a namespace that a bundle asked for (K9): nothing but our label.
 #[must_use]
 pub fn namespace(name: &str) -> Value {

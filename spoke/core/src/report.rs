@@ -6,6 +6,8 @@ use capstan_proto::limits::{ATTENTION_MAX, REPORT_BYTES_MAX};
 use capstan_proto::state::{BundleState, ObjectState};
 use capstan_proto::{BundleName, Health, Moment, ObjectKey, Sync, Triple};
 
+use crate::refusal::cut;
+
 /// A report is cut at half of what the hub takes: sizes here are estimates.
 const BATCH_BYTES: usize = REPORT_BYTES_MAX / 2;
 
@@ -32,7 +34,7 @@ pub struct Line<'a> {
     pub sync: Sync,
     /// Whether it works.
     pub health: Health,
-    /// Why it is not Synced.
+    /// Why it is not Synced, or what is to be said of it though it is.
     pub sync_reason: Reason<'a>,
     /// Why it is not Healthy.
     pub health_reason: Reason<'a>,
@@ -143,7 +145,7 @@ pub fn batches(states: Vec<BundleState>) -> Vec<Vec<BundleState>> {
 
 fn needs_a_look(line: &Line<'_>) -> bool {
     let works = matches!(line.health, Health::Healthy | Health::Suspended);
-    !line.wanted || line.sync != Sync::Synced || !works
+    !line.wanted || line.sync != Sync::Synced || !works || !line.sync_reason.word.is_empty()
 }
 
 fn bundle_sync(summary: &Summary<'_>, worst: Option<&Line<'_>>) -> (Sync, String, String) {
@@ -199,20 +201,23 @@ fn bundle_health(summary: &Summary<'_>) -> Health {
     of_objects
 }
 
-/// The words of what is worse: that it is not as declared, or that it does not work.
+/// The words of what is worse: that it is not as declared, or that it does not work; and what is to be
+/// said of it though it is as declared.
 fn object_state(line: &Line<'_>) -> ObjectState {
-    let by_sync = line.sync != Sync::Synced && !line.sync_reason.word.is_empty();
-    let why = if by_sync {
-        line.sync_reason
-    } else {
-        line.health_reason
+    let synced = line.sync == Sync::Synced;
+    let (why, besides) = match (line.sync_reason, line.health_reason) {
+        (sync, health) if sync.word.is_empty() => (health, ""),
+        (note, health) if synced && !health.word.is_empty() => (health, note.sentence),
+        (sync, _) => (sync, ""),
     };
+    let sentences = [why.sentence, besides].into_iter();
+    let said: Vec<_> = sentences.filter(|text| !text.is_empty()).collect();
     ObjectState {
         object: line.key.clone(),
         sync: line.sync,
         health: line.health,
         reason: why.word.to_owned(),
-        message: why.sentence.to_owned(),
+        message: cut(&said.join("; ")),
     }
 }
 

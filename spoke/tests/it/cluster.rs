@@ -14,7 +14,7 @@ pub(crate) struct Cluster {
     /// The agent's namespace, and the prefix of every other of this test.
     pub(crate) namespace: String,
     pub(crate) kube: Kube,
-    _simulated: Option<(simkube::Running, tempfile::TempDir)>,
+    simulated: Option<(simkube::Running, tempfile::TempDir)>,
 }
 
 impl Cluster {
@@ -42,12 +42,33 @@ impl Cluster {
             kube: Kube::new(config, Arc::default()).unwrap(),
             access,
             namespace: format!("{test}-{}", &run[..6]),
-            _simulated: simulated,
+            simulated,
         }
     }
 
     pub(crate) async fn call(&self, call: Call) -> Answer {
         self.kube.call(call).await.unwrap()
+    }
+
+    /// How many requests like this the server counted; `None` where it is no simulated one.
+    pub(crate) async fn count(&self, verb: &str, resource: &str) -> Option<u64> {
+        self.simulated.as_ref()?;
+        let requests = self.get("/simkube/requests").await.unwrap();
+        Some(requests["verbs"][verb][resource].as_u64().unwrap_or(0))
+    }
+
+    /// Somebody's apply, without force.
+    pub(crate) async fn apply(&self, path: &str, manager: &str, manifest: &Value) {
+        let target = format!("{path}?fieldManager={manager}");
+        let answer = self.call(Call::apply(target, manifest)).await;
+        assert!(answer.ok(), "{answer:?}");
+    }
+
+    /// Somebody's merge patch.
+    pub(crate) async fn edit(&self, path: &str, manager: &str, patch: &Value) {
+        let target = format!("{path}?fieldManager={manager}");
+        let answer = self.call(Call::merge_patch(target, patch)).await;
+        assert!(answer.ok(), "{answer:?}");
     }
 
     pub(crate) async fn get(&self, path: &str) -> Option<Value> {

@@ -28,7 +28,7 @@ fn definition(group: &str) -> Value {
     })
 }
 
-fn deployment(cluster: &Cluster) -> Value {
+pub(crate) fn deployment(cluster: &Cluster) -> Value {
     json!({
         "apiVersion": "apps/v1", "kind": "Deployment",
         "metadata": {"name": "web", "namespace": shop(cluster)},

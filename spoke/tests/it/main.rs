@@ -15,5 +15,6 @@ mod hub;
 mod kinds;
 mod lease;
 mod limits;
+mod rules;
 mod stored;
 mod sync;

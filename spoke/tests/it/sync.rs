@@ -26,7 +26,7 @@ pub(crate) fn shop(cluster: &Cluster) -> String {
     format!("{}-shop", cluster.namespace)
 }
 
-fn config(cluster: &Cluster, name: &str, value: &str) -> Value {
+pub(crate) fn config(cluster: &Cluster, name: &str, value: &str) -> Value {
     json!({
         "apiVersion": "v1", "kind": "ConfigMap",
         "metadata": {"name": name, "namespace": shop(cluster)},
@@ -34,11 +34,11 @@ fn config(cluster: &Cluster, name: &str, value: &str) -> Value {
     })
 }
 
-fn path(cluster: &Cluster, name: &str) -> String {
+pub(crate) fn path(cluster: &Cluster, name: &str) -> String {
     format!("/api/v1/namespaces/{}/configmaps/{name}", shop(cluster))
 }
 
-fn value(object: Option<&Value>) -> Option<&str> {
+pub(crate) fn value(object: Option<&Value>) -> Option<&str> {
     object?.pointer("/data/key")?.as_str()
 }
 

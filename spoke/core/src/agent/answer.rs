@@ -61,6 +61,10 @@ pub(super) enum Purpose {
     Differ(Option<Box<Observed>>),
     /// Read, to know who owns what.
     Owners,
+    /// Give what is ignored to a manager that nobody is; then update, or heal over the given live object.
+    ReleaseIgnored(Option<Box<Observed>>),
+    /// Take from that manager what is not left to it any more.
+    TrimReleased,
     /// Give up what was merged into a foreign object, then follow the bundle's policy.
     GiveBack,
     /// Forced dry run over a foreign object, given as it is.
@@ -122,13 +126,14 @@ impl Agent {
             Purpose::Study => self.on_studied(key, result),
             Purpose::Differ(live) => self.on_differed(key, live.as_deref(), result),
             Purpose::Owners => self.on_owners(key, result),
+            Purpose::ReleaseIgnored(heal) => self.on_released_ignored(key, heal, result),
             Purpose::GiveBack => self.on_given_back(key, result),
             Purpose::Compare(live) => self.on_compared(key, &live, result),
             Purpose::Adopt => self.on_adopted(key, result),
             Purpose::LetGo => self.on_let_go(key, result),
             Purpose::Release => self.on_released(key, result),
             Purpose::Delete => self.on_deleted(key, result),
-            Purpose::CleanUp => {}
+            Purpose::CleanUp | Purpose::TrimReleased => self.on_tidied(key, result),
         }
     }
 

@@ -128,9 +128,10 @@ impl Agent {
 
     fn put_right(&mut self, key: &ObjectKey, mode: DriftMode, seen: Observed) {
         let live = Box::new(seen);
-        match mode {
-            DriftMode::Report => self.apply(key, Mode::DRY, Purpose::Preview(live)),
-            _ => self.apply(key, Mode::FORCE, Purpose::Heal(Some(live))),
+        if mode == DriftMode::Report {
+            self.apply(key, Mode::DRY, Purpose::Preview(live));
+        } else if !self.release_ignored(key, &live, Some(live.clone())) {
+            self.apply(key, Mode::FORCE, Purpose::Heal(Some(live)));
         }
     }
 
@@ -174,7 +175,7 @@ impl Agent {
     fn overlook(&mut self, key: &ObjectKey) {
         self.change(key, |object| {
             object.breach = None;
-            object.state = State::synced();
+            object.state = object.settled_state();
         });
     }
 

@@ -131,6 +131,10 @@ pub(super) struct Object {
     pub(super) settled: u64,
     /// Resource version that was compared with the declaration; what it was found to be still holds.
     pub(super) judged: u64,
+    /// When its status was written last, of what was seen (K1).
+    pub(super) status_at: Option<Moment>,
+    /// A state was passed over while a call was under way: what it changed is not known.
+    pub(super) passed_over: bool,
     /// It is being deleted, by whomever (K18).
     pub(super) terminating: bool,
     /// What is wrong with it.
@@ -155,6 +159,8 @@ pub(super) struct Object {
     pub(super) gave_up: bool,
     /// When its present declaration was applied.
     pub(super) applied_at: Moment,
+    /// What others keep or added in it, though it says what is declared (K13).
+    pub(super) company: Option<Box<State>>,
     /// What is said of its sync.
     pub(super) state: State,
     /// What is said of its health.
@@ -180,6 +186,8 @@ impl Object {
             held: None,
             settled: 0,
             judged: 0,
+            status_at: None,
+            passed_over: false,
             terminating: false,
             breach: None,
             owners: None,
@@ -192,6 +200,7 @@ impl Object {
             check_due: false,
             gave_up: false,
             applied_at: Moment::default(),
+            company: None,
             state: State::applying(),
             verdict: not_applied(),
             progressing_since: None,
@@ -223,6 +232,15 @@ impl Object {
         self.looked_at();
         if self.verdict.health == Health::Unknown {
             self.verdict = not_applied();
+        }
+    }
+
+    /// What is said of it while it is as declared.
+    pub(super) fn settled_state(&self) -> State {
+        match &self.company {
+            _ if self.unlabelled => State::label_removed(),
+            Some(company) => State::clone(company),
+            None => State::synced(),
         }
     }
 

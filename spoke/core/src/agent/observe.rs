@@ -8,8 +8,8 @@ use std::collections::BTreeSet;
 use capstan_proto::{Health, Moment, ObjectKey, Sync};
 
 use super::Agent;
-use super::answer::{baseline, remember_owners, watched};
-use super::object::{Broken, Held, State};
+use super::answer::{Answer, baseline, remember_owners, watched};
+use super::object::{Broken, Held, Object, State};
 use crate::drift::projection_digest;
 use crate::inventory::{Origin, Row};
 use crate::kind::Kind;
@@ -71,7 +71,7 @@ impl Agent {
             // With a call under way its answer tells. An earlier attempt may have created it: then a
             // read does.
             if object.call.is_none() && !object.resolve {
-                self.change(key, super::Object::looked_for);
+                self.change(key, Object::looked_for);
             } else if object.call.is_none() && object.verdict.health == Health::Unknown {
                 self.work.questions.insert(key.clone());
             }
@@ -107,6 +107,7 @@ impl Agent {
                 Some(Held::Observed(..) | Held::Vanished) | None => (true, source),
             };
             if newer {
+                object.passed_over |= matches!(object.held, Some(Held::Observed(..)));
                 object.held = Some(Held::Observed(Box::new(seen), source));
             }
             return;
@@ -129,6 +130,7 @@ impl Agent {
             self.see_other(key, seen);
             return;
         }
+        let of_status = is_status_write(object, &seen, source);
         if source != Source::Asked && seen.resource_version < object.settled {
             if source == Source::Listed {
                 self.distrust(key);
@@ -147,19 +149,22 @@ impl Agent {
         }
         object.terminating = false;
         self.judge_health(key, &seen);
-        let applied = self.objects.get(key).is_some_and(super::Object::is_applied);
+        let applied = self.objects.get(key).is_some_and(Object::is_applied);
         if !applied {
-            self.change(key, super::Object::looked_at);
+            self.change(key, Object::looked_at);
             return;
         }
         if known {
             // Nothing moved since it was judged; what was found wrong then still is.
             if self.objects[key].breach.is_none() {
+                if source == Source::Listed {
+                    self.see_company(key, &seen);
+                }
                 self.verified(key);
             }
             return;
         }
-        let found = self.find(key, &seen);
+        let found = self.find(key, &seen, of_status);
         if let Some(object) = self.objects.get_mut(key)
             && found != Finding::Unclear
         {
@@ -185,7 +190,25 @@ impl Agent {
         }
     }
 
-    fn find(&self, key: &ObjectKey, seen: &Observed) -> Finding {
+    /// Entries of others were tidied up by us: where nothing else moved, that write is known.
+    pub(super) fn on_tidied(&mut self, key: &ObjectKey, result: Answer) {
+        let body = result.ok().map(|(_, body)| body);
+        let seen = body.and_then(|body| Observed::parse(&Kind::of(key), body, true));
+        let Some(seen) = seen.filter(|_| self.objects.get(key).is_some_and(Object::is_applied))
+        else {
+            return;
+        };
+        let same = self.find(key, &seen, false) == Finding::Same;
+        if let Some(object) = self.objects.get_mut(key)
+            && same
+        {
+            remember_owners(object, &seen);
+            object.settled = seen.resource_version;
+            object.judged = seen.resource_version;
+        }
+    }
+
+    fn find(&self, key: &ObjectKey, seen: &Observed, of_status: bool) -> Finding {
         let object = &self.objects[key];
         let row = object.row.as_ref().expect("an applied object has a row");
         let labelled = seen.bundle_label.as_deref() == Some(object.bundle.to_string().as_str());
@@ -212,6 +235,7 @@ impl Agent {
             }
             // Nobody knows what it was: it is put right, and known from then on.
             None if seen.full => Finding::Broken,
+            _ if of_status && same_entry => Finding::Same,
             _ => Finding::Unclear,
         }
     }
@@ -225,6 +249,10 @@ impl Agent {
             return;
         };
         let before = (row.entry, row.generation, row.values);
+        // A write that moved neither may only be of the status.
+        let others = seen.generation.is_none()
+            || seen.generation != row.generation
+            || object.company.is_some();
         let values = row.values;
         let rules = object.want.as_ref().and_then(|want| want.rules.as_deref());
         baseline(row, seen, rules);
@@ -233,6 +261,9 @@ impl Agent {
             let bundle = object.bundle.clone();
             self.inventory_changed(&bundle, false);
         }
+        if others {
+            self.see_company(key, seen);
+        }
     }
 
     /// The object is as declared.
@@ -240,10 +271,8 @@ impl Agent {
         let now = self.now;
         self.change(key, |object| {
             object.breach = None;
-            if object.unlabelled {
-                object.state = State::label_removed();
-            } else if object.state.sync != Sync::Synced {
-                object.state = State::synced();
+            if object.unlabelled || object.state.sync != Sync::Synced {
+                object.state = object.settled_state();
             }
             if let Some(drift) = &mut object.drift
                 && drift.settled_at.is_none()
@@ -310,7 +339,7 @@ impl Agent {
         let bundle = object.bundle.clone();
         self.inventory_changed(&bundle, true);
         self.judge_health(key, &seen);
-        self.change(key, super::Object::looked_at);
+        self.change(key, Object::looked_at);
     }
 
     /// Another object carries our key.
@@ -352,7 +381,7 @@ impl Agent {
     /// The daily value pass: one object at a time, all of them within a day.
     pub(super) fn next_value_check(&mut self) {
         let after = self.value_cursor.take();
-        let applied = |(_, object): &(&ObjectKey, &super::Object)| object.is_applied();
+        let applied = |(_, object): &(&ObjectKey, &Object)| object.is_applied();
         let count = self.objects.len().max(1);
         let next = match &after {
             Some(after) => {
@@ -374,4 +403,15 @@ impl Agent {
             .plus_ms(step / 2 + self.jitter.draw() % step.max(1));
         self.timers.set(at, Timer::Values);
     }
+}
+
+/// Whether this state differs from the one seen before by a write of its status alone (K1). Only a watch
+/// shows writes one by one, and only the time of a `status` entry tells; times have a second's grain, so
+/// that some status writes are not recognised and cost a read.
+fn is_status_write(object: &mut Object, seen: &Observed, source: Source) -> bool {
+    let at = managed_fields::status_time(&seen.body);
+    let moved = at > object.status_at;
+    object.status_at = object.status_at.max(at);
+    let one_write = !std::mem::take(&mut object.passed_over);
+    moved && one_write && source == Source::Watched && seen.generation.is_none()
 }

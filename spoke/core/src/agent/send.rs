@@ -8,8 +8,11 @@ use serde_json::{Value, json};
 use super::Agent;
 use super::answer::{Pending, Purpose};
 use super::object::Broken;
-use crate::effect::{Effect, MANAGER, NAMESPACE_MANAGER, Request, Ticket};
+use crate::effect::{Effect, MANAGER, NAMESPACE_MANAGER, RELEASED_MANAGER, Request, Ticket};
 use crate::inventory::{Origin, Row};
+use crate::kind::Kind;
+use crate::live::Observed;
+use crate::managed_fields;
 use crate::ownership;
 use crate::plan::{self, Unfit};
 use crate::refusal::{Finding, Refusal};
@@ -44,11 +47,15 @@ impl Agent {
             return;
         };
         let rules = object.want.as_ref().and_then(|want| want.rules.as_ref());
-        let asks = rules.is_some_and(|rules| rules.needs_owners());
+        let secret = Kind::of(key).is_secret();
+        let asks = rules.is_some_and(|rules| {
+            let gives = |owners: &Arc<[_]>| !secret && !rules.only_ours(owners).is_empty();
+            rules.needs_owners() && object.owners.as_ref().is_none_or(gives)
+        });
         match object.uid() {
             None if object.resolve => self.get(key, Purpose::Question),
             None => self.apply(key, Mode::PLAIN, Purpose::Create),
-            Some(_) if asks && object.owners.is_none() => self.get(key, Purpose::Owners),
+            Some(_) if asks => self.get(key, Purpose::Owners),
             Some(_) => self.apply(key, Mode::PLAIN, Purpose::Update),
         }
     }
@@ -145,6 +152,48 @@ impl Agent {
         let api_version = self.api_version(key);
         let body = ownership::empty(key, &api_version, uid);
         self.apply_body(key, body, Mode::PLAIN, purpose);
+    }
+
+    /// Gives what is ignored and owned by us alone, as it is, to a manager that nobody is; the apply that
+    /// follows leaves it out (K6). Whether there was something to give. A Secret is never read, so that
+    /// what it says goes on being applied until somebody else owns it.
+    pub(super) fn release_ignored(
+        &mut self,
+        key: &ObjectKey,
+        live: &Observed,
+        heal: Option<Box<Observed>>,
+    ) -> bool {
+        let object = self.objects.get(key);
+        let want = object.and_then(|object| object.want.as_ref());
+        let Some(rules) = want.and_then(|want| want.rules.as_ref()) else {
+            return false;
+        };
+        let paths = rules.to_release(&managed_fields::entries(&live.body));
+        if !live.full || paths.is_empty() {
+            return false;
+        }
+        self.keep_as_released(key, live, &paths, Purpose::ReleaseIgnored(heal));
+        true
+    }
+
+    /// Makes these paths, as they are, everything that the manager of released fields holds.
+    pub(super) fn keep_as_released(
+        &mut self,
+        key: &ObjectKey,
+        live: &Observed,
+        paths: &[Vec<managed_fields::Step>],
+        purpose: Purpose,
+    ) {
+        let identity = ownership::empty(key, &self.api_version(key), &live.uid);
+        let manifest = ownership::joined(identity, managed_fields::excerpt(&live.body, paths));
+        let request = Request::Apply {
+            key: key.clone(),
+            manifest: Arc::new(manifest),
+            manager: RELEASED_MANAGER,
+            force: false,
+            dry_run: false,
+        };
+        self.call(key, request, purpose);
     }
 
     pub(super) fn get(&mut self, key: &ObjectKey, purpose: Purpose) {

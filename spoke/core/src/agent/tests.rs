@@ -1,6 +1,7 @@
 //! The agent against a small model of an API server and a hub: scenarios, rules, properties.
 
 mod cluster;
+mod company;
 mod drift;
 mod held;
 mod hub;

@@ -18,6 +18,7 @@ fn an_inventory_is_read_back() {
         api_version: "apps/v1".to_owned(),
         confirmed: true,
         completed: true,
+        retained: vec![".data.key".to_owned()],
         orphan: true,
         orphan_with_bundle: true,
     };

@@ -16,13 +16,19 @@ fn line(key: &ObjectKey, sync: Sync, health: Health) -> Line<'_> {
         wanted: true,
         sync,
         health,
-        sync_reason: Reason {
-            word: "Why",
-            sentence: "because",
+        sync_reason: match sync {
+            Sync::Synced => Reason::default(),
+            _ => Reason {
+                word: "Why",
+                sentence: "because",
+            },
         },
-        health_reason: Reason {
-            word: "Sick",
-            sentence: "it is",
+        health_reason: match health {
+            Health::Healthy => Reason::default(),
+            _ => Reason {
+                word: "Sick",
+                sentence: "it is",
+            },
         },
         drift: None,
     }
@@ -71,6 +77,38 @@ fn the_worst_word_stands_for_all_and_comes_first() {
     assert_eq!(names, ["c", "b"]);
     assert_eq!(state.message, "ConfigMap shop/c: because");
     assert_eq!(state.attention[1].reason, "Sick");
+}
+
+#[test]
+fn what_is_to_be_said_of_an_object_that_is_well_is_said() {
+    let (a, b) = (key("a"), key("b"));
+    let noted = Line {
+        sync_reason: Reason {
+            word: "Foreign",
+            sentence: "somebody added something",
+        },
+        ..line(&a, Sync::Synced, Health::Healthy)
+    };
+    let state = assemble(summary(vec![
+        noted,
+        line(&b, Sync::Synced, Health::Healthy),
+    ]));
+    assert_eq!((state.sync, state.health), (Sync::Synced, Health::Healthy));
+    assert_eq!((state.objects_synced, state.attention.len()), (2, 1));
+    assert_eq!(state.reason, "Foreign");
+    assert_eq!(state.message, "ConfigMap shop/a: somebody added something");
+    let sick = Line {
+        health: Health::Degraded,
+        health_reason: Reason {
+            word: "Sick",
+            sentence: "it is",
+        },
+        ..noted
+    };
+    let state = assemble(summary(vec![sick]));
+    let said = &state.attention[0];
+    assert_eq!(said.reason, "Sick");
+    assert_eq!(said.message, "it is; somebody added something");
 }
 
 #[test]

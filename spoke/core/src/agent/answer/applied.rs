@@ -8,6 +8,7 @@ use super::super::object::{Saved, State};
 use super::super::send::Mode;
 use super::{Answer, Purpose};
 use crate::drift::projection_digest;
+use crate::effect::RELEASED_MANAGER;
 use crate::health::{self, Context, Verdict};
 use crate::ignore::Rules;
 use crate::inventory::{Origin, Row};
@@ -82,9 +83,9 @@ impl Agent {
         }
         let applied = object.row.as_ref().and_then(|row| row.digest);
         let before = applied.and_then(|digest| plan::manifest(&self.contents, digest).ok());
-        before.is_some_and(|before| {
-            let held = |c: &Conflict| managed_fields::declares(&before, &c.field);
-            conflicts.iter().all(held)
+        conflicts.iter().all(|conflict| {
+            let held = |before| managed_fields::declares(before, &conflict.field);
+            conflict.manager == RELEASED_MANAGER || before.as_ref().is_some_and(held)
         })
     }
 
@@ -101,6 +102,7 @@ impl Agent {
             return;
         };
         let now = self.now;
+        let before = self.declared_before(key);
         let Some(object) = self.objects.get_mut(key) else {
             return;
         };
@@ -127,6 +129,7 @@ impl Agent {
         }
         object.settled = seen.resource_version;
         object.judged = seen.resource_version;
+        object.status_at = managed_fields::status_time(&seen.body);
         object.resolve = false;
         object.recreating = false;
         object.breach = None;
@@ -142,11 +145,28 @@ impl Agent {
         }
         self.served.insert(Kind::of(key));
         self.inventory_changed(&bundle, false);
-        self.say(key, accepted_state(&seen, labelled));
-        self.judge_health(key, &seen);
-        if let Some(index) = managed_fields::before_first_apply(&seen.body) {
-            self.clean_up(key, index, seen.resource_version);
+        if let Some(before) = &before {
+            self.note_retained(key, &seen, before);
         }
+        self.see_company(key, &seen);
+        let state = match seen.deleting {
+            true => State::new(Sync::Applying, "Terminating", "it is being deleted"),
+            false => self.objects[key].settled_state(),
+        };
+        self.say(key, state);
+        self.judge_health(key, &seen);
+        match managed_fields::before_first_apply(&seen.body) {
+            Some(index) => self.clean_up(key, index, seen.resource_version),
+            None => self.trim_released(key, &seen, before.as_ref()),
+        }
+    }
+
+    /// What the declaration said that was applied before this one; `None` where it is the same.
+    fn declared_before(&self, key: &ObjectKey) -> Option<Value> {
+        let object = self.objects.get(key)?;
+        let applied = object.row.as_ref()?.digest?;
+        let other = object.want.as_ref()?.digest != applied;
+        other.then(|| plan::manifest(&self.contents, applied).ok())?
     }
 
     /// Judges health from a live object, as far as it was read.
@@ -238,16 +258,6 @@ pub(in super::super) fn remember_owners(object: &mut super::super::Object, seen:
     if rules.is_some_and(|rules| rules.needs_owners()) {
         object.owners = Some(managed_fields::entries(&seen.body).into());
     }
-}
-
-fn accepted_state(seen: &Observed, labelled: bool) -> State {
-    if seen.deleting {
-        return State::new(Sync::Applying, "Terminating", "it is being deleted");
-    }
-    if !labelled {
-        return State::label_removed();
-    }
-    State::synced()
 }
 
 fn unreadable() -> Finding {

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use super::super::Agent;
 use super::super::object::{Broken, Saved, State};
 use super::super::observe::Source;
+use super::super::send;
 use super::applied::remember_owners;
 use super::{Answer, Purpose};
 use crate::effect::{Decision, RELEASED_MANAGER};
@@ -37,7 +38,39 @@ impl Agent {
         if let Some(object) = self.objects.get_mut(key) {
             remember_owners(object, &seen);
             // The attempt goes on with what was read.
-            self.start(key);
+            if !self.release_ignored(key, &seen, None) {
+                self.apply(key, send::Mode::PLAIN, Purpose::Update);
+            }
+        }
+    }
+
+    /// What is ignored has another owner now: the body that leaves it out follows.
+    pub(super) fn on_released_ignored(
+        &mut self,
+        key: &ObjectKey,
+        heal: Option<Box<Observed>>,
+        result: Answer,
+    ) {
+        let result = result.map_err(|finding| match finding.refusal {
+            // Somebody wrote it meanwhile: what is whose is asked again.
+            Refusal::Fields(_) => Finding {
+                refusal: Refusal::Changed,
+                ..finding
+            },
+            _ => finding,
+        });
+        let Some(seen) = self.read_answer(key, result) else {
+            if let Some(object) = self.objects.get_mut(key) {
+                object.owners = None;
+            }
+            return;
+        };
+        if let Some(object) = self.objects.get_mut(key) {
+            remember_owners(object, &seen);
+        }
+        match heal {
+            None => self.apply(key, send::Mode::PLAIN, Purpose::Update),
+            Some(live) => self.apply(key, send::Mode::FORCE, Purpose::Heal(Some(live))),
         }
     }
 
@@ -150,6 +183,8 @@ impl Agent {
         row.generation = None;
         row.resource_version = 0;
         row.completed = false;
+        row.retained.clear();
+        object.company = None;
         object.saved = Saved::No;
         object.resolve = false;
         object.owners = None;

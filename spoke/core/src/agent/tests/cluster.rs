@@ -13,7 +13,7 @@ use crate::outcome::{Outcome, Refused};
 
 type Path = Vec<String>;
 
-const WITHOUT_GENERATION: [&str; 7] = [
+const WITHOUT_GENERATION: [&str; 8] = [
     "ConfigMap",
     "Secret",
     "Service",
@@ -21,6 +21,7 @@ const WITHOUT_GENERATION: [&str; 7] = [
     "Namespace",
     "ClusterRole",
     "Role",
+    "ResourceQuota",
 ];
 
 #[derive(Clone, Debug, Default)]
@@ -31,6 +32,8 @@ pub(super) struct Stored {
     generation: i64,
     managers: BTreeMap<(String, String), (BTreeSet<Path>, Moment)>,
     created: Moment,
+    /// When a controller wrote the status.
+    status_at: Option<Moment>,
     deleting: bool,
     pub(super) maker: String,
 }
@@ -296,6 +299,19 @@ impl Cluster {
         self.changes.push(Change::Written(key.clone()));
     }
 
+    /// Somebody applies a part of what the object says already.
+    pub(super) fn co_own(&mut self, key: &ObjectKey, manager: &str, said: &Value) {
+        let mut fields = BTreeSet::new();
+        leaves(said, &mut Vec::new(), &mut fields);
+        self.version += 1;
+        let now = seconds(self.now);
+        let stored = self.objects.get_mut(key).expect("the object is there");
+        let entry = (manager.to_owned(), "Apply".to_owned());
+        stored.managers.insert(entry, (fields, now));
+        stored.version = self.version;
+        self.changes.push(Change::Written(key.clone()));
+    }
+
     /// A write that leaves no trace in anybody's entry, as an admission webhook makes it.
     pub(super) fn rewrite(&mut self, key: &ObjectKey, edit: impl FnOnce(&mut Value)) {
         self.version += 1;
@@ -329,6 +345,7 @@ impl Cluster {
         self.version += 1;
         let stored = self.objects.get_mut(key).expect("the object is there");
         stored.body["status"] = status;
+        stored.status_at = Some(seconds(self.now));
         stored.version = self.version;
         self.changes.push(Change::Written(key.clone()));
     }
@@ -434,6 +451,10 @@ impl Cluster {
                 json!({"manager": manager, "operation": operation, "time": time.to_string(),
                     "fieldsType": "FieldsV1", "fieldsV1": fields_v1(set)})
             })
+            .chain(stored.status_at.map(|time| {
+                json!({"manager": "controller", "operation": "Update", "subresource": "status",
+                    "time": time.to_string(), "fieldsType": "FieldsV1", "fieldsV1": {"f:status": {}}})
+            }))
             .collect();
         metadata.insert("managedFields".into(), Value::Array(entries));
         if key.kind == "Secret" {

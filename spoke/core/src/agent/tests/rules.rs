@@ -268,3 +268,55 @@ fn k1_a_secret_that_may_have_moved_gets_one_forced_apply_and_no_read_of_its_valu
     world.pass(30_000);
     assert_eq!(world.words("web"), "Synced Healthy");
 }
+
+fn quota() -> serde_json::Value {
+    json!({"apiVersion": "v1", "kind": "ResourceQuota", "metadata": {"name": "q", "namespace": "shop"},
+        "spec": {"hard": {"pods": "4"}}})
+}
+
+#[test]
+fn k1_a_status_write_costs_nothing_on_a_kind_without_generation() {
+    let mut world = World::started();
+    let quota = quota();
+    world.deploy(&[bundle("web", vec![quota.clone()])]);
+    world.pass(20_000);
+    world.calls();
+    for pods in 0..5 {
+        world.status(&key(&quota), json!({"used": {"pods": pods.to_string()}}));
+        world.pass(20_000);
+    }
+    assert_eq!(world.calls(), [] as [&str; 0]);
+    world.cluster.rewrite(&key(&quota), |body| {
+        body["spec"]["hard"]["pods"] = json!("9")
+    });
+    world.handle(Event::Tick);
+    assert_eq!(
+        world.calls(),
+        ["get ResourceQuota/q", "force ResourceQuota/q"]
+    );
+}
+
+#[test]
+fn k1_a_rewritten_value_is_found_though_a_status_write_was_seen_after_it() {
+    let mut world = World::started();
+    let quota = quota();
+    world.deploy(&[bundle("web", vec![quota.clone()])]);
+    world.pass(20_000);
+    world.slow = true;
+    let mut wider = quota.clone();
+    wider["spec"]["hard"]["pods"] = json!("5");
+    world.want(&[bundle("web", vec![wider])]);
+    world.pass(1_000);
+    world.calls();
+    world.cluster.rewrite(&key(&quota), |body| {
+        body["spec"]["hard"]["pods"] = json!("9")
+    });
+    world.status(&key(&quota), json!({"used": {"pods": "1"}}));
+    assert_eq!(world.calls(), [] as [&str; 0]);
+    world.slow = false;
+    world.answer_all();
+    assert_eq!(
+        world.calls(),
+        ["get ResourceQuota/q", "force ResourceQuota/q"]
+    );
+}
