@@ -44,7 +44,8 @@ use capstan_hub_core::session::{self, Aim, Event as Happened};
 use capstan_hub_core::spec::{Rules, SourceState, Tree, Trees};
 use capstan_proto::delta::Header;
 use capstan_proto::delta::sender::Target;
-use capstan_proto::{ClusterName, Digest, Moment, Number, SourceName, Triple};
+use capstan_proto::policy::Mode;
+use capstan_proto::{ClusterName, Digest, Moment, Number, SourceName, Triple, feature};
 use tokio::sync::oneshot;
 
 use cluster::{Cluster, Member};
@@ -613,7 +614,8 @@ impl State {
                 let header = Header {
                     follows: None,
                     full: false,
-                    required_features: required_features(),
+                    mode: None,
+                    required_features: required_features(given.snapshot.mode()),
                     approvals: cluster.approvals.clone(),
                     stamps: given.stamps.clone(),
                 };
@@ -756,12 +758,12 @@ fn lacks_something(given: Option<&Remembered>, target: &desired::Target) -> bool
     had.any(|key| !wanted.contains_key(key))
 }
 
-/// What an agent must know for any snapshot of this version.
-fn required_features() -> BTreeSet<String> {
-    capstan_proto::feature::KNOWN
-        .iter()
-        .map(|feature| (*feature).to_owned())
-        .collect()
+/// What an agent must know for a snapshot of this version.
+fn required_features(mode: Mode) -> BTreeSet<String> {
+    let policy = Some(feature::POLICY);
+    let mode = (mode != Mode::Enforce).then_some(feature::MODE);
+    let required = policy.into_iter().chain(mode);
+    required.map(str::to_owned).collect()
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ pub(crate) mod content;
 pub(crate) mod enroll;
 pub(crate) mod health;
 mod hello;
+mod mode;
 mod pace;
 pub(crate) mod query;
 pub(crate) mod session;

@@ -14,6 +14,7 @@ use crate::digest::Digest;
 use crate::ids::{BundleName, Revision, SourceName, Triple};
 use crate::moment::Moment;
 use crate::object::ObjectKey;
+use crate::policy::Mode;
 use snapshot::Entry;
 
 /// What changes from one snapshot to another.
@@ -60,6 +61,8 @@ pub struct Header {
     pub required_features: BTreeSet<String>,
     /// Approved removal sets.
     pub approvals: Vec<Approval>,
+    /// The snapshot's mode; `None` from a hub that does not say it. The sender's, like `follows` and `full`.
+    pub mode: Option<Mode>,
     /// The commit of each source that the snapshot was resolved from; not part of its digest.
     pub stamps: BTreeMap<SourceName, Revision>,
 }

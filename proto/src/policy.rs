@@ -75,6 +75,19 @@ pub enum Mode {
     Release,
 }
 
+impl Mode {
+    /// The word for it, as policies and digests have it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Enforce => "enforce",
+            Self::Observe => "observe",
+            Self::Paused => "paused",
+            Self::Release => "release",
+        }
+    }
+}
+
 /// Fields whose drift is nobody's business. A key that is absent matches everything.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]

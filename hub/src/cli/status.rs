@@ -1,5 +1,7 @@
 //! `hub status`: the fleet at a glance.
 
+use std::collections::BTreeMap;
+
 use capstan_proto::wire;
 use capstan_proto::wire::query_client::QueryClient;
 use tonic::transport::Channel;
@@ -62,6 +64,7 @@ impl Show for Glance {
         lines.push(String::new());
         lines.extend(wrong(fleet.errors, fleet.warnings));
         lines.extend(fleet.text.lines().map(colour));
+        lines.extend(modes(&fleet.modes));
         for held in &fleet.held {
             lines.push(String::new());
             lines.extend(held_lines(held));
@@ -89,6 +92,16 @@ fn held_lines(held: &wire::HeldRemoval) -> Vec<String> {
     }
     lines.push(format!("  to let it go on: {}", held.command));
     lines
+}
+
+/// `modes     2 Enforce, 1 Paused (as their spokes confirmed)`; nothing where all are enforced.
+fn modes(counts: &BTreeMap<String, u32>) -> Option<String> {
+    let parts: Vec<String> = counts
+        .iter()
+        .map(|(mode, n)| format!("{n} {mode}"))
+        .collect();
+    let others = counts.keys().any(|mode| *mode != "Enforce");
+    others.then(|| format!("modes     {} (as their spokes confirmed)", parts.join(", ")))
 }
 
 /// `problems  2 errors, 1 warning: hub get problems`; nothing where nothing is wrong.

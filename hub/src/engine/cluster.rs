@@ -7,6 +7,7 @@ use capstan_hub_core::desired::{Given, Last};
 use capstan_hub_core::rollup::Observed;
 use capstan_hub_core::session::{self, Opened, Session, Standing};
 use capstan_proto::delta::Approval;
+use capstan_proto::policy::Mode;
 use capstan_proto::state::{BundleState, states_digest};
 use capstan_proto::{BundleName, Digest, Moment, Snapshot, Triple};
 
@@ -164,6 +165,12 @@ impl Cluster {
     pub(crate) fn entries(&self, triple: Triple) -> Option<&Remembered> {
         self.records()
             .find(|known| known.triple.digest == triple.digest)
+    }
+
+    /// The mode in what it holds, where that is on record.
+    pub(crate) fn held_mode(&self) -> Option<Mode> {
+        let held = self.entries(self.observed.session.held?)?;
+        Some(held.snapshot.mode())
     }
 
     /// Everything on record that it was given and may hold.

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use capstan_proto::convert::state::{from_wire, to_wire};
+use capstan_proto::policy::Mode;
 use capstan_proto::state::BundleState;
 use capstan_proto::{
     BundleName, ClusterName, Digest, Entry, Moment, ObjectKey, PlacementName, Revision, Snapshot,
@@ -48,8 +49,18 @@ struct Note {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     of: Option<ClusterId>,
     triple: Triple,
+    #[serde(default, skip_serializing_if = "is_enforced")]
+    mode: Mode,
     stamps: BTreeMap<SourceName, Revision>,
     certain: bool,
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde passes a reference"
+)]
+fn is_enforced(mode: &Mode) -> bool {
+    *mode == Mode::Enforce
 }
 
 /// A table's member: a bundle (`b/<name>`) or an object (`o/<JSON of its key>`).
@@ -114,6 +125,7 @@ pub(crate) fn remember(
     let note = Note {
         of: *of,
         triple: *triple,
+        mode: snapshot.mode(),
         stamps: stamps.clone(),
         certain: *certain,
     };
@@ -189,6 +201,7 @@ fn read(table: &Table) -> Option<Remembered> {
     let Note {
         of,
         triple,
+        mode,
         stamps,
         certain,
     } = serde_json::from_slice(&table.note).ok()?;
@@ -213,7 +226,8 @@ fn read(table: &Table) -> Option<Remembered> {
             );
         }
     }
-    let snapshot = Arc::new(Snapshot::try_new(bundles, objects).ok()?);
+    let snapshot = Snapshot::try_new(bundles, objects).ok()?;
+    let snapshot = Arc::new(snapshot.with_mode(mode));
     let whole = snapshot.digest() == triple.digest;
     whole.then_some(Remembered {
         of,

@@ -8,6 +8,7 @@ use capstan_hub_core::placement::Decisions;
 use capstan_hub_core::problem::Problem;
 use capstan_hub_core::rollup::{Fleet, Trouble};
 use capstan_hub_core::spec::Spec;
+use capstan_proto::policy::Mode;
 use capstan_proto::state::BundleState;
 use capstan_proto::{BundleName, ClusterName, Moment, Revision, SourceName, Triple};
 
@@ -107,6 +108,8 @@ pub(crate) struct ClusterView {
     pub(crate) wanted: Option<Triple>,
     /// What it holds.
     pub(crate) held: Option<Triple>,
+    /// The mode in that, where it is on record: what its spoke keeps to.
+    pub(crate) mode: Option<Mode>,
     /// When its certificate ends.
     pub(crate) certificate_expires_at: Option<Moment>,
     /// Why its connection is as it is, where the word alone does not say it.

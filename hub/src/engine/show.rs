@@ -113,6 +113,7 @@ impl State {
             states: cluster.shown(),
             wanted: cluster.given.as_ref().map(|given| given.triple),
             held: cluster.observed.session.held,
+            mode: cluster.held_mode(),
             certificate_expires_at: cluster.member.as_ref().map(|member| member.expires_at),
             reason: match fleet.clusters.get(name).map(|summary| summary.connection) {
                 Some(Connection::Stale) => stale(cluster.observed.open),

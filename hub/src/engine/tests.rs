@@ -168,6 +168,36 @@ fn commits_that_come_during_a_pass_make_one_more_pass_over_the_newest() {
 }
 
 #[test]
+fn a_mode_alone_is_offered_and_needs_an_agent_that_knows_it_only_where_it_is_not_enforced() {
+    let mut state = state();
+    let mut digests = std::collections::BTreeSet::new();
+    let words = [
+        ("a", "Enforce", false),
+        ("b", "Paused", true),
+        ("c", "Observe", true),
+    ];
+    for (digit, word, needed) in words {
+        let revision = Revision::try_new(digit.repeat(40)).unwrap();
+        let document = format!("{}spec: {{mode: {word}}}\n", declared("one"));
+        let event = commit(
+            revision,
+            vec![("one.yaml".to_owned(), document.into_bytes())],
+        );
+        let input = passes(state.handle(event, NOW)).remove(0);
+        state.handle(Event::Passed(Box::new(pass::run(input))), NOW);
+        let session::Aim::Target(target, _) = state.aim_of(&one()) else {
+            panic!("it has a target");
+        };
+        assert!(
+            digests.insert(target.triple.digest),
+            "{word} is another snapshot"
+        );
+        let required = target.header.required_features;
+        assert_eq!(required.contains(capstan_proto::feature::MODE), needed);
+    }
+}
+
+#[test]
 fn nothing_is_resolved_before_git_was_read() {
     let mut state = state();
     let failed = Polled::Failed {
@@ -344,7 +374,7 @@ fn claimed_with(
             agent_version: "1".to_owned(),
             protocol_min: 1,
             protocol_max: 1,
-            features: super::required_features(),
+            features: super::required_features(super::Mode::Paused),
             accepted,
             receipt,
             states: None,

@@ -17,6 +17,7 @@ use capstan_proto::drift::Drift;
 use capstan_proto::state::BundleState;
 use capstan_proto::{BundleName, ClusterName, Health, Moment, PlacementName, Sync, wire};
 
+use super::mode;
 use crate::engine::picture::{ClusterView, Phase, Picture, SourceView};
 
 /// Objects of a held removal that are listed with a placement; the rest is counted.
@@ -91,6 +92,7 @@ pub(super) fn fleet(picture: &Picture, fleet_id: String) -> wire::Fleet {
                 .count(),
         ),
         text: report::status(fleet),
+        modes: mode::counts(picture),
     }
 }
 
@@ -208,6 +210,7 @@ pub(super) fn cluster(
         .filter(|_| whole)
         .map(|(bundle, state)| bundle_on_cluster(picture, (name, bundle), state));
     let decision = picture.decisions.clusters.get(name);
+    let mode = mode::declared(picture, name);
     let wanted = picture
         .desired
         .clusters
@@ -237,7 +240,7 @@ pub(super) fn cluster(
         wanted: text(view.wanted),
         accepted: text(view.held),
         in_sync,
-        flags: flags(summary, view, mode(picture, name)),
+        flags: flags(summary, view, mode),
         certificate_expires_at_ms: ms(view.certificate_expires_at),
         bundle_states: states.collect(),
         revisions: wanted
@@ -246,17 +249,12 @@ pub(super) fn cluster(
             .flatten()
             .map(|(source, revision)| (source.to_string(), revision.to_string()))
             .collect(),
-        mode: mode(picture, name).map_or_else(String::new, |mode| mode.as_str().to_owned()),
+        mode: text(mode.map(Mode::as_str)),
+        mode_confirmed: text(mode::confirmed(view).map(Mode::as_str)),
     }
 }
 
-/// The mode of a declared cluster.
-fn mode(picture: &Picture, name: &ClusterName) -> Option<Mode> {
-    let members = &picture.decisions.spec().members;
-    members.get(name).map(|member| member.mode)
-}
-
-fn flags(summary: &ClusterSummary, view: &ClusterView, mode: Option<Mode>) -> Vec<wire::Flag> {
+fn flags(summary: &ClusterSummary, view: &ClusterView, declared: Option<Mode>) -> Vec<wire::Flag> {
     let flag = |name: &str, message: String| wire::Flag {
         name: name.to_owned(),
         message,
@@ -266,8 +264,8 @@ fn flags(summary: &ClusterSummary, view: &ClusterView, mode: Option<Mode>) -> Ve
         .iter()
         .map(|name| flag(&name.to_string(), String::new()))
         .collect();
-    if let Some((word, message)) = mode.and_then(mode_words) {
-        flags.insert(0, flag(word, message.to_owned()));
+    if let Some(flag) = mode::flag(declared, mode::confirmed(view)) {
+        flags.insert(0, flag);
     }
     if !summary.message.is_empty() {
         flags.push(flag(&summary.reason, summary.message.clone()));
@@ -279,16 +277,6 @@ fn flags(summary: &ClusterSummary, view: &ClusterView, mode: Option<Mode>) -> Ve
         flags.push(flag("NotPruned", reason.clone()));
     }
     flags
-}
-
-/// What a mode other than `Enforce` means.
-const fn mode_words(mode: Mode) -> Option<(&'static str, &'static str)> {
-    match mode {
-        Mode::Enforce => None,
-        Mode::Observe => Some(("Observe", "nothing is applied; what would be is reported")),
-        Mode::Paused => Some(("Paused", "nothing is changed; drift is reported")),
-        Mode::Release => Some(("Release", "everything stays, without our marks")),
-    }
 }
 
 fn bundle_on_cluster(
@@ -610,10 +598,16 @@ pub(super) fn explanation(
         .get(&question.cluster)
         .and_then(|view| view.states.get(&question.bundle));
     let drifts = said.into_iter().flat_map(|said| &said.drifts);
+    let mut text = text_of(explanation, summary, said, now);
+    let view = picture.clusters.get(&question.cluster);
+    let declared = mode::declared(picture, &question.cluster);
+    if let Some(sentence) = view.and_then(|view| mode::sentence(declared, view)) {
+        text.push_str(&format!("{}: {sentence}\n", question.cluster));
+    }
     wire::Explanation {
         state: state
             .map(|state| bundle_on_cluster(picture, (&question.cluster, &question.bundle), state)),
-        text: text_of(explanation, summary, said, now),
+        text,
         drifts: drifts
             .map(|seen| drift(&question.cluster, &question.bundle, seen))
             .collect(),

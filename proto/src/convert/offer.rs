@@ -8,6 +8,7 @@ use crate::delta::snapshot::Entry;
 use crate::delta::{Approval, Delta, Header, Piece};
 use crate::ids::{BundleName, Revision, SourceName};
 use crate::moment::Moment;
+use crate::policy::Mode;
 use crate::wire;
 
 /// A piece, to the wire.
@@ -77,6 +78,7 @@ fn header_to_wire(header: &Header) -> wire::OfferHeader {
         required_features: header.required_features.iter().cloned().collect(),
         approvals: header.approvals.iter().map(approval_to_wire).collect(),
         stamps: header.stamps.iter().map(stamp).collect(),
+        mode: mode_to_wire(header.mode).into(),
     }
 }
 
@@ -95,6 +97,32 @@ fn header(header: &wire::OfferHeader) -> Result<Header, Malformed> {
             .map(approval)
             .collect::<Result<_, _>>()?,
         stamps: unique("stamp", header.stamps.iter().map(stamp))?,
+        mode: mode(header.mode)?,
+    })
+}
+
+const fn mode_to_wire(mode: Option<Mode>) -> wire::ClusterMode {
+    match mode {
+        None => wire::ClusterMode::Unspecified,
+        Some(Mode::Enforce) => wire::ClusterMode::Enforce,
+        Some(Mode::Observe) => wire::ClusterMode::Observe,
+        Some(Mode::Paused) => wire::ClusterMode::Paused,
+        Some(Mode::Release) => wire::ClusterMode::Release,
+    }
+}
+
+/// A mode that this build does not know is no reason to do anything.
+fn mode(value: i32) -> Result<Option<Mode>, Malformed> {
+    let mode = wire::ClusterMode::try_from(value).map_err(|_| Malformed::Value {
+        field: "mode",
+        value,
+    })?;
+    Ok(match mode {
+        wire::ClusterMode::Unspecified => None,
+        wire::ClusterMode::Enforce => Some(Mode::Enforce),
+        wire::ClusterMode::Observe => Some(Mode::Observe),
+        wire::ClusterMode::Paused => Some(Mode::Paused),
+        wire::ClusterMode::Release => Some(Mode::Release),
     })
 }
 

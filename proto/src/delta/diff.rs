@@ -21,7 +21,7 @@ pub enum Gap {
     Outcome(#[source] SnapshotError),
 }
 
-/// What changes from `from` to `to`.
+/// What changes in the entries from `from` to `to`; the mode stands in an offer's header.
 #[must_use]
 pub fn diff(from: &Snapshot, to: &Snapshot) -> Delta {
     let (set_bundles, removed_bundles) = diff_map(from.bundles(), to.bundles());
@@ -34,7 +34,7 @@ pub fn diff(from: &Snapshot, to: &Snapshot) -> Delta {
     }
 }
 
-/// The snapshot that `delta` makes of `from`.
+/// The snapshot that `delta` makes of the entries of `from`, with the mode Enforce.
 ///
 /// # Errors
 /// When the delta was made from another snapshot in a way that shows.

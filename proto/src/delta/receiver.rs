@@ -10,6 +10,7 @@ use super::{Approval, Delta, Header, Piece};
 use crate::feature;
 use crate::ids::{Revision, SourceName, Triple};
 use crate::limits;
+use crate::policy::Mode;
 
 /// Why a spoke keeps what it has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -62,6 +63,8 @@ pub struct Verified {
     /// Whether the offer follows exactly what the spoke holds. Where it does not, the snapshot
     /// is applied and nothing is pruned.
     pub follows_held: bool,
+    /// The mode, as the offer said it; `None` where it did not.
+    pub mode: Option<Mode>,
     /// Approved removal sets.
     pub approvals: Vec<Approval>,
     /// The commits that the snapshot was resolved from.
@@ -266,6 +269,7 @@ impl Receiver {
             _ => &empty,
         };
         let snapshot = apply(base, &delta).map_err(|gap| refuse(Reason::Gap, gap.to_string()))?;
+        let snapshot = snapshot.with_mode(header.mode.unwrap_or_default());
         let digest = snapshot.digest();
         if digest != triple.digest {
             let detail = format!(
@@ -280,6 +284,7 @@ impl Receiver {
             triple,
             snapshot,
             follows_held,
+            mode: header.mode,
             approvals: header.approvals,
             stamps: header.stamps,
         })

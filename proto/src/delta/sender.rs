@@ -19,7 +19,7 @@ pub struct Target {
     pub triple: Triple,
     /// The entries.
     pub snapshot: Arc<Snapshot>,
-    /// Header of its offer; `follows` and `full` are the sender's and ignored here.
+    /// Header of its offer; `follows`, `full` and `mode` are the sender's and ignored here.
     pub header: Header,
 }
 
@@ -170,6 +170,7 @@ fn offer(held: Option<&Held>, target: &Target) -> Vec<Piece> {
     let header = Header {
         follows: held.map(|held| held.triple),
         full: base.is_none(),
+        mode: Some(target.snapshot.mode()),
         ..target.header.clone()
     };
     cut(target.triple, header, delta)

@@ -6,6 +6,7 @@ use crate::digest::{Digest, Hasher};
 use crate::ids::BundleName;
 use crate::limits;
 use crate::object::ObjectKey;
+use crate::policy::Mode;
 
 /// What a snapshot says of one object.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -35,10 +36,11 @@ pub enum SnapshotError {
     },
 }
 
-/// One cluster's whole desired state: its bundles with the digests of their policies, and its
-/// objects with the digests of their canonical bytes. Immutable.
+/// One cluster's whole desired state: its mode, its bundles with the digests of their policies, and
+/// its objects with the digests of their canonical bytes. Immutable.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Snapshot {
+    mode: Mode,
     bundles: BTreeMap<BundleName, Digest>,
     objects: BTreeMap<ObjectKey, Entry>,
 }
@@ -65,8 +67,25 @@ impl Snapshot {
                 object: Box::new(object.clone()),
                 bundle: entry.bundle.clone(),
             }),
-            None => Ok(Self { bundles, objects }),
+            None => Ok(Self {
+                mode: Mode::Enforce,
+                bundles,
+                objects,
+            }),
         }
+    }
+
+    /// The same for a cluster with a mode.
+    #[must_use]
+    pub fn with_mode(self, mode: Mode) -> Self {
+        Self { mode, ..self }
+    }
+
+    /// What the spoke does on the cluster. The policies of bundles say it, too; a snapshot without bundles
+    /// has no other place for it.
+    #[must_use]
+    pub const fn mode(&self) -> Mode {
+        self.mode
     }
 
     /// Each bundle's policy digest.
@@ -89,12 +108,16 @@ impl Snapshot {
             .chain(self.objects.values().map(|entry| entry.digest))
     }
 
-    /// The snapshot's digest: SHA-256 over the sorted list of (bundle, policy digest), then the
-    /// sorted list of (object key, bundle, object digest), every part length-prefixed.
+    /// The snapshot's digest: SHA-256 over the mode unless it is Enforce, the sorted list of (bundle,
+    /// policy digest), then the sorted list of (object key, bundle, object digest), every part
+    /// length-prefixed.
     #[must_use]
     pub fn digest(&self) -> Digest {
         let mut hasher = Hasher::new();
         hasher.field(b"capstan snapshot 1");
+        if self.mode != Mode::Enforce {
+            hasher.field(b"mode").field(self.mode.as_str().as_bytes());
+        }
         for (bundle, policy) in &self.bundles {
             hasher
                 .field(b"bundle")

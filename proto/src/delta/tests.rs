@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use expect_test::expect;
 use proptest::prelude::*;
 
 use super::diff::{apply, diff};
@@ -246,6 +247,64 @@ fn a_required_feature_from_the_future_is_refused() {
         panic!()
     };
     assert_eq!(refusal.reason, Reason::UnknownFeature);
+}
+
+#[test]
+fn a_mode_travels_with_the_digest_that_covers_it() {
+    let entries = snapshot(&BTreeMap::from([(1, (0, 0))]));
+    let mut held = Receiver::default();
+    let mut sender = Sender::new(None, None);
+    for (generation, mode) in (1..).zip([Mode::Paused, Mode::Enforce, Mode::Observe]) {
+        let goal = target(generation, entries.clone().with_mode(mode));
+        let pieces = offered(sender.aim(goal.clone()));
+        let Received::Complete(verified) = deliver(&mut held, pieces) else {
+            panic!("{mode:?}")
+        };
+        assert_eq!(
+            (verified.mode, verified.snapshot.mode()),
+            (Some(mode), mode)
+        );
+        held.commit(goal.triple, verified.snapshot);
+        sender.accepted(goal.triple);
+    }
+}
+
+#[test]
+fn a_mode_that_is_not_the_digests_is_refused() {
+    let said = [None, Some(Mode::Enforce), Some(Mode::Observe)];
+    for mode in said {
+        let goal = target(1, Snapshot::default().with_mode(Mode::Paused));
+        let mut pieces = offered(Sender::new(None, None).aim(goal));
+        pieces[0].header.as_mut().unwrap().mode = mode;
+        let Received::Refused(refusal) = deliver(&mut Receiver::default(), pieces) else {
+            panic!("{mode:?}")
+        };
+        assert_eq!(refusal.reason, Reason::BadDigest);
+    }
+}
+
+#[test]
+fn digests_of_snapshots_are_what_they_were_and_each_mode_has_its_own() {
+    let entries = snapshot(&BTreeMap::from([(1, (0, 0)), (2, (1, 7))]));
+    let modes = [Mode::Enforce, Mode::Observe, Mode::Paused, Mode::Release];
+    let digests = |snapshot: &Snapshot| {
+        let digest = |mode| snapshot.clone().with_mode(mode).digest().to_string();
+        modes.map(|mode| format!("{}\n", digest(mode))).concat()
+    };
+    expect![[r#"
+        00db709bd216bfb58c9b1bdec03dfe7958d24022309d5405f730a8cd8c9b8d21
+        c9ee6f0d14409bf3ca0ebd21705a4ec085549a0603c8e55cab86f761f4a3c743
+        0ca2f062d3b63ee6a2cfaeb51b3b7852c0d225ba5dfad056fadf6f7c35d1044a
+        a752620b6a8c9334ad24ad00a64289b6705b79467137af2b7525ed2c23d8fc03
+    "#]]
+    .assert_eq(&digests(&Snapshot::default()));
+    expect![[r#"
+        35c4f0908e8ade9c0c723dc7b471a7a0e062a07c096843eb62a04eeabf9a7d77
+        96b66ca744beedb76e88144ee0ad6842bd4ea3c22fed103401dccf3f9a90487a
+        6a00286c35220c14b2f7e8e0d9f9a9ca7a0d92ebd630e786ec6667c3a23746f7
+        95c2db7ae24700d37994652946630bd468c46faacaf619b88664117f2403f4a0
+    "#]]
+    .assert_eq(&digests(&entries));
 }
 
 #[test]

@@ -21,8 +21,8 @@ pub struct Head {
     /// It was taken while nobody could say what was held before, and something was owned: it removes
     /// nothing, whatever is confirmed later. The next snapshot that follows it may.
     pub barren: bool,
-    /// What the cluster's mode was last known to be: the policies of its bundles carry it, and a snapshot
-    /// without bundles says nothing of it.
+    /// What the cluster's mode was last known to be: a snapshot of a hub that does not say it says nothing of
+    /// it where it has no bundles.
     pub mode: Mode,
     /// Removal sets that were approved with it.
     pub approvals: Vec<Approval>,
@@ -70,6 +70,8 @@ struct StoredApproval {
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct StoredSnapshot {
+    #[serde(default, skip_serializing_if = "is_enforced")]
+    mode: Mode,
     bundles: BTreeMap<BundleName, Digest>,
     objects: Vec<(ObjectKey, BundleName, Digest)>,
 }
@@ -118,6 +120,7 @@ pub fn snapshot_to_bytes(snapshot: &Snapshot) -> Vec<u8> {
     let object =
         |(key, entry): (&ObjectKey, &Entry)| (key.clone(), entry.bundle.clone(), entry.digest);
     let stored = StoredSnapshot {
+        mode: snapshot.mode(),
         bundles: snapshot.bundles().clone(),
         objects: snapshot.objects().iter().map(object).collect(),
     };
@@ -135,7 +138,8 @@ pub fn snapshot_from_bytes(bytes: &[u8]) -> Result<Snapshot, HeadError> {
         .into_iter()
         .map(|(key, bundle, digest)| (key, Entry { bundle, digest }))
         .collect();
-    Snapshot::try_new(stored.bundles, objects).map_err(HeadError::Snapshot)
+    let snapshot = Snapshot::try_new(stored.bundles, objects).map_err(HeadError::Snapshot)?;
+    Ok(snapshot.with_mode(stored.mode))
 }
 
 #[expect(

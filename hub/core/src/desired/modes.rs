@@ -1,18 +1,39 @@
-//! The cluster's mode in the policies of bundles that stay as they are: what is not rendered now has
+//! The cluster's mode in its snapshot, and in the policies of bundles that stay as they are: what is not rendered now has
 //! the policy of an earlier day, and the mode is today's.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use capstan_proto::policy::{BundlePolicy, Mode};
-use capstan_proto::{BundleName, ClusterName, Digest};
+use capstan_proto::{BundleName, ClusterName, Digest, Snapshot};
 
-use super::draft::Draft;
+use super::draft::{Draft, Entries};
 use super::{Desired, Given, Running};
 use crate::problem::{Code, Problem};
 
 /// Policies that clusters were given, by digest.
 pub type Policies = BTreeMap<Digest, Arc<BundlePolicy>>;
+
+/// Snapshots with modes, made once for all clusters that share their entries.
+#[derive(Debug, Default)]
+pub(super) struct Snapshots(BTreeMap<(Digest, Mode), (Arc<Snapshot>, Digest)>);
+
+impl Snapshots {
+    /// The snapshot of these entries for a cluster of this mode, and its digest.
+    pub(super) fn of(&mut self, entries: &Entries, mode: Option<Mode>) -> (Arc<Snapshot>, Digest) {
+        let mode = mode.unwrap_or_default();
+        if mode == Mode::Enforce {
+            return (Arc::clone(&entries.snapshot), entries.digest);
+        }
+        let make = || {
+            let snapshot = Snapshot::clone(&entries.snapshot).with_mode(mode);
+            let digest = snapshot.digest();
+            (Arc::new(snapshot), digest)
+        };
+        let made = self.0.entry((entries.digest, mode)).or_insert_with(make);
+        (Arc::clone(&made.0), made.1)
+    }
+}
 
 /// A policy that carries a mode, with its bytes: it may never have been handed out.
 #[derive(Clone, Debug)]

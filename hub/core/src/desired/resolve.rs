@@ -363,6 +363,7 @@ fn finish(
 ) {
     // Thousands of clusters share instances: each is looked at once.
     let mut seen = BTreeSet::new();
+    let mut modes = modes::Snapshots::default();
     for (cluster, draft) in drafts {
         for instance in &draft.instances {
             if seen.insert(Arc::as_ptr(instance).addr()) {
@@ -378,9 +379,10 @@ fn finish(
             None => prune(given),
         };
         desired.content.extend(draft.remade);
+        let (snapshot, digest) = modes.of(&draft.entries, draft.mode);
         let target = Target {
-            digest: draft.entries.digest,
-            snapshot: Arc::clone(&draft.entries.snapshot),
+            digest,
+            snapshot,
             owners: draft.owners,
             prune,
             approvals: approvals(&cluster, running),

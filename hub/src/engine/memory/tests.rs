@@ -8,6 +8,8 @@ use capstan_proto::{
     PlacementName, Revision, Snapshot, SourceName, Triple,
 };
 
+use capstan_proto::policy::Mode;
+
 use super::{Recalled, Remembered, Which, recall, remember};
 use crate::store::Store;
 
@@ -20,6 +22,7 @@ fn remembered() -> Remembered {
     };
     let bundles = BTreeMap::from([(bundle.clone(), Digest::of(b"policy"))]);
     let snapshot = Snapshot::try_new(bundles, BTreeMap::from([(key, entry)])).unwrap();
+    let snapshot = snapshot.with_mode(Mode::Paused);
     let incarnation = Incarnation {
         counter: 1,
         random: 2,

@@ -188,7 +188,7 @@ impl World {
                 agent_version: "1".to_owned(),
                 protocol_min: 1,
                 protocol_max: 1,
-                features: super::super::required_features(),
+                features: super::super::required_features(super::super::Mode::Enforce),
                 accepted: None,
                 receipt: session::Receipt::Absent,
                 states: None,

@@ -1,4 +1,4 @@
-//! What the agent may do on this cluster: the mode that the hub gave it, carried by every bundle.
+//! What the agent may do on this cluster: the mode that the hub gave it, said by the snapshot and by every bundle.
 //!
 //! While any bundle says that nothing is to be applied, nothing is applied to the cluster, whatever
 //! others say: one that the hub could not bring up to date still says what it said before.
@@ -42,7 +42,10 @@ impl Agent {
     /// where they changed.
     pub(super) fn settle_modes(&mut self) {
         let policies = || self.bundles.values().filter_map(|b| b.policy.as_ref());
-        let whole = cluster_mode(policies(), self.mode_unread, self.known_mode());
+        let known = self.known_mode();
+        let target = self.target.as_ref();
+        let snapshot = target.map_or(known, |target| target.snapshot.mode());
+        let whole = cluster_mode(policies(), self.mode_unread, Told { snapshot, known });
         let mixed = policies().any(|policy| policy.mode == Mode::Enforce);
         let mut changed = BTreeSet::new();
         for (name, bundle) in &mut self.bundles {
@@ -358,19 +361,29 @@ impl Agent {
     }
 }
 
-/// The mode of a cluster by the policies on it. Without any it is what it was; where one cannot be
-/// read, nothing is changed.
+/// What is told of the mode besides the policies.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Told {
+    /// By the snapshot.
+    pub(super) snapshot: Mode,
+    /// By the newest snapshot that said anything.
+    pub(super) known: Mode,
+}
+
+/// The mode of a cluster by its snapshot and the policies in it. Without any policy it is what was told
+/// last; where one cannot be read, or they disagree, nothing is changed.
 pub(super) fn cluster_mode<'a>(
     policies: impl Iterator<Item = &'a BundlePolicy>,
     unread: bool,
-    known: Mode,
+    told: Told,
 ) -> Mode {
     let mut modes: BTreeSet<Mode> = policies.map(|policy| policy.mode).collect();
     if unread {
         modes.insert(Mode::Paused);
     } else if modes.is_empty() {
-        return known;
+        return told.known;
     }
+    modes.insert(told.snapshot);
     modes.remove(&Mode::Enforce);
     match modes.first() {
         None => Mode::Enforce,

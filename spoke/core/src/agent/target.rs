@@ -74,7 +74,11 @@ impl Agent {
             Some(_) => false,
             None => offer.follows_held && !unknown,
         };
-        let mode = stance::cluster_mode(plan.policies.values(), false, self.known_mode());
+        let told = stance::Told {
+            snapshot: offer.snapshot.mode(),
+            known: offer.mode.unwrap_or_else(|| self.known_mode()),
+        };
+        let mode = stance::cluster_mode(plan.policies.values(), false, told);
         self.target = Some(Target {
             head: Head {
                 triple: offer.triple,

@@ -56,6 +56,38 @@ fn a_bundle_that_waits_to_be_removed_carries_the_present_mode() {
 }
 
 #[test]
+fn a_cluster_without_bundles_is_told_its_mode() {
+    let mut hub = Hub::default();
+    let nothing = "== clusters.yaml\n@Cluster a\n@Cluster b\n".to_owned();
+    hub.commit(&nothing);
+    let told = |hub: &mut Hub, files: &str| {
+        let desired = hub.commit(files);
+        ["a", "b"].map(|name| {
+            let target = desired.clusters[&cluster(name)].target().unwrap();
+            assert_eq!(target.digest, target.snapshot.digest());
+            target.snapshot.mode()
+        })
+    };
+    for (word, mode) in [
+        ("Paused", Mode::Paused),
+        ("Observe", Mode::Observe),
+        ("Release", Mode::Release),
+        ("Enforce", Mode::Enforce),
+    ] {
+        let files = nothing.replace(
+            "@Cluster a\n",
+            &format!("@Cluster a\nspec: {{mode: {word}}}\n"),
+        );
+        assert_eq!(told(&mut hub, &files), [mode, Mode::Enforce]);
+    }
+    // With bundles, too.
+    assert_eq!(
+        told(&mut hub, &in_mode(&fleet(), "a", "Paused")),
+        [Mode::Paused, Mode::Enforce]
+    );
+}
+
+#[test]
 fn a_released_cluster_loses_nothing_by_removal_in_the_same_commit_or_later() {
     let mut hub = Hub::default();
     hub.commit(&fleet());

@@ -30,7 +30,7 @@ pub(super) const ENTRIES: &[Entry] = &[
     },
     Entry {
         code: Code::ModeNotCarried,
-        about: "A cluster's mode travels in the policy of each bundle there. A bundle that stays as it is (it is broken, suspended, or its removal waits) gets its last policy with the present mode; here that policy is lost from the hub's content, so the bundle says what it said before. While bundles of a cluster say different things, nothing is changed there.",
+        about: "A cluster's mode travels in its snapshot, and in the policy of each bundle there. A bundle that stays as it is (it is broken, suspended, or its removal waits) gets its last policy with the present mode; here that policy is lost from the hub's content, so the bundle says what it said before. While bundles of a cluster say different things, nothing is changed there.",
         example: Example::Words(
             "A cluster is set to `Paused` while its only bundle does not render, at a hub whose content directory was removed.",
         ),

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use capstan_proto::Sync;
+use capstan_proto::delta::Piece;
 use capstan_proto::drift::Outcome;
 use capstan_proto::policy::{BundlePolicy, Mode};
 use serde_json::{Value, json};
@@ -35,6 +36,64 @@ fn reasons(world: &World) -> Vec<String> {
         .collect();
     reasons.sort();
     reasons
+}
+
+impl World {
+    /// Pieces as the hub sends them.
+    pub(super) fn said(&self, mut pieces: Vec<Piece>) -> Vec<Piece> {
+        for header in pieces.iter_mut().filter_map(|piece| piece.header.as_mut()) {
+            header.mode = header.mode.filter(|_| self.mode.is_some());
+        }
+        pieces
+    }
+
+    /// Deploys to a cluster of which the snapshot says the mode.
+    fn deploy_in(&mut self, mode: Mode, bundles: &[Declared]) {
+        self.mode = Some(mode);
+        self.deploy(bundles);
+        self.pass(60_000);
+    }
+}
+
+// === without bundles ===
+
+#[test]
+fn a_cluster_without_bundles_hears_its_mode_and_keeps_it_over_a_restart() {
+    let mut world = World::started();
+    let a = config("a", "1");
+    world.deploy_in(Mode::Enforce, &[bundle("web", vec![a.clone()])]);
+    writes(&mut world);
+    // In one change it is paused, and its last bundle goes.
+    world.deploy_in(Mode::Paused, &[]);
+    world.start();
+    world.connect();
+    world.pass(600_000);
+    assert_eq!(writes(&mut world), [] as [&str; 0]);
+    assert!(world.cluster.objects.contains_key(&key(&a)));
+    // It is enforced again, and no bundle says so.
+    world.deploy_in(Mode::Enforce, &[]);
+    assert!(!world.cluster.objects.contains_key(&key(&a)));
+}
+
+#[test]
+fn what_a_snapshot_says_restrains_bundles_that_were_not_brought_up_to_date() {
+    for mode in [Mode::Paused, Mode::Observe] {
+        let mut world = World::started();
+        let (a, b) = (config("a", "1"), config("b", "1"));
+        world.deploy_in(Mode::Enforce, &[]);
+        world.deploy_in(mode, &[]);
+        world.deploy_in(mode, &[in_mode(Mode::Enforce, vec![a.clone()])]);
+        let both = [
+            in_mode(Mode::Enforce, vec![a.clone()]),
+            with_policy(bundle("other", vec![b.clone()]), |policy| {
+                policy.mode = mode
+            }),
+        ];
+        world.deploy_in(mode, &both);
+        assert_eq!(writes(&mut world), [] as [&str; 0], "{mode:?}");
+        world.deploy_in(Mode::Enforce, &[in_mode(Mode::Enforce, vec![a.clone()])]);
+        assert!(world.cluster.objects.contains_key(&key(&a)), "{mode:?}");
+    }
 }
 
 // === paused ===

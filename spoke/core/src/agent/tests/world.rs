@@ -6,7 +6,7 @@ use std::sync::Arc;
 use capstan_proto::delta::sender::{Say, Sender, Target};
 use capstan_proto::delta::{Approval, Header};
 use capstan_proto::drift::Drift;
-use capstan_proto::policy::BundlePolicy;
+use capstan_proto::policy::{BundlePolicy, Mode};
 use capstan_proto::state::BundleState;
 use capstan_proto::{
     BundleName, Digest, Entry, Generation, Incarnation, Moment, Number, ObjectKey, Snapshot,
@@ -67,6 +67,8 @@ pub(super) struct World {
     /// The hub permits pruning as soon as a snapshot is accepted.
     pub(super) permits: bool,
     pub(super) approvals: Vec<Approval>,
+    /// The mode that snapshots say; `None`: a hub that does not say it.
+    pub(super) mode: Option<Mode>,
     pub(super) fault: Option<Fault>,
     /// Kinds whose watch fails.
     pub(super) blind: BTreeMap<Kind, WatchProblem>,
@@ -124,6 +126,7 @@ impl World {
             connected: false,
             permits: true,
             approvals: Vec::new(),
+            mode: None,
             fault: None,
             blind: BTreeMap::new(),
             unlisted: false,
@@ -204,6 +207,7 @@ impl World {
     /// What the hub wants from now on; delivered when the spoke is connected.
     pub(super) fn want(&mut self, bundles: &[Declared]) {
         let (snapshot, contents) = snapshot(bundles);
+        let snapshot = snapshot.with_mode(self.mode.unwrap_or_default());
         self.hub_contents.extend(contents);
         self.generation += 1;
         let triple = Triple {
@@ -256,7 +260,7 @@ impl World {
                 }
             }
             Say::Offer(pieces) => {
-                for piece in pieces {
+                for piece in self.said(pieces) {
                     self.handle(Event::FromHub(FromHub::Piece(Box::new(piece))));
                 }
             }
@@ -624,7 +628,8 @@ impl World {
                 }
             }
             Say::Offer(pieces) => {
-                let events = pieces
+                let events = self
+                    .said(pieces)
                     .into_iter()
                     .map(|p| Event::FromHub(FromHub::Piece(Box::new(p))));
                 self.mail.extend(events);
