@@ -201,8 +201,12 @@ impl Hands {
                 self.later(move |connections| connections.close(connection));
             }
             Effect::CloseCluster(cluster) => {
+                // Who connects from now on is told what holds now.
+                let open = self.connections.of_cluster(cluster);
                 self.later(move |connections| {
-                    connections.close_cluster(cluster);
+                    for connection in open {
+                        connections.close(connection);
+                    }
                 });
             }
         }

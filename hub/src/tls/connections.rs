@@ -65,6 +65,14 @@ impl Connections {
         self.locked().open.len()
     }
 
+    /// The connections of a cluster that are open now.
+    pub fn of_cluster(&self, cluster: ClusterId) -> Vec<ConnectionId> {
+        let is_of = |open: &Open| open.identity.is_some_and(|(of, _)| of == cluster);
+        let inner = self.locked();
+        let open = inner.open.iter().filter(|(_, open)| is_of(open));
+        open.map(|(connection, _)| *connection).collect()
+    }
+
     /// Closes every connection of a cluster; says how many there were.
     pub fn close_cluster(&self, cluster: ClusterId) -> usize {
         self.close_where(|of, _| of == cluster)
