@@ -263,7 +263,9 @@ struct Name {
 
 impl Name {
     fn of(item: &Node, keys: Keys) -> Result<Self, Fault> {
-        let Some(first) = item.get(keys.first) else {
+        // `null` takes a field away: an item with such a key would be there without one.
+        let named = item.get(keys.first);
+        let Some(first) = named.filter(|name| name.value != Value::Null) else {
             let message = format!("this list merges by `{}`, which the item lacks", keys.first);
             return fault(item, message, "name the item that is meant");
         };

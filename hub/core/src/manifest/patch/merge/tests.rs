@@ -81,6 +81,18 @@ fn nothing_merged_with_nothing_stays_the_same_however_often() {
     assert_eq!(twice, once);
 }
 
+#[test]
+fn an_item_whose_merge_key_is_null_has_none() {
+    let shape = shape("", "Pod").unwrap();
+    let mut pod = serde_json::json!({"spec": {}});
+    let patch = node(r#"{"spec":{"containers":[{"name":null}]}}"#);
+    let fault = strategic(&mut pod, &patch, shape).unwrap_err();
+    assert_eq!(
+        fault.message,
+        "this list merges by `name`, which the item lacks"
+    );
+}
+
 fn has_directive(value: &Json) -> bool {
     match value {
         Json::Array(items) => items.iter().any(has_directive),
