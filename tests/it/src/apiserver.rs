@@ -1,7 +1,6 @@
 //! A real kube-apiserver with etcd, started from the directory that `KUBEBUILDER_ASSETS` names (the
 //! convention of controller-runtime's envtest), on loopback, in a temporary directory.
 
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
@@ -10,7 +9,7 @@ use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair}
 use tempfile::TempDir;
 use tokio::process::{Child, Command};
 
-use crate::wait;
+use crate::{port, wait};
 
 /// The variable that names the binaries.
 pub const VARIABLE: &str = "KUBEBUILDER_ASSETS";
@@ -37,7 +36,7 @@ impl ApiServer {
     /// When one of them cannot be started or does not get ready within a minute.
     pub async fn start(assets: &Path) -> anyhow::Result<Self> {
         let directory = TempDir::with_prefix("apiserver-")?;
-        let (client, peer, secure) = (free_port()?, free_port()?, free_port()?);
+        let (client, peer, secure) = (port::free()?, port::free()?, port::free()?);
         let etcd_url = format!("http://127.0.0.1:{client}");
         let etcd = etcd(assets, directory.path(), &etcd_url, peer)?;
         write_identity(directory.path())?;
@@ -185,8 +184,4 @@ fn kubeconfig(port: u16, ca: &Path) -> String {
          contexts: [{{name: real, context: {{cluster: real, user: admin}}}}]\n\
          users: [{{name: admin, user: {{token: administrator}}}}]\n"
     )
-}
-
-fn free_port() -> anyhow::Result<u16> {
-    Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())
 }

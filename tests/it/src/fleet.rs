@@ -1,7 +1,6 @@
 //! Starting a fleet, committing to it, and asking its hub.
 
 use std::collections::BTreeMap;
-use std::net::TcpListener;
 use std::path::PathBuf;
 
 use anyhow::{Context as _, bail};
@@ -17,7 +16,7 @@ use tower::service_fn;
 use crate::cluster::Cluster;
 use crate::git::Git;
 use crate::part::{Parts, Process};
-use crate::wait;
+use crate::{port, wait};
 
 /// A fleet that runs until it is dropped.
 pub struct Fleet {
@@ -58,8 +57,8 @@ impl Fleet {
     }
 
     async fn init(&self) -> anyhow::Result<()> {
-        let spokes = format!("127.0.0.1:{}", free_port()?);
-        let http = format!("127.0.0.1:{}", free_port()?);
+        let spokes = format!("127.0.0.1:{}", port::free()?);
+        let http = format!("127.0.0.1:{}", port::free()?);
         let data = self.data().display().to_string();
         let config = self.config().display().to_string();
         let source = format!("fleet={}#main", self.git.path().display());
@@ -425,8 +424,4 @@ async fn http_get(address: &str, path: &str) -> anyhow::Result<String> {
 fn last_lines(text: &str) -> String {
     let lines: Vec<_> = text.lines().collect();
     format!("{}\n", lines[lines.len().saturating_sub(40)..].join("\n"))
-}
-
-fn free_port() -> anyhow::Result<u16> {
-    Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())
 }

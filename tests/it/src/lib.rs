@@ -9,6 +9,7 @@ pub mod fleet;
 pub mod git;
 pub mod modes;
 pub mod part;
+pub mod port;
 pub mod sample;
 pub mod scenario;
 pub mod wait;
