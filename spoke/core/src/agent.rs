@@ -73,6 +73,8 @@ pub struct Agent {
     looked: bool,
     /// Kinds that are certainly served.
     served: BTreeSet<Kind>,
+    /// When discovery said last that a kind takes new objects, where that was asked.
+    confirmed: BTreeMap<Kind, Moment>,
     /// When each kind is listed next.
     relists: BTreeMap<Kind, Moment>,
     /// Where the daily value pass stands.

@@ -211,6 +211,8 @@ pub enum Served {
         /// Versions it is served in, such as `v1`, preferred first.
         versions: Vec<String>,
     },
+    /// It is served and takes nothing new: so says a definition that is being deleted (K19).
+    ReadOnly,
     /// Discovery was read completely and lacks it.
     No,
     /// Discovery could not be read, or is stale for the group.

@@ -140,6 +140,9 @@ fn classify(key: &ObjectKey, refused: &Refused) -> Refusal {
         },
         404 => not_found(key, refused),
         403 if has_cause(refused, "NamespaceTerminating") => Refusal::NamespaceTerminating,
+        403 if message.contains("custom resource definition is terminating") => {
+            Refusal::KindUnknown
+        }
         403 => Refusal::Forbidden,
         422 if causes(refused).any(|cause| cause["field"] == "metadata.uid") => Refusal::Changed,
         400 | 422 => invalid(worst(refused)),

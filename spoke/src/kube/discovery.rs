@@ -42,6 +42,8 @@ struct Version {
     version: String,
     plural: String,
     namespaced: bool,
+    /// New objects may be made.
+    takes_new: bool,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -119,6 +121,7 @@ impl Discovery {
     pub fn served(&self, kind: &Kind) -> Served {
         let versions = self.roots.iter().find_map(|root| root.kinds.get(kind));
         match versions.map(|versions| (versions, versions.first())) {
+            Some((_, Some(first))) if !first.takes_new => Served::ReadOnly,
             Some((versions, Some(first))) => Served::Yes {
                 namespaced: first.namespaced,
                 versions: versions.iter().map(|v| v.version.clone()).collect(),
@@ -234,6 +237,7 @@ fn add(root: &mut Root, group: &str, version: &str, resource: GroupResource) {
             version: version.to_owned(),
             plural: resource.resource,
             namespaced: resource.scope == "Namespaced",
+            takes_new: resource.verbs.iter().any(|verb| verb == "create"),
         });
     }
 }

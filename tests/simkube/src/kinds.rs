@@ -11,7 +11,7 @@ use crate::status::{ApiError, Named};
 mod builtin;
 mod custom;
 
-pub(crate) use custom::{established, rank, resource_of};
+pub(crate) use custom::{LEAVING_VERBS, established, rank, resource_of};
 
 /// When `metadata.generation` moves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -105,6 +105,11 @@ impl Resource {
             resource: &self.plural,
             group: &self.group,
         }
+    }
+
+    /// Whether objects of it may be made.
+    pub(crate) fn takes_new(&self) -> bool {
+        self.verbs.contains(&"create")
     }
 
     pub(crate) fn version(&self, name: &str) -> Option<usize> {

@@ -52,6 +52,10 @@ pub(crate) fn create(
     name_it(&mut new);
     let name = object::name(&new).to_owned();
     world.check_namespace(served, object::namespace(&new), &name)?;
+    if served.resource.custom && !served.resource.takes_new() {
+        let why = "create not allowed while custom resource definition is terminating";
+        return Err(ApiError::forbidden(served.named(), &name, why));
+    }
     clean_new_metadata(&mut new);
     rules::fold(served, &mut new);
     new = track(served, None, new, writer);

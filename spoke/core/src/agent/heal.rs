@@ -18,6 +18,10 @@ use crate::managed_fields::{self, Entry};
 
 use super::answer::{Answer, Purpose};
 
+/// What is said of a lost object until discovery says that its kind stays.
+const WITH_ITS_KIND: &str =
+    "it is gone, and its kind takes nothing new now: its definition may be on its way out";
+
 /// The operation of a drift whose object is gone.
 const DELETE: &str = "Delete";
 
@@ -105,7 +109,12 @@ impl Agent {
         match (mode, breach.broken) {
             (DriftMode::Ignore, _) => self.overlook(key),
             (DriftMode::Report, Broken::Deleted) => self.report_missing(key, breach.seen_at),
-            (DriftMode::Correct, Broken::Deleted) => self.recreate(key, breach.seen_at),
+            (DriftMode::Correct, Broken::Deleted) => {
+                match self.takes_new(&Kind::of(key), breach.seen_at) {
+                    true => self.recreate(key, breach.seen_at),
+                    false => self.say(key, State::new(Sync::Unknown, "KindUnknown", WITH_ITS_KIND)),
+                }
+            }
             (_, Broken::Recreated(seen)) if self.stance(key) != Stance::Enforce => {
                 self.report_recreated(key, &seen);
             }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use capstan_proto::{Health, Sync};
+use capstan_proto::{Health, Moment, Sync};
 
 use super::Agent;
 use super::object::State;
@@ -145,6 +145,17 @@ impl Agent {
         }
     }
 
+    /// Whether an object of this kind that was lost at `since` may be made anew: the deletion of a
+    /// definition takes its objects along, and looks the same (K19). Discovery is asked where nobody knows.
+    pub(super) fn takes_new(&mut self, kind: &Kind, since: Moment) -> bool {
+        let asked = self.confirmed.get(kind).is_some_and(|at| *at >= since);
+        if asked || health::is_builtin_group(&kind.group) {
+            return true;
+        }
+        self.want_discovery(kind);
+        false
+    }
+
     pub(super) fn discover(&mut self) {
         if !self.discovering.is_empty() {
             let kinds = self.discovering.clone();
@@ -155,6 +166,10 @@ impl Agent {
     pub(super) fn on_discovered(&mut self, kinds: BTreeMap<Kind, Served>) {
         for (kind, served) in kinds {
             if matches!(served, Served::Yes { .. }) && self.discovering.remove(&kind) {
+                self.confirmed.insert(kind.clone(), self.now);
+                let lost = self.keys_of(&kind).into_iter();
+                let lost = lost.filter(|key| self.objects[key].breach.is_some());
+                self.work.urgent.extend(lost);
                 self.served.insert(kind.clone());
                 self.watches_changed = true;
                 let waiting = self.work.blocked_kinds.remove(&kind).unwrap_or_default();

@@ -22,6 +22,9 @@ fn discovered() -> Discovery {
             {"version": "v2", "resources": [resource("horizontalpodautoscalers", "HorizontalPodAutoscaler", "Namespaced", &usual)]},
             {"version": "v1", "resources": [resource("horizontalpodautoscalers", "HorizontalPodAutoscaler", "Namespaced", &usual)]},
         ]},
+        {"metadata": {"name": "leaving.example"}, "versions": [
+            {"version": "v1", "resources": [resource("gadgets", "Gadget", "Namespaced", &["delete", "get", "list", "watch"])]},
+        ]},
         {"metadata": {"name": "metrics.example"}, "versions": [{"version": "v1", "freshness": "Stale"}]},
     ]});
     Discovery {
@@ -81,4 +84,14 @@ fn what_cannot_be_read_is_no_kind_of_ours() {
 #[test]
 fn the_old_form_of_discovery_is_refused() {
     assert!(parse(json!({"kind": "APIVersions", "versions": ["v1"]})).is_err());
+}
+
+#[test]
+fn k19_a_kind_whose_definition_is_being_deleted_takes_nothing_new() {
+    let gadget = Kind::new("leaving.example", "Gadget");
+    assert_eq!(discovered().served(&gadget), Served::ReadOnly);
+    assert!(matches!(
+        discovered().look_up(&gadget, None),
+        Lookup::Found(_)
+    ));
 }

@@ -86,6 +86,7 @@ fn serve(world: &mut World, definition: &Value) {
 
 fn clean_up(world: &mut World, definition: &Value) {
     let name = object::name(definition).to_owned();
+    stop_taking(world, definition);
     let keys: Vec<Key> = world
         .store
         .list(&name, None)
@@ -108,6 +109,30 @@ fn clean_up(world: &mut World, definition: &Value) {
     // Wakes the watches, which then see that the kind is no longer served.
     world.store.poke(&name);
     garbage::drop_finalizer(world, DEFINITIONS, &Key::new("", &name), CLEANUP);
+}
+
+/// From now on the kind takes nothing new, and discovery says so.
+fn stop_taking(world: &mut World, definition: &Value) {
+    let mut terminating = definition.clone();
+    let message = (
+        "InstanceDeletionInProgress",
+        "CustomResource deletion is in progress",
+    );
+    if object::condition(definition, "Terminating") != "True" {
+        set_condition(&mut terminating, "Terminating", message);
+        write::controller_update(world, DEFINITIONS, terminating, "status");
+    }
+    let spec = &definition["spec"];
+    let [group, plural] = [&spec["group"], &spec["names"]["plural"]];
+    let known = world.kinds.get(
+        group.as_str().unwrap_or_default(),
+        plural.as_str().unwrap_or_default(),
+    );
+    if let Some(known) = known.filter(|known| known.takes_new()) {
+        let mut leaving = kinds::Resource::clone(known);
+        leaving.verbs = kinds::LEAVING_VERBS;
+        world.kinds.insert(leaving);
+    }
 }
 
 fn set_condition(object: &mut Value, kind: &str, why: (&str, &str)) {

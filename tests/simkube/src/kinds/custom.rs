@@ -9,6 +9,9 @@ use super::{Column, Generation, Resource, ScalePaths, Shape, Version};
 use crate::object;
 use crate::schema::{Gvk, Schema, from_crd};
 
+/// What a kind still serves while its definition is being deleted.
+pub(crate) const LEAVING_VERBS: &[&str] = &["delete", "deletecollection", "get", "list", "watch"];
+
 const VERBS: &[&str] = &[
     "delete",
     "deletecollection",

@@ -7,6 +7,7 @@ use serde_json::json;
 use super::world::{World, bundle, config, deployment, key};
 use crate::effect::{Effect, Request};
 use crate::event::Event;
+use crate::kind::Kind;
 
 #[test]
 fn k1_a_rewritten_value_under_an_unchanged_entry_is_found_by_its_generation() {
@@ -319,4 +320,29 @@ fn k1_a_rewritten_value_is_found_though_a_status_write_was_seen_after_it() {
         world.calls(),
         ["get ResourceQuota/q", "force ResourceQuota/q"]
     );
+}
+
+#[test]
+fn k19_what_goes_with_its_definition_is_not_made_anew_before_its_kind_is_back() {
+    let mut world = World::started();
+    let widget = json!({"apiVersion": "w.example/v1", "kind": "Widget",
+        "metadata": {"name": "one", "namespace": "shop"}, "spec": {"size": 1}});
+    world.deploy(&[bundle("web", vec![widget.clone()])]);
+    world.pass(1_000);
+    world.calls();
+    let kind = Kind::of(&key(&widget));
+    world.leaving.insert(kind.clone());
+    world.remove(&key(&widget));
+    world.pass(20_000);
+    assert!(world.applies().is_empty());
+    assert_eq!(world.state("web").attention[0].reason, "KindUnknown");
+    // A new snapshot changes nothing about that.
+    world.deploy(&[bundle("web", vec![widget.clone(), config("a", "1")])]);
+    assert_eq!(world.applies(), ["ConfigMap/a"]);
+    world.leaving.clear();
+    world.pass(20_000);
+    assert_eq!(world.applies(), ["Widget/one"]);
+    // Where the kind stays, nobody notices the question.
+    world.remove(&key(&widget));
+    assert_eq!(world.calls(), ["get Widget/one", "apply Widget/one"]);
 }

@@ -76,6 +76,8 @@ pub(super) struct World {
     pub(super) unlisted: bool,
     /// Kinds that discovery does not know yet.
     pub(super) unserved: BTreeSet<Kind>,
+    /// Kinds whose definition is being deleted.
+    pub(super) leaving: BTreeSet<Kind>,
     /// Writes of inventories are not executed, as if the process died before.
     pub(super) lose_inventory: bool,
     /// The content service sends something else.
@@ -131,6 +133,7 @@ impl World {
             blind: BTreeMap::new(),
             unlisted: false,
             unserved: BTreeSet::new(),
+            leaving: BTreeSet::new(),
             lose_inventory: false,
             corrupt: false,
             early: false,
@@ -456,6 +459,7 @@ impl World {
         let answer = |kind: Kind| {
             let served = match self.unserved.contains(&kind) {
                 true => Served::No,
+                false if self.leaving.contains(&kind) => Served::ReadOnly,
                 false => Served::Yes {
                     namespaced: true,
                     versions: vec!["v1".to_owned()],
