@@ -19,6 +19,9 @@ mod excerpt;
 pub use declared::declares;
 pub use excerpt::excerpt;
 
+/// The manager of an entry that an API server invents.
+pub const BEFORE_FIRST_APPLY: &str = "before-first-apply";
+
 /// One step of a field path.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Step {
@@ -354,7 +357,7 @@ pub fn our_position(body: &Value) -> Option<usize> {
 /// without server-side apply, or whose list of managers was emptied.
 #[must_use]
 pub fn before_first_apply(body: &Value) -> Option<usize> {
-    raw(body).position(|entry| entry["manager"] == "before-first-apply")
+    raw(body).position(|entry| entry["manager"] == BEFORE_FIRST_APPLY)
 }
 
 /// Who holds `path` now, the newest first; failing that, who wrote last besides us and the status.

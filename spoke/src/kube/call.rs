@@ -203,6 +203,18 @@ impl Call {
         self
     }
 
+    /// The body that is sent.
+    #[cfg(test)]
+    pub(crate) fn body(&self) -> Option<&[u8]> {
+        self.content.as_ref().map(|(_, bytes)| bytes.as_slice())
+    }
+
+    /// The representation that is asked for.
+    #[cfg(test)]
+    pub(crate) fn accepts(&self) -> &'static str {
+        self.accept
+    }
+
     /// Waits for another time than [`DEADLINE`].
     #[must_use]
     pub fn deadline(mut self, deadline: Duration) -> Self {

@@ -19,13 +19,16 @@ pub(crate) struct Cluster {
 
 impl Cluster {
     pub(crate) async fn start(test: &str) -> Self {
+        Self::with(test, simkube::Options::default()).await
+    }
+
+    /// The same; `options` are those of a simulated one.
+    pub(crate) async fn with(test: &str, options: simkube::Options) -> Self {
         capstan_spoke::tls::install_provider();
         let (path, simulated) = match std::env::var_os(VARIABLE) {
             Some(path) => (PathBuf::from(path), None),
             None => {
-                let running = simkube::Server::start(simkube::Options::default())
-                    .await
-                    .unwrap();
+                let running = simkube::Server::start(options).await.unwrap();
                 let dir = tempfile::tempdir().unwrap();
                 let path = dir.path().join("kubeconfig");
                 std::fs::write(&path, running.kubeconfig()).unwrap();
@@ -55,6 +58,46 @@ impl Cluster {
         self.simulated.as_ref()?;
         let requests = self.get("/simkube/requests").await.unwrap();
         Some(requests["verbs"][verb][resource].as_u64().unwrap_or(0))
+    }
+
+    /// Adds a fault; whether that is possible: a real server has none on demand.
+    pub(crate) async fn suffers(&self, fault: &Value) -> bool {
+        if self.simulated.is_none() {
+            tracing::warn!("SKIPPED: a real API server has no faults on demand");
+            return false;
+        }
+        let answer = self.call(Call::post("/simkube/faults", fault)).await;
+        assert!(answer.ok(), "{answer:?}");
+        true
+    }
+
+    /// Ends all faults.
+    pub(crate) async fn recovers(&self) {
+        let answer = self
+            .call(Call::delete("/simkube/faults", &Value::Null))
+            .await;
+        assert!(answer.ok(), "{answer:?}");
+    }
+
+    /// Does something that only a simulated server can, such as `compact`.
+    pub(crate) async fn simkube(&self, what: &str) {
+        let answer = self
+            .call(Call::post(format!("/simkube/{what}"), &Value::Null))
+            .await;
+        assert!(answer.ok(), "{answer:?}");
+    }
+
+    /// Makes an object, as its administrator.
+    pub(crate) async fn make(&self, path: &str, manifest: &Value) {
+        let answer = self.call(Call::post(path, manifest)).await;
+        assert!(answer.ok(), "{answer:?}");
+    }
+
+    /// Deletes an object, as its administrator.
+    pub(crate) async fn delete(&self, path: &str) {
+        let options = serde_json::json!({"apiVersion": "v1", "kind": "DeleteOptions"});
+        let answer = self.call(Call::delete(path, &options)).await;
+        assert!(answer.ok(), "{answer:?}");
     }
 
     /// Somebody's apply, without force.

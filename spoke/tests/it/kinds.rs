@@ -11,7 +11,7 @@ use crate::cluster::Cluster;
 use crate::hub::Hub;
 use crate::sync::{all_are, member, namespace, shop};
 
-fn definition(group: &str) -> Value {
+pub(crate) fn definition(group: &str) -> Value {
     json!({
         "apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition",
         "metadata": {"name": format!("widgets.{group}")},

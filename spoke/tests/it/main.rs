@@ -11,6 +11,7 @@
 mod agent;
 mod bootstrap;
 mod cluster;
+mod faults;
 mod hub;
 mod kinds;
 mod lease;

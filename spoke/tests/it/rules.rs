@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::cluster::Cluster;
 use crate::hub::{Hub, State};
-use crate::kinds::deployment;
+use crate::kinds::{definition, deployment};
 use crate::sync::{all_are, config, member, namespace, path, shop, value};
 
 fn web(cluster: &Cluster) -> String {
@@ -16,14 +16,14 @@ fn web(cluster: &Cluster) -> String {
     format!("/apis/apps/v1/namespaces/{shop}/deployments/web")
 }
 
-async fn until_synced(hub: &Hub) {
+pub(crate) async fn until_synced(hub: &Hub) {
     hub.until("synced", |state| {
         !state.states.is_empty() && state.states.values().all(|b| b.sync == Sync::Synced)
     })
     .await;
 }
 
-fn attention(state: &State) -> impl Iterator<Item = &ObjectState> {
+pub(crate) fn attention(state: &State) -> impl Iterator<Item = &ObjectState> {
     state.states.values().flat_map(|bundle| &bundle.attention)
 }
 
@@ -206,13 +206,7 @@ async fn k18_what_is_being_deleted_is_not_applied_and_made_anew_when_it_is_gone(
     let target = path(&cluster, "a");
     let hold = json!({"metadata": {"finalizers": ["capstan.example/hold"]}});
     cluster.edit(&target, "somebody", &hold).await;
-    let options = json!({"apiVersion": "v1", "kind": "DeleteOptions"});
-    assert!(
-        cluster
-            .call(Call::delete(target.clone(), &options))
-            .await
-            .ok()
-    );
+    cluster.delete(&target).await;
     hub.aim(&[(
         "fleet.shop",
         &[namespace(&cluster), config(&cluster, "a", "2")],
@@ -232,5 +226,124 @@ async fn k18_what_is_being_deleted_is_not_applied_and_made_anew_when_it_is_gone(
     cluster
         .until(&target, |object| value(object) == Some("2"))
         .await;
+    agent.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn k17_the_rules_of_an_aggregated_role_are_left_to_its_controller() {
+    let (cluster, hub, agent) = member("aggregated").await;
+    let name = |what: &str| format!("{}-{what}", cluster.namespace);
+    let role = |what: &str| {
+        json!({"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRole",
+            "metadata": {"name": name(what)}, "rules": []})
+    };
+    let (mut whole, mut part) = (role("whole"), role("part"));
+    whole["aggregationRule"] =
+        json!({"clusterRoleSelectors": [{"matchLabels": {"of": name("whole")}}]});
+    part["metadata"]["labels"] = json!({"of": name("whole")});
+    part["rules"] = json!([{"apiGroups": [""], "resources": ["nodes"], "verbs": ["get"]}]);
+    // Only who may do everything may write such a role.
+    let everything = json!({
+        "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRoleBinding",
+        "metadata": {"name": name("everything")},
+        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "cluster-admin"},
+        "subjects": [{"kind": "ServiceAccount", "name": "capstan-spoke", "namespace": cluster.namespace}],
+    });
+    let bindings = "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings";
+    cluster.make(bindings, &everything).await;
+    hub.aim(&[("fleet.roles", &[whole.clone(), part.clone()])]);
+    let roles = "/apis/rbac.authorization.k8s.io/v1/clusterroles";
+    let target = format!("{roles}/{}", name("whole"));
+    let has_rules = |object: Option<&Value>| {
+        object.is_some_and(|o| o["rules"].as_array().is_some_and(|rules| !rules.is_empty()))
+    };
+    cluster.until(&target, has_rules).await;
+    until_synced(&hub).await;
+    // An update of ours leaves them, too.
+    whole["metadata"]["annotations"] = json!({"capstan.example/n": "1"});
+    hub.aim(&[("fleet.roles", &[whole, part])]);
+    let updated = |object: Option<&Value>| {
+        let annotation = |o: &Value| o["metadata"]["annotations"]["capstan.example/n"] == "1";
+        object.is_some_and(annotation)
+    };
+    let live = cluster.until(&target, updated).await;
+    assert!(has_rules(live.as_ref()), "{live:#?}");
+    until_synced(&hub).await;
+    assert!(
+        hub.shared
+            .lock()
+            .states
+            .values()
+            .all(|b| b.drifts.is_empty())
+    );
+    agent.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn k19_what_went_with_its_definition_comes_back_with_it() {
+    let (cluster, hub, agent) = member("leaving").await;
+    let group = format!("{}.example", cluster.namespace);
+    let definitions = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions";
+    cluster.make(definitions, &definition(&group)).await;
+    let widgets = format!("/apis/{group}/v1/namespaces/{}/widgets", shop(&cluster));
+    let widget = |name: &str| {
+        json!({"apiVersion": format!("{group}/v1"), "kind": "Widget",
+            "metadata": {"name": name, "namespace": shop(&cluster)}, "spec": {"size": 3}})
+    };
+    hub.aim(&[("fleet.widgets", &[namespace(&cluster), widget("ours")])]);
+    let ours = format!("{widgets}/ours");
+    cluster.until(&ours, |object| object.is_some()).await;
+    until_synced(&hub).await;
+    // Somebody else's keeps the definition on its way out.
+    let mut held = widget("held");
+    held["metadata"]["finalizers"] = json!(["capstan.example/hold"]);
+    cluster.make(&widgets, &held).await;
+    let applies = cluster.count("patch", &format!("widgets.{group}")).await;
+    cluster
+        .delete(&format!("{definitions}/widgets.{group}"))
+        .await;
+    hub.until("its kind is unknown", |state| {
+        attention(state).any(|o| o.object.kind == "Widget" && o.reason == "KindUnknown")
+    })
+    .await;
+    assert!(cluster.get(&ours).await.is_none());
+    assert_eq!(
+        cluster.count("patch", &format!("widgets.{group}")).await,
+        applies
+    );
+    let free = json!({"metadata": {"finalizers": null}});
+    cluster
+        .edit(&format!("{widgets}/held"), "somebody", &free)
+        .await;
+    let gone = format!("{definitions}/widgets.{group}");
+    cluster.until(&gone, |object| object.is_none()).await;
+    cluster.make(definitions, &definition(&group)).await;
+    cluster.until(&ours, |object| object.is_some()).await;
+    until_synced(&hub).await;
+    agent.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn k24_an_inventory_is_an_apply_set_parent_that_kubectl_leaves_alone() {
+    let (cluster, hub, agent) = member("parent").await;
+    hub.aim(&[(
+        "fleet.shop",
+        &[namespace(&cluster), config(&cluster, "a", "1")],
+    )]);
+    until_synced(&hub).await;
+    let secrets = format!("/api/v1/namespaces/{}/secrets", cluster.namespace);
+    let all = cluster.get(&secrets).await.unwrap();
+    let metadata = all["items"].as_array().into_iter().flatten();
+    let metadata = metadata.map(|secret| &secret["metadata"]);
+    let id = |m: &&Value| m["labels"].get("applyset.kubernetes.io/id").is_some();
+    let parents: Vec<_> = metadata.filter(id).collect();
+    assert_eq!(parents.len(), 1, "one parent a bundle");
+    let annotation =
+        |name: &str| &parents[0]["annotations"][format!("applyset.kubernetes.io/{name}")];
+    assert_eq!(annotation("tooling"), "capstan/v1");
+    assert_eq!(annotation("contains-group-kinds"), "ConfigMap,Namespace");
+    let live = cluster.get(&path(&cluster, "a")).await.unwrap();
+    let labels = live["metadata"]["labels"].as_object().unwrap();
+    assert_eq!(labels.keys().collect::<Vec<_>>(), ["capstan.dev/bundle"]);
     agent.stop().await;
 }

@@ -135,3 +135,51 @@ async fn a_head_is_refused_while_content_that_it_names_is_lacking() {
         assert!(loaded.contents.contains_key(&digest));
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn k14_an_inventory_that_no_secret_could_hold_is_kept_in_shards_of_one_parent() {
+    const SECRET_BYTES_MAX: usize = 1_048_576;
+    let cluster = home("shards").await;
+    let secrets = Secrets::new(cluster.kube.clone(), &cluster.namespace, "test");
+    let row = |number: usize| {
+        let digest = |what: &str| Some(Digest::of(format!("{what} {number}").as_bytes()));
+        let row = Row {
+            uid: Some(uuid::Uuid::new_v4().to_string()),
+            digest: digest("declared"),
+            entry: digest("entry"),
+            values: digest("values"),
+            ..Row::default()
+        };
+        let key = capstan_proto::ObjectKey::new("", "ConfigMap", "shop", format!("c{number}"));
+        (key, row)
+    };
+    let rows: Rows = (0..10_000).map(row).collect();
+    let bundle = BundleName::parse("fleet.shop").unwrap();
+    let mut inventory = Inventory::new(secrets.clone(), bundle);
+    inventory.write(&rows).await.unwrap();
+    let all = format!("/api/v1/namespaces/{}/secrets", cluster.namespace);
+    let all = cluster.get(&all).await.unwrap();
+    let items = all["items"].as_array().unwrap();
+    let is_parent = |s: &&serde_json::Value| {
+        s["metadata"]["labels"]
+            .get("applyset.kubernetes.io/id")
+            .is_some()
+    };
+    assert_eq!(items.iter().filter(is_parent).count(), 1);
+    assert!(items.len() > 2, "rows are in shards");
+    for item in items {
+        let bytes: usize = item["data"]
+            .as_object()
+            .into_iter()
+            .flatten()
+            .map(|(_, v)| v.as_str().unwrap().len() * 3 / 4)
+            .sum();
+        assert!(bytes < SECRET_BYTES_MAX, "{bytes}");
+    }
+    let (_, loaded) = inventory::load(&secrets).await.unwrap().remove(0);
+    assert_eq!(loaded, rows);
+    inventory.write(&Rows::new()).await.unwrap();
+    let left = format!("/api/v1/namespaces/{}/secrets", cluster.namespace);
+    let left = cluster.get(&left).await.unwrap();
+    assert_eq!(left["items"].as_array().map(Vec::len), Some(0));
+}

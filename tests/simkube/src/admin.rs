@@ -94,9 +94,10 @@ fn check(fault: &Fault) -> Result<()> {
     if !(0.0..=1.0).contains(&fault.rate) {
         return Err(ApiError::bad_request("rate must be from 0 to 1"));
     }
-    if fault.status == 0 && fault.latency_ms == 0 && !fault.abort {
+    let inside = fault.repeat || !fault.mutate.is_null();
+    if fault.status == 0 && fault.latency_ms == 0 && !fault.abort && !inside {
         return Err(ApiError::bad_request(
-            "a fault needs latencyMs, status or abort",
+            "a fault needs latencyMs, status, abort, mutate or repeat",
         ));
     }
     Ok(())

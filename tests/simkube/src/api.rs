@@ -8,6 +8,7 @@ use hyper::body::{Bytes, Incoming};
 use crate::app::App;
 use crate::auth::rbac::{self, Attributes};
 use crate::auth::{self, User};
+use crate::faults::{Inside, Suffering};
 use crate::http::accept::{self, Form};
 use crate::http::body;
 use crate::http::reply::{Body, Reply};
@@ -45,6 +46,7 @@ pub(crate) struct Call {
     pub(crate) served: Served,
     pub(crate) headers: HeaderMap,
     pub(crate) form: Form,
+    pub(crate) suffers: Inside,
 }
 
 /// Answers a request.
@@ -59,30 +61,46 @@ pub(crate) async fn handle(
         parts.uri.path(),
         parts.uri.query().unwrap_or(""),
     );
+    let mut suffering = Suffering::default();
     if !admin::owns(&target.path) {
         let label = label(&target);
         app.requests.add(&target.verb, &label);
         let path = target.resource.clone().unwrap_or_default();
-        let suffering = app
+        suffering = app
             .faults
             .meet(&target.verb, &label, &path.namespace, &path.name);
         if !suffering.latency.is_zero() {
             tokio::time::sleep(suffering.latency).await;
         }
-        if suffering.abort {
-            return Err(Aborted);
-        }
-        if let Some(fault) = suffering.answer {
-            return Ok(admin::answer(&fault).into_response());
-        }
     }
+    if !suffering.after
+        && let Some(end) = end(&suffering)
+    {
+        return end;
+    }
+    let user = certificate.as_deref();
     let reply = match body::read(incoming).await {
-        Ok(bytes) => answer(app, certificate.as_deref(), target, &parts.headers, bytes),
+        Ok(bytes) => {
+            let inside = std::mem::take(&mut suffering.inside);
+            answer(app, user, target, (&parts.headers, inside), bytes)
+        }
         Err(error) => Err(error),
     };
+    if let Some(end) = end(&suffering) {
+        return end;
+    }
     Ok(reply
         .unwrap_or_else(|error| Reply::error(&error))
         .into_response())
+}
+
+/// How a fault ends a request.
+fn end(suffering: &Suffering) -> Option<std::result::Result<Response<Body>, Aborted>> {
+    if suffering.abort {
+        return Some(Err(Aborted));
+    }
+    let fault = suffering.answer.as_ref()?;
+    Some(Ok(admin::answer(fault).into_response()))
 }
 
 /// What a request is counted and matched by: `deployments.apps/status`, or the path.
@@ -104,7 +122,7 @@ fn answer(
     app: Arc<App>,
     certificate: Option<&User>,
     target: Target,
-    headers: &HeaderMap,
+    (headers, suffers): (&HeaderMap, Inside),
     bytes: Bytes,
 ) -> Result<Reply> {
     let user = app.shared.with(|world| {
@@ -141,6 +159,7 @@ fn answer(
         served,
         headers: headers.clone(),
         form,
+        suffers,
     };
     let reply = dispatch(&call, &bytes)?;
     Ok(match &call.served.version().deprecation {

@@ -4,6 +4,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use tokio::sync::watch;
 
 /// One fault. Empty texts match everything.
@@ -28,6 +29,13 @@ pub struct Fault {
     pub retry_after_s: u64,
     /// Whether to break off the request without an answer.
     pub abort: bool,
+    /// Whether the request is executed before it is broken off or answered with the status.
+    pub after: bool,
+    /// What a mutating admission webhook makes of the object that is written, as a merge patch; nothing
+    /// when null. What it changes belongs to nobody.
+    pub mutate: Value,
+    /// Whether a watch tells every event twice.
+    pub repeat: bool,
     /// The share of matching requests that suffer, from 0 to 1; 0 counts as 1.
     pub rate: f64,
     /// How many requests suffer before the fault ends by itself; 0 for no limit.
@@ -40,6 +48,16 @@ pub(crate) struct Suffering {
     pub(crate) latency: Duration,
     pub(crate) answer: Option<Fault>,
     pub(crate) abort: bool,
+    /// Not before the request was executed.
+    pub(crate) after: bool,
+    pub(crate) inside: Inside,
+}
+
+/// What a request suffers while it is executed.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Inside {
+    pub(crate) mutations: Vec<Value>,
+    pub(crate) repeat: bool,
 }
 
 /// The faults in force.
@@ -116,6 +134,11 @@ impl Faults {
             }
             suffering.latency += Duration::from_millis(fault.latency_ms);
             suffering.abort |= fault.abort;
+            suffering.after |= fault.after;
+            suffering.inside.repeat |= fault.repeat;
+            if !fault.mutate.is_null() {
+                suffering.inside.mutations.push(fault.mutate.clone());
+            }
             if fault.status != 0 && suffering.answer.is_none() {
                 suffering.answer = Some(fault.clone());
             }

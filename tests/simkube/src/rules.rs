@@ -9,6 +9,7 @@ use crate::status::Result;
 use crate::world::World;
 
 mod core;
+pub(crate) mod quota;
 mod services;
 
 /// Folds the write-only forms of an object into the stored ones, before fields get owners.

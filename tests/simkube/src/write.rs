@@ -23,6 +23,8 @@ pub(crate) struct Writer {
     pub(crate) dry_run: bool,
     /// `managedFields` are already right: a server-side apply made them.
     pub(crate) applied: bool,
+    /// What mutating webhooks make of the object, as merge patches.
+    pub(crate) mutations: Vec<Value>,
 }
 
 impl Writer {
@@ -31,6 +33,13 @@ impl Writer {
             manager: manager.to_owned(),
             subresource: subresource.to_owned(),
             ..Self::default()
+        }
+    }
+
+    /// Admission changes what is written after its fields got their owners.
+    fn mutate(&self, object: &mut Value) {
+        for patch in &self.mutations {
+            merge::json_merge_patch(object, patch);
         }
     }
 
@@ -76,6 +85,8 @@ pub(crate) fn create(
         object::set_meta(&mut new, "generation", Some(json!(1)));
     }
     rules::admit(world, served, None, &mut new)?;
+    writer.mutate(&mut new);
+    rules::quota::check(world, served, &new)?;
     validate(served, None, &new)?;
     let stored = served.stored();
     let new = if stored.api_version() == served.api_version() {
@@ -125,6 +136,7 @@ pub(crate) fn update(
         }
     }
     rules::admit(world, served, Some(&old), &mut new)?;
+    writer.mutate(&mut new);
     if object::is_terminating(&old) {
         refuse_new_finalizers(served, &old, &new)?;
     }

@@ -78,6 +78,25 @@ fn every_rule_has_a_row_with_a_test_that_exists() {
 }
 
 #[test]
+fn every_failure_of_the_page_names_a_test_that_exists() {
+    let tests = tests();
+    let page = text(&root().join("docs/api-server.md"));
+    let (_, table) = page
+        .split_once("## When it fails")
+        .expect("the page says what fails");
+    let rows = table.lines().filter(|line| line.starts_with("| ")).skip(1);
+    let mut found = Vec::new();
+    for row in rows {
+        let cell = row.trim_end_matches(['|', ' ']).rsplit(" | ").next();
+        let name = cell.unwrap_or_default().trim_matches('`');
+        if !tests.contains(name) {
+            found.push(format!("`{name}` is no test"));
+        }
+    }
+    assert!(found.is_empty(), "\n{}", found.join("\n"));
+}
+
+#[test]
 fn every_rule_that_the_code_names_has_a_row() {
     let rows = rows();
     let mut found = Vec::new();

@@ -14,7 +14,7 @@ use crate::effect::RELEASED_MANAGER;
 use crate::ignore::Rules;
 use crate::limits::COMPANY_FIELDS_MAX;
 use crate::live::Observed;
-use crate::managed_fields::{self, Entry, Step, declares, written};
+use crate::managed_fields::{self, BEFORE_FIRST_APPLY, Entry, Step, declares, written};
 use crate::refusal::cut;
 
 const RETAINED: &str = "Retained";
@@ -140,13 +140,16 @@ fn is_released(entry: &Entry) -> bool {
     entry.manager == RELEASED_MANAGER && entry.operation == "Apply"
 }
 
-/// What others hold and we do not, without what is left to them, and without the status.
+/// What others hold and we do not, without what is left to them, without the status, and without entries
+/// that we tidy up ourselves.
 fn others<'a>(entries: &'a [Entry], rules: Option<&Rules>) -> Held<'a> {
     let Some(ours) = entries.iter().find(|entry| entry.is_ours()) else {
         return Vec::new();
     };
-    let counts =
-        |entry: &&Entry| !entry.is_ours() && entry.subresource != "status" && !is_released(entry);
+    let counts = |entry: &&Entry| {
+        let passing = is_released(entry) || entry.manager == BEFORE_FIRST_APPLY;
+        !entry.is_ours() && entry.subresource != "status" && !passing
+    };
     let mut held = Vec::new();
     for entry in entries.iter().filter(counts) {
         for path in entry.fields.without(&ours.fields) {

@@ -12,7 +12,7 @@ use crate::effect::{Effect, MANAGER, NAMESPACE_MANAGER, RELEASED_MANAGER, Reques
 use crate::inventory::{Origin, Row};
 use crate::kind::Kind;
 use crate::live::Observed;
-use crate::managed_fields;
+use crate::managed_fields::{self, BEFORE_FIRST_APPLY};
 use crate::ownership;
 use crate::plan::{self, Unfit};
 use crate::refusal::{Finding, Refusal};
@@ -224,7 +224,7 @@ impl Agent {
         let version = resource_version.to_string();
         let patch = json!([
             {"op": "test", "path": "/metadata/resourceVersion", "value": version},
-            {"op": "test", "path": format!("{at}/manager"), "value": "before-first-apply"},
+            {"op": "test", "path": format!("{at}/manager"), "value": BEFORE_FIRST_APPLY},
             {"op": "remove", "path": at},
         ]);
         self.patch(key, patch, Purpose::CleanUp);

@@ -82,6 +82,7 @@ impl Call {
             manager: self.manager(),
             subresource: self.path.subresource.clone(),
             dry_run: self.dry_run()?,
+            mutations: self.suffers.mutations.clone(),
             ..Writer::default()
         })
     }

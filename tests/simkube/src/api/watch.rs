@@ -40,6 +40,8 @@ struct Watch {
     bookmarks: bool,
     /// Whether a Table was already sent with its column definitions.
     headed: bool,
+    /// Whether a fault tells every event twice.
+    repeat: bool,
     deadline: Instant,
     sender: mpsc::Sender<Bytes>,
 }
@@ -90,6 +92,7 @@ pub(super) fn start(call: &Call) -> Result<Reply> {
         cursor,
         bookmarks: query.flag("allowWatchBookmarks"),
         headed: false,
+        repeat: call.suffers.repeat,
         deadline: Instant::now() + lifetime,
         sender,
     };
@@ -232,6 +235,7 @@ impl Watch {
     }
 
     fn event(&mut self, chunk: &mut Vec<u8>, kind: &str, object: &Arc<Value>) {
+        let from = chunk.len();
         let shown = Shown::of(&self.served, object);
         match self.form {
             Form::Object => line(chunk, kind, shown.value()),
@@ -241,6 +245,9 @@ impl Watch {
                 self.headed = true;
                 line(chunk, kind, &table);
             }
+        }
+        if self.repeat {
+            chunk.extend_from_within(from..);
         }
     }
 

@@ -42,6 +42,10 @@ pub(crate) fn check(
     };
     let Some(rules) = rules else { return Ok(()) };
     let mine = rbac::rules_of(store, user, object::namespace(new));
+    if grant.gathers() && !covered(&mine, &everything()) {
+        let why = "must have cluster-admin privileges to use the aggregationRule";
+        return Err(ApiError::forbidden(served.named(), object::name(new), why));
+    }
     let missing: Vec<String> = object::items(rules)
         .filter(|rule| !covered(&mine, rule))
         .map(describe)
@@ -59,11 +63,16 @@ pub(crate) fn check(
 }
 
 impl<'a> Grant<'a> {
+    /// Whether it is a role that gathers the rules of others, whatever they will be.
+    fn gathers(&self) -> bool {
+        let gathers = |role: &Value| role["aggregationRule"].is_object();
+        gathers(self.new) || self.old.is_some_and(gathers)
+    }
+
     /// The rules that a role hands out; `None` when it changes none, or the user may anyway.
     fn of_role(&self) -> Option<&'a Value> {
-        let unchanged = self
-            .old
-            .is_some_and(|old| old["rules"] == self.new["rules"]);
+        let same = |old: &Value| old["rules"] == self.new["rules"];
+        let unchanged = self.old.is_some_and(same) && !self.gathers();
         let plural = &self.served.resource.plural;
         let free = unchanged || self.may("escalate", plural, object::name(self.new));
         (!free).then_some(&self.new["rules"])
@@ -143,6 +152,11 @@ fn covered(mine: &[Value], rule: &Value) -> bool {
         }
     }
     true
+}
+
+/// The right to everything.
+fn everything() -> Value {
+    serde_json::json!({"apiGroups": ["*"], "resources": ["*"], "verbs": ["*"]})
 }
 
 /// A rule as the refusal lists it.

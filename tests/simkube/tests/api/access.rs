@@ -212,6 +212,29 @@ async fn nobody_grants_more_than_he_has() {
 }
 
 #[tokio::test]
+async fn only_who_may_everything_writes_a_role_that_gathers_others() {
+    let Fixture {
+        running: _running,
+        admin,
+    } = Fixture::start().await;
+    let path = format!("{RBAC}/clusterroles");
+    let writer = json!({"metadata": {"name": "writer"}, "rules": [
+        {"apiGroups": ["rbac.authorization.k8s.io"], "resources": ["clusterroles"], "verbs": ["create"]},
+    ]});
+    admin.post(&path, &writer).await.expect(201);
+    let binding = json!({"metadata": {"name": "writer"}, "subjects": [user("ann")],
+        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "writer"}});
+    let bindings = format!("{RBAC}/clusterrolebindings");
+    admin.post(&bindings, &binding).await.expect(201);
+    let role = json!({"metadata": {"name": "gathers"}, "rules": [],
+        "aggregationRule": {"clusterRoleSelectors": [{"matchLabels": {"a": "b"}}]}});
+    let refused = admin.acting_as("ann").post(&path, &role).await.expect(403);
+    let message = refused["message"].as_str().unwrap();
+    assert!(message.ends_with("must have cluster-admin privileges to use the aggregationRule"));
+    admin.post(&path, &role).await.expect(201);
+}
+
+#[tokio::test]
 async fn aggregated_roles_take_the_rules_of_labelled_ones() {
     let Fixture {
         running: _running,

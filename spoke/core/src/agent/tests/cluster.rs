@@ -50,6 +50,10 @@ pub(super) struct Cluster {
     pub(super) objects: BTreeMap<ObjectKey, Stored>,
     pub(super) changes: Vec<Change>,
     pub(super) now: Moment,
+    /// An apply to an object without managers invents one for what was there.
+    pub(super) invents: bool,
+    /// Entries of others are written without a time.
+    pub(super) untimed: bool,
     /// An admission webhook removes our label.
     pub(super) strips_labels: bool,
     version: u64,
@@ -98,6 +102,17 @@ impl Cluster {
         let mut stored = before
             .clone()
             .unwrap_or_else(|| self.fresh(key, manifest, manager));
+        if self.invents && before.is_some() && stored.managers.is_empty() {
+            let mut known = stored.body.clone();
+            known
+                .as_object_mut()
+                .unwrap()
+                .retain(|name, _| name == "data");
+            let mut there = BTreeSet::new();
+            leaves(&known, &mut Vec::new(), &mut there);
+            let invented = ("before-first-apply".to_owned(), "Update".to_owned());
+            stored.managers.insert(invented, (there, self.now));
+        }
         let ours = (manager.to_owned(), "Apply".to_owned());
         let conflicts = conflicts(&stored, &ours, &fields, &declared);
         if !conflicts.is_empty() && !force {
@@ -239,6 +254,12 @@ impl Cluster {
                 "replace" => released = true,
                 "remove" => {
                     let (parent, name) = path.rsplit_once('/').unwrap();
+                    if parent == "/metadata/managedFields" {
+                        let invented = ("before-first-apply".to_owned(), "Update".to_owned());
+                        let stored = self.objects.get_mut(key).unwrap();
+                        assert!(stored.managers.remove(&invented).is_some());
+                        continue;
+                    }
                     let body = &mut self.objects.get_mut(key).unwrap().body;
                     if let Some(map) = body.pointer_mut(parent).and_then(Value::as_object_mut) {
                         map.remove(&name.replace("~1", "/"));
@@ -448,8 +469,12 @@ impl Cluster {
             .managers
             .iter()
             .map(|((manager, operation), (set, time))| {
-                json!({"manager": manager, "operation": operation, "time": time.to_string(),
-                    "fieldsType": "FieldsV1", "fieldsV1": fields_v1(set)})
+                let mut entry = json!({"manager": manager, "operation": operation,
+                    "time": time.to_string(), "fieldsType": "FieldsV1", "fieldsV1": fields_v1(set)});
+                if self.untimed && manager != "capstan" {
+                    entry.as_object_mut().unwrap().remove("time");
+                }
+                entry
             })
             .chain(stored.status_at.map(|time| {
                 json!({"manager": "controller", "operation": "Update", "subresource": "status",

@@ -209,3 +209,51 @@ fn k13_a_renamed_container_is_healed_and_its_twin_is_reported() {
         said.message
     );
 }
+
+#[test]
+fn k6_a_container_that_leaves_takes_along_what_was_released_of_it() {
+    let mut world = World::started();
+    let declared = |side: bool, image: &str| {
+        let mut web = deployment("web", 2);
+        let containers = &mut web["spec"]["template"]["spec"]["containers"];
+        containers[0]["image"] = json!(image);
+        if side {
+            let side = json!({"name": "side", "image": "side:1"});
+            containers.as_array_mut().unwrap().push(side);
+        }
+        with_policy(bundle("web", vec![web]), |policy| {
+            policy.drift.ignore.push(IgnoreRule {
+                fields: vec!["spec.template.spec.containers[*].image".into()],
+                ..IgnoreRule::default()
+            });
+        })
+    };
+    let web = key(&deployment("web", 0));
+    world.deploy(&[declared(true, "app:1")]);
+    world.deploy(&[declared(true, "app:2")]);
+    assert_eq!(
+        world.cluster.managers(&web),
+        ["capstan/Apply", "capstan-released/Apply"]
+    );
+    world.deploy(&[declared(false, "app:2")]);
+    let containers = &world.cluster.objects[&web].body["spec"]["template"]["spec"]["containers"];
+    assert_eq!(*containers, json!([{"name": "main", "image": "app:1"}]));
+}
+
+#[test]
+fn k12_the_entry_that_a_server_invents_keeps_nothing_that_we_drop() {
+    let mut world = World::started();
+    let a = config("a", "1");
+    world.deploy(&[bundle("web", vec![a.clone()])]);
+    world.cluster.invents = true;
+    world.cluster.drop_managers(&key(&a));
+    world.handle(crate::event::Event::Tick);
+    world.pass(20_000);
+    assert_eq!(world.cluster.managers(&key(&a)), ["capstan/Apply"]);
+    assert_eq!(world.state("web").attention, []);
+    let mut fewer = a.clone();
+    fewer["data"].as_object_mut().unwrap().remove("other");
+    world.deploy(&[bundle("web", vec![fewer])]);
+    let data = &world.cluster.objects[&key(&a)].body["data"];
+    assert_eq!(*data, json!({"key": "1"}));
+}

@@ -331,7 +331,7 @@ fn k19_what_goes_with_its_definition_is_not_made_anew_before_its_kind_is_back() 
     world.pass(1_000);
     world.calls();
     let kind = Kind::of(&key(&widget));
-    world.leaving.insert(kind.clone());
+    world.leaving.insert(kind);
     world.remove(&key(&widget));
     world.pass(20_000);
     assert!(world.applies().is_empty());
@@ -345,4 +345,37 @@ fn k19_what_goes_with_its_definition_is_not_made_anew_before_its_kind_is_back() 
     // Where the kind stays, nobody notices the question.
     world.remove(&key(&widget));
     assert_eq!(world.calls(), ["get Widget/one", "apply Widget/one"]);
+}
+
+#[test]
+fn k24_an_object_that_only_carries_our_label_is_nobodys_business() {
+    let mut world = World::started();
+    world.deploy(&[bundle("web", vec![config("a", "1")])]);
+    world.calls();
+    let mut forged = config("forged", "1");
+    forged["metadata"]["labels"] = json!({"capstan.dev/bundle": "main.web"});
+    let forged = world.cluster.create("kubectl", &forged);
+    world.handle(Event::Tick);
+    world.relist(&Kind::new("", "ConfigMap"));
+    world.deploy(&[bundle("web", vec![])]);
+    world.pass(20_000);
+    assert_eq!(world.calls(), ["delete ConfigMap/a"]);
+    assert!(world.cluster.objects.contains_key(&forged));
+}
+
+#[test]
+fn k25_a_change_without_a_time_happened_when_it_was_seen() {
+    let mut world = World::started();
+    let web = deployment("web", 2);
+    world.deploy(&[bundle("web", vec![web.clone()])]);
+    world.pass(20_000);
+    world.cluster.untimed = true;
+    world.edit(&key(&web), "kubectl-scale", |body| {
+        body["spec"]["replicas"] = json!(5)
+    });
+    let seen_at = world.now;
+    world.pass(200);
+    let drift = world.drift("web");
+    assert_eq!(drift.manager, "kubectl-scale");
+    assert_eq!(drift.changed_at, seen_at);
 }
