@@ -139,30 +139,6 @@ pub const CONTENT_PROBLEMS_MAX: usize = 100;
 /// as many again are left above them.
 pub const CLAIMED_GENERATION_MAX: u64 = 1 << 62;
 
-/// Longest CEL expression, in bytes: 40 lines of 100. A longer one belongs into labels and groups.
-pub const CEL_BYTES_MAX: usize = 4 * 1024;
-
-/// Most nodes of a CEL expression: 4 KiB of `a||a||` hold 1,400 operands; a list of 500 names with
-/// what is around it fits.
-pub const CEL_NODES_MAX: usize = 1024;
-
-/// Deepest nesting of a CEL expression by brackets and `?:` while it is read. Each level is at most
-/// ten calls; unoptimised they take less than 32 KiB, so that all fit into half of a stack of 2 MiB.
-pub const CEL_NESTING_MAX: usize = 32;
-
-/// Deepest tree of a CEL expression. `a + b + c` is as deep as it has operators; each level is at
-/// most three calls; unoptimised they take less than 16 KiB: half of a stack of 2 MiB.
-pub const CEL_DEPTH_MAX: usize = 64;
-
-/// Most steps of one evaluation of a CEL expression for one cluster. A step takes about 50 ns, so
-/// 5,000 are 0.25 ms, and the worst expression costs 2.5 s over 10,000 clusters; every node of the
-/// largest expression is 1,024 steps, `exists` over 50 labels with ten nodes is 600.
-pub const CEL_STEPS_MAX: usize = 5_000;
-
-/// Bytes of a string that count as one step: what is compared or copied in the time of one node.
-/// With the steps above an evaluation writes at most 80 KB.
-pub const CEL_STEP_BYTES: usize = 16;
-
 /// Claimed counters of incarnations from here on were made by no ledger. A counter is the larger of
 /// the seconds since 1970 and the one before it plus one: seconds reach 2^40 in the year 36,812, and
 /// a ledger that is restored once a second only keeps pace with them. No clock is asked, because one

@@ -3,10 +3,9 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock};
 
+use capstan_cel::limits::{BYTES_MAX, NODES_MAX, STEPS_MAX};
 use capstan_hub_core::inventory::Facts;
-use capstan_hub_core::limits::{
-    CEL_BYTES_MAX, CEL_NODES_MAX, CEL_STEPS_MAX, VARIABLE_BYTES_MAX, VARIABLES_BYTES_MAX,
-};
+use capstan_hub_core::limits::{VARIABLE_BYTES_MAX, VARIABLES_BYTES_MAX};
 use capstan_hub_core::problem::Place;
 use capstan_hub_core::selector::cel::Program;
 use capstan_hub_core::selector::{self, Candidate, Truth};
@@ -72,11 +71,11 @@ pub fn cel(bytes: &[u8]) -> Answer {
         Ok(program) => program,
         Err(error) => {
             assert!(text.is_char_boundary(error.offset), "{}", error.offset);
-            assert!(!error.message.is_empty() && error.message.len() <= CEL_BYTES_MAX);
+            assert!(!error.message.is_empty() && error.message.len() <= BYTES_MAX);
             return Answer::Refused;
         }
     };
-    assert!(text.len() <= CEL_BYTES_MAX && program.nodes() <= CEL_NODES_MAX);
+    assert!(text.len() <= BYTES_MAX && program.nodes() <= NODES_MAX);
     assert_eq!(Program::parse(program.text()).as_ref(), Ok(&program));
     let cluster = &*CLUSTER;
     let known = texts(&[("nodes", "12"), ("kubernetes.minor", "31")]);
@@ -93,7 +92,7 @@ pub fn cel(bytes: &[u8]) -> Answer {
             facts: &facts,
         };
         let (answer, steps) = program.measured(candidate);
-        assert!(steps <= CEL_STEPS_MAX + 1, "{steps} steps");
+        assert!(steps <= STEPS_MAX + 1, "{steps} steps");
         let hangs = answer == Ok(Truth::Unknown);
         assert!(!hangs || facts == Facts::Unknown && program.uses_facts());
         assert_eq!(program.evaluate(candidate), answer, "not the same twice");

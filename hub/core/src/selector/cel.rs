@@ -1,132 +1,94 @@
 //! CEL expressions in selection terms: `cluster.labels.tier == "gold"`.
 //!
-//! The language is the Common Expression Language: its literals, operators, `has`, `in`, the macros
-//! `all`, `exists`, `exists_one`, `map` and `filter`, and the functions `size`, `int`, `double`,
-//! `string`, `contains`, `startsWith` and `endsWith`. What there is to ask: `cluster.name`,
-//! `cluster.labels`, `cluster.variables` (with their declared types) and `cluster.facts` (strings).
-//! Deliberately absent: bytes, unsigned numbers, times, messages, regular expressions. A variable
-//! whose text uses others fails: its value is only known after placement.
-//!
-//! # No expression can hang
-//!
-//! Text and tree are bounded before anything is evaluated: [`CEL_BYTES_MAX`] bytes are read once,
-//! each byte by one word; the descent is at most [`CEL_NESTING_MAX`] expressions deep, with at most
-//! eight calls for each; the tree has at most [`CEL_NODES_MAX`] nodes and is at most
-//! [`CEL_DEPTH_MAX`] deep, which bounds the stack of everything that walks it.
-//!
-//! Evaluation counts its steps before it makes them, and ends at [`CEL_STEPS_MAX`]: a step is one
-//! node that is visited, one element that is copied or compared, one turn of a macro, or
-//! [`CEL_STEP_BYTES`] bytes of a string that is read or written. There is no loop that is not
-//! charged by its length first, so macros in macros, strings that grow, and large inputs end there
-//! too, and no value outgrows what the steps have paid for. What ends so has no answer for the
-//! cluster, and `||` cannot hide it: every later step fails the same way.
-//!
-//! The parser and the evaluator are ours because the bound has to hold for every input: a
-//! general-purpose parser of the language was measured to overrun a stack of 2 MiB at twelve open
-//! brackets, and evaluators without a count of steps cannot be stopped. They are tested against
-//! one another.
-//!
-//! [`CEL_BYTES_MAX`]: crate::limits::CEL_BYTES_MAX
-//! [`CEL_NESTING_MAX`]: crate::limits::CEL_NESTING_MAX
-//! [`CEL_NODES_MAX`]: crate::limits::CEL_NODES_MAX
-//! [`CEL_DEPTH_MAX`]: crate::limits::CEL_DEPTH_MAX
-//! [`CEL_STEPS_MAX`]: crate::limits::CEL_STEPS_MAX
-//! [`CEL_STEP_BYTES`]: crate::limits::CEL_STEP_BYTES
+//! The language is [`capstan_cel`]'s. What there is to ask: `cluster.name`, `cluster.labels`,
+//! `cluster.variables` (with their declared types) and `cluster.facts` (strings). A variable whose
+//! text uses others fails: its value is only known after placement.
 
-mod evaluate;
-mod expr;
-mod parse;
-mod token;
-mod types;
-mod value;
+use std::collections::BTreeMap;
 
-use std::sync::Arc;
-
-use evaluate::{Fault, Run};
-use expr::{Expr, Kind};
-use value::Value;
+use capstan_cel::{
+    Answer, Environment, Fault, Field, Hint, Holds, Map, Mismatch, Path, Root, Shape, Subject,
+};
 
 use super::{Candidate, Truth};
-use crate::limits::CEL_STEPS_MAX;
+use crate::inventory::Facts;
+use crate::problem::{did_you_mean, nearest};
+use crate::spec::Variables;
+use crate::template::Scalar;
+
+/// What an expression of a term may ask.
+static ENVIRONMENT: Environment = Environment {
+    roots: &[Root {
+        name: "cluster",
+        shape: Shape::Record(&FIELDS),
+    }],
+    example: ("cluster.labels", "tier"),
+    instead_of_size: "say it with labels and groups",
+    instead_of_patterns: "use startsWith, endsWith, contains, or globs in `names`",
+};
+
+static FIELDS: [Field; 4] = [
+    Field {
+        name: NAME,
+        noun: "name",
+        holds: Holds::Text,
+    },
+    Field {
+        name: LABELS,
+        noun: "label",
+        holds: Holds::Texts,
+    },
+    Field {
+        name: VARIABLES,
+        noun: "variable",
+        holds: Holds::Values,
+    },
+    Field {
+        name: FACTS,
+        noun: "fact",
+        holds: Holds::Texts,
+    },
+];
+
+const NAME: &str = "name";
+const LABELS: &str = "labels";
+const VARIABLES: &str = "variables";
+const FACTS: &str = "facts";
 
 /// A checked expression. Equal when the texts are.
 #[derive(Clone, Debug)]
 pub struct Program {
-    text: Arc<str>,
-    expr: Arc<Expr>,
+    program: capstan_cel::Program,
     uses_facts: bool,
-    nodes: usize,
 }
 
 impl PartialEq for Program {
     fn eq(&self, other: &Self) -> bool {
-        self.text == other.text
+        self.program == other.program
     }
 }
 
 impl Eq for Program {}
-
-/// Why a text is no expression that terms can use.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{message}")]
-pub struct Error {
-    /// What is wrong.
-    pub message: String,
-    /// Where in the text, in bytes; at the boundary of a character.
-    pub offset: usize,
-    /// What would be right; empty where nothing is known.
-    pub hint: String,
-}
-
-impl Error {
-    fn new(offset: usize, message: impl Into<String>) -> Self {
-        Self {
-            message: message.into(),
-            offset,
-            hint: String::new(),
-        }
-    }
-
-    fn hint(mut self, hint: impl Into<String>) -> Self {
-        self.hint = hint.into();
-        self
-    }
-}
-
-/// Types that do not go together, on every cluster.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Mismatch {
-    /// Where in the text, in bytes; at the boundary of a character.
-    pub offset: usize,
-    /// What does not go together.
-    pub message: String,
-    /// What would be right; empty where nothing is known.
-    pub hint: String,
-}
 
 impl Program {
     /// Reads an expression.
     ///
     /// # Errors
     /// When it is no expression, or one that no cluster could answer.
-    pub fn parse(text: &str) -> Result<Self, Error> {
-        let parsed = parse::parse(text)?;
-        if let Some(kind) = parsed.expr.kind().filter(|kind| *kind != Kind::Bool) {
-            let message = format!("the expression is {}, not true or false", kind.words());
-            return Err(Error::new(parsed.expr.at, message).hint("compare it with something"));
-        }
+    pub fn parse(text: &str) -> Result<Self, capstan_cel::Error> {
+        let program = capstan_cel::Program::parse(text, &ENVIRONMENT)?;
+        let mut fields = program.asked().iter().filter_map(|path| path.field);
+        let uses_facts = fields.any(|field| field.name == FACTS);
         Ok(Self {
-            text: text.into(),
-            expr: Arc::new(parsed.expr),
-            uses_facts: parsed.uses_facts,
-            nodes: parsed.nodes,
+            program,
+            uses_facts,
         })
     }
 
     /// The expression as it is written.
     #[must_use]
     pub fn text(&self) -> &str {
-        &self.text
+        self.program.text()
     }
 
     /// Whether it names `cluster.facts`: then its answer can hang on facts.
@@ -138,13 +100,13 @@ impl Program {
     /// Where it uses types that do not go together, whatever the cluster.
     #[must_use]
     pub fn mismatches(&self) -> Vec<Mismatch> {
-        types::mismatches(&self.expr)
+        self.program.mismatches()
     }
 
     /// Of how many nodes it consists: what one evaluation costs without macros.
     #[must_use]
     pub const fn nodes(&self) -> usize {
-        self.nodes
+        self.program.nodes()
     }
 
     /// Whether it holds for a cluster; [`Truth::Unknown`] where that hangs on facts that are not
@@ -156,21 +118,20 @@ impl Program {
         self.measured(candidate).0
     }
 
-    /// The answer of [`Program::evaluate`], and how many steps it took: at most
-    /// [`CEL_STEPS_MAX`].
+    /// The answer of [`Program::evaluate`], and how many steps it took: at most one more than
+    /// [`capstan_cel::limits::STEPS_MAX`].
     pub fn measured(&self, candidate: Candidate<'_>) -> (Result<Truth, String>, usize) {
-        let mut run = Run::new(candidate);
-        let answer = match run.evaluate(&self.expr) {
-            Ok(Value::Bool(value)) => Ok(value.into()),
-            Ok(other) => {
-                let words = other.kind().words();
-                Err(format!("the expression is {words}, not true or false"))
-            }
-            Err(Fault::Unknown) => Ok(Truth::Unknown),
-            Err(Fault::Steps) => Err(format!("it takes more than {CEL_STEPS_MAX} steps")),
-            Err(Fault::Wrong(message)) => Err(message),
+        let asked = Asked {
+            candidate,
+            variables: Declared(candidate.variables),
         };
-        (answer, run.steps())
+        let (answer, steps) = self.program.measured(&asked);
+        let answer = match answer {
+            Ok(holds) => Ok(holds.into()),
+            Err(Fault::Unknown) => Ok(Truth::Unknown),
+            Err(fault @ (Fault::Steps | Fault::Wrong(_))) => Err(fault.to_string()),
+        };
+        (answer, steps)
     }
 
     /// Whether it holds for a cluster; not where something went wrong.
@@ -180,10 +141,93 @@ impl Program {
     }
 }
 
+/// What would be right, in words; empty where nothing is known.
+#[must_use]
+pub fn hint(hint: &Hint) -> String {
+    match hint {
+        Hint::None => String::new(),
+        Hint::Words(words) => words.clone(),
+        Hint::Known {
+            word,
+            known,
+            otherwise,
+        } => {
+            let known: Vec<&str> = known.iter().map(String::as_str).collect();
+            match (nearest(word, &known), otherwise) {
+                (None, Some(otherwise)) => otherwise.clone(),
+                _ => did_you_mean(word, &known),
+            }
+        }
+    }
+}
+
 /// The field of `cluster` and its key without which an evaluation failed, where that is why it did.
 #[must_use]
 pub fn missing_key(message: &str) -> Option<(&'static str, &str)> {
-    evaluate::missing_key(message)
+    let (noun, rest) = message.split_once(' ')?;
+    let field = FIELDS
+        .iter()
+        .find(|field| field.noun == noun && field.holds != Holds::Text)?;
+    Some((field.name, rest.strip_suffix(" is not there")?))
+}
+
+/// A cluster as expressions see it.
+#[derive(Debug)]
+struct Asked<'a> {
+    candidate: Candidate<'a>,
+    variables: Declared<'a>,
+}
+
+impl Subject for Asked<'_> {
+    fn ask(&self, path: Path) -> Answer<'_> {
+        static NOTHING: BTreeMap<String, String> = BTreeMap::new();
+        match path.field.map(|field| field.name) {
+            Some(NAME) => Answer::Text(self.candidate.name.as_str()),
+            Some(LABELS) => Answer::Texts(self.candidate.labels),
+            Some(VARIABLES) => Answer::Map(&self.variables),
+            Some(FACTS) => match self.candidate.facts {
+                Facts::Unknown => Answer::Unknown,
+                Facts::Never => Answer::Texts(&NOTHING),
+                Facts::Reported(facts) => Answer::Texts(facts),
+            },
+            _ => unreachable!("the environment has no other field"),
+        }
+    }
+}
+
+/// Variables with their declared types.
+#[derive(Debug)]
+struct Declared<'a>(&'a Variables);
+
+impl Map for Declared<'_> {
+    fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    fn keys(&self) -> Box<dyn Iterator<Item = &str> + '_> {
+        Box::new(self.0.keys().map(String::as_str))
+    }
+
+    fn has(&self, key: &str) -> bool {
+        self.0.contains_key(key)
+    }
+
+    /// A variable that uses others has no value yet: bundles and overrides have a say in it, and
+    /// they come after placement.
+    fn get(&self, key: &str) -> Option<Result<capstan_cel::Scalar<'_>, String>> {
+        Some(match &self.0.get(key)?.value {
+            Scalar::Text(text) if text.contains("${") => Err(format!(
+                "variable {key} uses others, whose values come after placement"
+            )),
+            Scalar::Text(text) => Ok(capstan_cel::Scalar::Text(text)),
+            Scalar::Bool(value) => Ok(capstan_cel::Scalar::Bool(*value)),
+            Scalar::Number(number) => Ok(match (number.as_i64(), number.as_f64()) {
+                (Some(whole), _) => capstan_cel::Scalar::Int(whole),
+                (None, Some(double)) => capstan_cel::Scalar::Double(double),
+                (None, None) => capstan_cel::Scalar::Null,
+            }),
+        })
+    }
 }
 
 #[cfg(test)]

@@ -120,7 +120,7 @@ fn expression_of(reader: &mut Reader<'_>, node: &Node) -> Option<Cel> {
         Err(error) => {
             let (at, cel) = inside(reader, node, text, error.offset);
             let problem = Problem::error(&at, Code::BadExpression, format!("{cel}: {error}"));
-            reader.push(problem, &error.hint);
+            reader.push(problem, &cel::hint(&error.hint));
             None
         }
     }

@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use capstan_cel::limits as cel;
 use capstan_proto::ids::LABEL_BYTES_MAX;
 use capstan_proto::limits::{OBJECT_BYTES_MAX, SNAPSHOT_OBJECTS_MAX};
 
@@ -76,21 +77,17 @@ fn fields() -> Vec<Limit> {
 fn expressions() -> Vec<Limit> {
     let bad = Code::BadExpression;
     vec![
-        (
-            "A CEL expression, in bytes",
-            number(max::CEL_BYTES_MAX),
-            bad,
-        ),
-        ("Its parts", number(max::CEL_NODES_MAX), bad),
+        ("A CEL expression, in bytes", number(cel::BYTES_MAX), bad),
+        ("Its parts", number(cel::NODES_MAX), bad),
         (
             "Its brackets inside each other",
-            number(max::CEL_NESTING_MAX),
+            number(cel::NESTING_MAX),
             bad,
         ),
-        ("The depth of its tree", number(max::CEL_DEPTH_MAX), bad),
+        ("The depth of its tree", number(cel::DEPTH_MAX), bad),
         (
             "Its steps on one cluster",
-            number(max::CEL_STEPS_MAX),
+            number(cel::STEPS_MAX),
             Code::CelFails,
         ),
     ]

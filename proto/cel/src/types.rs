@@ -1,11 +1,12 @@
-//! What an expression does with types that do not go together, as far as that is known of every
-//! cluster: labels, facts and names are strings, whatever they look like.
+//! What an expression does with types that do not go together, as far as the environment knows them:
+//! the labels of a cluster are strings, whatever they look like.
 //!
 //! Where CEL is checked before it is evaluated, as Kubernetes does, these are errors. Here an
 //! expression stays what it is (it does not match, or fails), and the finding says why.
 
 use super::Mismatch;
-use super::expr::{Expr, Field, FoldKind, Function, Kind, Node, Operator};
+use super::expr::{Expr, FoldKind, Function, Kind, Node, Operator};
+use crate::environment::Holds;
 
 /// Every place where types do not go together, in the order of the text.
 pub(super) fn mismatches(expr: &Expr) -> Vec<Mismatch> {
@@ -17,7 +18,7 @@ pub(super) fn mismatches(expr: &Expr) -> Vec<Mismatch> {
 
 fn look(expr: &Expr, found: &mut Vec<Mismatch>) {
     let before = found.len();
-    for part in parts(expr) {
+    for part in expr.parts() {
         look(part, found);
     }
     // What is wrong inside says already why the whole is.
@@ -52,33 +53,6 @@ fn at_node(expr: &Expr, found: &mut Vec<Mismatch>) {
     found.extend(wrong);
 }
 
-fn parts(expr: &Expr) -> Vec<&Expr> {
-    match &expr.node {
-        Node::Null
-        | Node::Bool(_)
-        | Node::Int(_)
-        | Node::Double(_)
-        | Node::Text(_)
-        | Node::Cluster(_)
-        | Node::Local(_) => Vec::new(),
-        Node::List(items) | Node::All(items) | Node::Any(items) | Node::Call(_, items) => {
-            items.iter().collect()
-        }
-        Node::Map(entries) => entries
-            .iter()
-            .flat_map(|(key, value)| [key, value])
-            .collect(),
-        Node::Select(of, _) | Node::Has(of, _) | Node::Not(of) | Node::Negate(of) => vec![of],
-        Node::Index(of, index) => vec![of, index],
-        Node::If(parts) => parts.iter().collect(),
-        Node::Binary(_, left, right) => vec![left, right],
-        Node::Fold(fold) => {
-            let parts = [Some(&fold.range), fold.filter.as_ref(), Some(&fold.body)];
-            parts.into_iter().flatten().collect()
-        }
-    }
-}
-
 fn mismatch(at: &Expr, message: String, hint: String) -> Mismatch {
     Mismatch {
         offset: begin(at),
@@ -89,17 +63,14 @@ fn mismatch(at: &Expr, message: String, hint: String) -> Mismatch {
 
 /// Where an expression begins: a node of a field or a method knows where that is named.
 fn begin(expr: &Expr) -> usize {
-    let parts = parts(expr).into_iter().map(begin);
+    let parts = expr.parts().into_iter().map(begin);
     parts.min().map_or(expr.at, |first| first.min(expr.at))
 }
 
-/// What a value is on every cluster.
+/// What a value is, whoever answers.
 fn kind(expr: &Expr) -> Option<Kind> {
     match &expr.node {
-        Node::Index(of, _) => match of.node {
-            Node::Cluster(Field::Labels | Field::Facts) => Some(Kind::Text),
-            _ => None,
-        },
+        Node::Index(of, _) => of.element(),
         _ => expr.kind(),
     }
 }
@@ -171,7 +142,7 @@ fn membership(item: &Expr, of: &Expr) -> Option<Mismatch> {
         return Some(mismatch(of, message, hint.to_owned()));
     }
     let wanted = kind(item)?;
-    if let Node::Cluster(_) = of.node {
+    if let Node::Asked(_) = of.node {
         let message = format!("{} is no key of a map of strings", wanted.words());
         return (wanted != Kind::Text).then(|| mismatch(item, message, String::new()));
     }
@@ -250,7 +221,7 @@ fn hint(operator: Operator, left: &Expr, right: &Expr) -> String {
             false => String::new(),
         };
     }
-    let (Some(what), Some(written)) = (what(text), written(text)) else {
+    let (Some(what), Some(written)) = (what(text), text.written()) else {
         return String::new();
     };
     let equal = matches!(operator, Operator::Equal | Operator::NotEqual);
@@ -267,17 +238,17 @@ fn hint(operator: Operator, left: &Expr, right: &Expr) -> String {
     }
 }
 
-/// What a value that every cluster gives is one of.
-fn what(expr: &Expr) -> Option<&'static str> {
-    match &expr.node {
-        Node::Cluster(Field::Name) => Some("names"),
-        Node::Select(of, _) | Node::Index(of, _) => match of.node {
-            Node::Cluster(Field::Labels) => Some("labels"),
-            Node::Cluster(Field::Facts) => Some("facts"),
-            _ => None,
+/// What a string that is asked is one of.
+fn what(expr: &Expr) -> Option<String> {
+    let path = match &expr.node {
+        Node::Asked(path) if path.holds() == Some(Holds::Text) => path,
+        Node::Select(of, _) | Node::Index(of, _) => match &of.node {
+            Node::Asked(path) if path.holds() == Some(Holds::Texts) => path,
+            _ => return None,
         },
-        _ => None,
-    }
+        _ => return None,
+    };
+    Some(format!("{}s", path.field?.noun))
 }
 
 /// How an expression asks whether the key of such a value is there.
@@ -290,29 +261,6 @@ fn asked(expr: &Expr) -> Option<String> {
         },
         _ => return None,
     };
-    let map = field_of_cluster(of)?;
+    let map = of.written()?;
     Some(format!("{} in {map}", serde_json::Value::from(&**key)))
-}
-
-fn field_of_cluster(expr: &Expr) -> Option<String> {
-    let mut fields = Field::ALL.into_iter();
-    let found = fields.find(|(_, field)| expr.node == Node::Cluster(*field));
-    found.map(|(name, _)| format!("cluster.{name}"))
-}
-
-/// How such a value is written.
-fn written(expr: &Expr) -> Option<String> {
-    match &expr.node {
-        Node::Cluster(Field::Name) => Some("cluster.name".to_owned()),
-        Node::Select(of, field) => Some(format!("{}.{field}", field_of_cluster(of)?)),
-        Node::Index(of, index) => match &index.node {
-            Node::Text(key) => Some(format!(
-                "{}[{}]",
-                field_of_cluster(of)?,
-                serde_json::Value::from(&**key)
-            )),
-            _ => None,
-        },
-        _ => None,
-    }
 }

@@ -1,5 +1,7 @@
 //! An expression as a tree that is checked: every name in it is known.
 
+use crate::environment::{Holds, Path};
+
 /// A node with where it begins in the text.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Expr {
@@ -19,8 +21,8 @@ pub(super) enum Node {
     Text(String),
     List(Vec<Expr>),
     Map(Vec<(Expr, Expr)>),
-    /// A field of `cluster`.
-    Cluster(Field),
+    /// Something that the subject answers.
+    Asked(Path),
     /// The variable of a macro, counted from the outermost.
     Local(usize),
     /// `a.b`
@@ -40,29 +42,6 @@ pub(super) enum Node {
     Binary(Operator, Box<Expr>, Box<Expr>),
     Call(Function, Vec<Expr>),
     Fold(Box<Fold>),
-}
-
-/// A field of `cluster`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Field {
-    Name,
-    Labels,
-    Variables,
-    Facts,
-}
-
-impl Field {
-    pub(super) const ALL: [(&'static str, Self); 4] = [
-        ("name", Self::Name),
-        ("labels", Self::Labels),
-        ("variables", Self::Variables),
-        ("facts", Self::Facts),
-    ];
-
-    pub(super) fn parse(text: &str) -> Option<Self> {
-        let found = Self::ALL.iter().find(|(name, _)| *name == text);
-        found.map(|(_, field)| *field)
-    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -193,7 +172,7 @@ impl Kind {
 }
 
 impl Expr {
-    /// What its value is, whatever the cluster; `None` where that depends.
+    /// What its value is, whoever answers; `None` where that depends.
     pub(super) fn kind(&self) -> Option<Kind> {
         Some(match &self.node {
             Node::Null => Kind::Null,
@@ -202,15 +181,16 @@ impl Expr {
             }
             Node::Int(_) => Kind::Int,
             Node::Double(_) => Kind::Double,
-            Node::Text(_) | Node::Cluster(Field::Name) => Kind::Text,
+            Node::Text(_) => Kind::Text,
             Node::List(_) => Kind::List,
-            Node::Map(_) | Node::Cluster(_) => Kind::Map,
+            Node::Map(_) => Kind::Map,
+            Node::Asked(path) => match path.holds()? {
+                Holds::Text => Kind::Text,
+                Holds::Texts | Holds::Values => Kind::Map,
+            },
             Node::Local(_) | Node::Index(..) => return None,
             Node::Negate(of) => return of.kind(),
-            Node::Select(from, _) => match from.node {
-                Node::Cluster(Field::Labels | Field::Facts) => Kind::Text,
-                _ => return None,
-            },
+            Node::Select(of, _) => return of.element(),
             Node::If(parts) => {
                 let [_, yes, no] = &**parts;
                 return yes.kind().filter(|kind| no.kind() == Some(*kind));
@@ -234,5 +214,58 @@ impl Expr {
                 FoldKind::Map | FoldKind::Filter => Kind::List,
             },
         })
+    }
+
+    /// What every value of a map is, whoever answers; `None` where that depends.
+    pub(super) fn element(&self) -> Option<Kind> {
+        match &self.node {
+            Node::Asked(path) => (path.holds() == Some(Holds::Texts)).then_some(Kind::Text),
+            _ => None,
+        }
+    }
+
+    /// What stands right below it.
+    pub(super) fn parts(&self) -> Vec<&Self> {
+        match &self.node {
+            Node::Null
+            | Node::Bool(_)
+            | Node::Int(_)
+            | Node::Double(_)
+            | Node::Text(_)
+            | Node::Asked(_)
+            | Node::Local(_) => Vec::new(),
+            Node::List(items) | Node::All(items) | Node::Any(items) | Node::Call(_, items) => {
+                items.iter().collect()
+            }
+            Node::Map(entries) => entries
+                .iter()
+                .flat_map(|(key, value)| [key, value])
+                .collect(),
+            Node::Select(of, _) | Node::Has(of, _) | Node::Not(of) | Node::Negate(of) => vec![of],
+            Node::Index(of, index) => vec![of, index],
+            Node::If(parts) => parts.iter().collect(),
+            Node::Binary(_, left, right) => vec![left, right],
+            Node::Fold(fold) => {
+                let parts = [Some(&fold.range), fold.filter.as_ref(), Some(&fold.body)];
+                parts.into_iter().flatten().collect()
+            }
+        }
+    }
+
+    /// How it is written, where it leads from something that is asked to something inside it.
+    pub(super) fn written(&self) -> Option<String> {
+        match &self.node {
+            Node::Asked(path) => Some(path.written()),
+            Node::Select(of, field) => Some(format!("{}.{field}", of.written()?)),
+            Node::Index(of, index) => {
+                let of = of.written()?;
+                match &index.node {
+                    Node::Text(key) => Some(format!("{of}[{}]", serde_json::Value::from(&**key))),
+                    Node::Int(position) => Some(format!("{of}[{position}]")),
+                    _ => None,
+                }
+            }
+            _ => None,
+        }
     }
 }

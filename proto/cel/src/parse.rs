@@ -1,10 +1,10 @@
 //! From text to a checked tree, by descent with every way down counted.
 
 use super::Error;
-use super::expr::{Expr, Field, Fold, FoldKind, Function, Node, Operator};
+use super::expr::{Expr, Fold, FoldKind, Function, Node, Operator};
 use super::token::{Lexer, Token};
-use crate::limits::{CEL_BYTES_MAX, CEL_DEPTH_MAX, CEL_NESTING_MAX, CEL_NODES_MAX};
-use crate::problem::{did_you_mean, nearest};
+use crate::environment::{Environment, Path, Root, Shape};
+use crate::limits::{BYTES_MAX, DEPTH_MAX, NESTING_MAX, NODES_MAX};
 
 /// Words that CEL keeps for itself.
 const RESERVED: [&str; 21] = [
@@ -50,14 +50,14 @@ const MEMBER: [(&str, Function, usize); 4] = [
 /// A checked expression.
 pub(super) struct Parsed {
     pub(super) expr: Expr,
-    pub(super) uses_facts: bool,
+    pub(super) asked: Vec<Path>,
     pub(super) nodes: usize,
 }
 
-pub(super) fn parse(text: &str) -> Result<Parsed, Error> {
-    if text.len() > CEL_BYTES_MAX {
-        let message = format!("the expression is longer than {CEL_BYTES_MAX} bytes");
-        return Err(Error::new(0, message).hint("say it with labels and groups"));
+pub(super) fn parse(text: &str, environment: &Environment) -> Result<Parsed, Error> {
+    if text.len() > BYTES_MAX {
+        let message = format!("the expression is longer than {BYTES_MAX} bytes");
+        return Err(Error::new(0, message).hint(environment.instead_of_size));
     }
     let mut lexer = Lexer::new(text);
     let (token, at) = lexer.next()?;
@@ -68,7 +68,8 @@ pub(super) fn parse(text: &str) -> Result<Parsed, Error> {
         nesting: 0,
         nodes: 0,
         locals: Vec::new(),
-        uses_facts: false,
+        environment,
+        asked: Vec::new(),
     };
     let expr = parser.expression()?;
     if parser.token != Token::End {
@@ -82,7 +83,7 @@ pub(super) fn parse(text: &str) -> Result<Parsed, Error> {
     }
     Ok(Parsed {
         expr,
-        uses_facts: parser.uses_facts,
+        asked: parser.asked,
         nodes: parser.nodes,
     })
 }
@@ -97,7 +98,9 @@ struct Parser<'a> {
     nodes: usize,
     /// The variables of the macros around.
     locals: Vec<&'a str>,
-    uses_facts: bool,
+    environment: &'a Environment,
+    /// What the expression names, `has` of it included.
+    asked: Vec<Path>,
 }
 
 type Parse = Result<Expr, Error>;
@@ -168,13 +171,13 @@ impl<'a> Parser<'a> {
     /// A node above others of this depth, within the limits.
     fn above(&mut self, at: usize, node: Node, below: usize) -> Parse {
         self.nodes += 1;
-        if self.nodes > CEL_NODES_MAX {
-            let message = format!("the expression has more than {CEL_NODES_MAX} parts");
-            return Err(Error::new(at, message).hint("say it with labels and groups"));
+        if self.nodes > NODES_MAX {
+            let message = format!("the expression has more than {NODES_MAX} parts");
+            return Err(Error::new(at, message).hint(self.environment.instead_of_size));
         }
         let depth = below + 1;
-        if depth > CEL_DEPTH_MAX {
-            let message = format!("the expression is more than {CEL_DEPTH_MAX} deep");
+        if depth > DEPTH_MAX {
+            let message = format!("the expression is more than {DEPTH_MAX} deep");
             return Err(Error::new(at, message).hint("say it with `in` and a list"));
         }
         Ok(Expr { node, at, depth })
@@ -186,8 +189,8 @@ impl<'a> Parser<'a> {
 impl<'a> Parser<'a> {
     fn expression(&mut self) -> Parse {
         self.nesting += 1;
-        if self.nesting > CEL_NESTING_MAX {
-            let message = format!("the expression is nested more than {CEL_NESTING_MAX} deep");
+        if self.nesting > NESTING_MAX {
+            let message = format!("the expression is nested more than {NESTING_MAX} deep");
             return Err(Error::new(self.at, message));
         }
         let condition = self.chain("||")?;
@@ -437,8 +440,11 @@ impl<'a> Parser<'a> {
         if let Some(slot) = self.locals.iter().rposition(|local| *local == word) {
             return self.leaf(at, Node::Local(slot));
         }
-        if word == "cluster" {
-            return self.cluster(at);
+        if let Some(root) = self.environment.root(word) {
+            return match root.shape {
+                Shape::Open => self.ask(Path { root, field: None }, at),
+                Shape::Record(_) => self.record(root, at),
+            };
         }
         if RESERVED.contains(&word) {
             return Err(Error::new(
@@ -446,21 +452,32 @@ impl<'a> Parser<'a> {
                 format!("`{word}` is a word that CEL keeps for itself"),
             ));
         }
-        let mut known = self.locals.clone();
-        known.push("cluster");
-        let hint = match nearest(word, &known) {
-            _ if Field::parse(word).is_some() => format!("did you mean `cluster.{word}`?"),
-            Some(near) => format!("did you mean `{near}`?"),
-            None if word == "not" => "write ! for it".to_owned(),
-            None => "write a string in quotes; everything known begins with `cluster.`".to_owned(),
+        let error = Error::new(at, format!("nothing is called `{word}`"));
+        if let Some(meant) = self.environment.unrooted(word) {
+            return Err(error.hint(format!("did you mean `{meant}`?")));
+        }
+        let roots: Vec<_> = self
+            .environment
+            .roots
+            .iter()
+            .map(|root| root.name)
+            .collect();
+        let otherwise = match word {
+            "not" => "write ! for it".to_owned(),
+            _ => {
+                let roots = roots.join(".` or `");
+                format!("write a string in quotes; everything known begins with `{roots}.`")
+            }
         };
-        Err(Error::new(at, format!("nothing is called `{word}`")).hint(hint))
+        let known = [&*self.locals, &roots].concat();
+        Err(error.meant(word, &known, Some(otherwise)))
     }
 
-    /// What comes after `cluster`: a field, as `.field` or `["field"]`.
-    fn cluster(&mut self, begin: usize) -> Parse {
+    /// What comes after a record: a field, as `.field` or `["field"]`.
+    fn record(&mut self, root: &'static Root, begin: usize) -> Parse {
         let at;
-        let names = Field::ALL.map(|(name, _)| name);
+        let name = root.name;
+        let names: Vec<_> = root.fields().iter().map(|field| field.name).collect();
         let word = if self.take(".")? {
             let (word, word_at) = self.word()?;
             at = word_at;
@@ -468,21 +485,33 @@ impl<'a> Parser<'a> {
         } else if self.take("[")? {
             at = self.at;
             let Token::Text(word) = self.advance()? else {
-                return Err(Error::new(at, "a field of `cluster` is named here")
+                return Err(Error::new(at, format!("a field of `{name}` is named here"))
                     .hint(format!("allowed: {}", names.join(", "))));
             };
             self.expect("]")?;
             word
         } else {
-            return Err(Error::new(begin, "`cluster` alone is no value")
-                .hint("write cluster.name, cluster.labels, cluster.variables or cluster.facts"));
+            let mut fields: Vec<_> = names
+                .iter()
+                .map(|field| format!("{name}.{field}"))
+                .collect();
+            let last = fields.pop().unwrap_or_default();
+            let hint = format!("write {} or {last}", fields.join(", "));
+            return Err(Error::new(begin, format!("`{name}` alone is no value")).hint(hint));
         };
-        let Some(field) = Field::parse(&word) else {
-            let message = format!("`cluster` has no field `{word}`");
-            return Err(Error::new(at, message).hint(did_you_mean(&word, &names)));
+        let Some(field) = root.fields().iter().find(|field| field.name == word) else {
+            let message = format!("`{name}` has no field `{word}`");
+            return Err(Error::new(at, message).meant(&word, &names, None));
         };
-        self.uses_facts |= field == Field::Facts;
-        self.leaf(begin, Node::Cluster(field))
+        let field = Some(field);
+        self.ask(Path { root, field }, begin)
+    }
+
+    fn ask(&mut self, path: Path, at: usize) -> Parse {
+        if !self.asked.contains(&path) {
+            self.asked.push(path);
+        }
+        self.leaf(at, Node::Asked(path))
     }
 
     /// `f(...)`
@@ -492,7 +521,7 @@ impl<'a> Parser<'a> {
             return self.has(at);
         }
         let Some((_, function)) = GLOBAL.iter().find(|(name, _)| *name == word) else {
-            return Err(unknown_function(word, at));
+            return Err(unknown_function(word, at, self.environment));
         };
         let arguments = self.items(")")?;
         self.apply(*function, arguments, 1, (word, at))
@@ -505,12 +534,13 @@ impl<'a> Parser<'a> {
         let depth = inner.depth;
         match inner.node {
             Node::Select(of, field) => self.above(at, Node::Has(of, field), depth),
-            Node::Cluster(_) => self.leaf(at, Node::Bool(true)),
-            _ => Err(Error::new(
-                inner_at,
-                "`has` takes a field, as in has(cluster.labels.tier)",
-            )
-            .hint("write \"a/b\" in cluster.labels for a key that is no name")),
+            Node::Asked(path) if path.field.is_some() => self.leaf(at, Node::Bool(true)),
+            _ => {
+                let (map, key) = self.environment.example;
+                let message = format!("`has` takes a field, as in has({map}.{key})");
+                let hint = format!("write \"a/b\" in {map} for a key that is no name");
+                Err(Error::new(inner_at, message).hint(hint))
+            }
         }
     }
 
@@ -521,7 +551,7 @@ impl<'a> Parser<'a> {
         }
         self.expect("(")?;
         let Some((_, function, count)) = MEMBER.iter().find(|(name, ..)| *name == word) else {
-            return Err(unknown_function(word, at));
+            return Err(unknown_function(word, at, self.environment));
         };
         let mut arguments = vec![of];
         arguments.extend(self.items(")")?);
@@ -553,7 +583,7 @@ impl<'a> Parser<'a> {
     fn fold(&mut self, kind: FoldKind, range: Expr, word: &str) -> Parse {
         self.expect("(")?;
         let (local, at) = self.word()?;
-        if local == "cluster" || RESERVED.contains(&local) {
+        if self.environment.root(local).is_some() || RESERVED.contains(&local) {
             let message = format!("`{local}` cannot be the name of an element");
             return Err(Error::new(at, message).hint("choose another name"));
         }
@@ -583,19 +613,22 @@ impl<'a> Parser<'a> {
     }
 }
 
-fn unknown_function(word: &str, at: usize) -> Error {
-    let hint = match word {
-        "matches" => "there are no regular expressions here: use startsWith, endsWith, contains, or globs in `names`".to_owned(),
-        "duration" | "timestamp" => "there is no time here".to_owned(),
-        "uint" => "use int(...)".to_owned(),
+fn unknown_function(word: &str, at: usize, environment: &Environment) -> Error {
+    let error = Error::new(at, format!("there is no function `{word}`"));
+    match word {
+        "matches" => {
+            let instead = environment.instead_of_patterns;
+            error.hint(format!("there are no regular expressions here: {instead}"))
+        }
+        "duration" | "timestamp" => error.hint("there is no time here"),
+        "uint" => error.hint("use int(...)"),
         _ => {
             let folds = FoldKind::ALL.map(|(name, _)| name);
             let mut known: Vec<&str> = GLOBAL.map(|(name, _)| name).to_vec();
             known.extend(MEMBER[..3].iter().map(|(name, ..)| *name));
             known.extend(folds.iter().filter(|name| **name != "existsOne"));
             known.push("has");
-            did_you_mean(word, &known)
+            error.meant(word, &known, None)
         }
-    };
-    Error::new(at, format!("there is no function `{word}`")).hint(hint)
+    }
 }

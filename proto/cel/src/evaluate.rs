@@ -4,22 +4,12 @@ use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use super::expr::{Expr, Field, Fold, FoldKind, Function, Kind, Node, Operator};
-use super::value::{Key, Text, Value, compare_mixed, shown, whole};
-use crate::inventory::Facts;
-use crate::limits::{CEL_STEP_BYTES, CEL_STEPS_MAX};
-use crate::selector::Candidate;
-
-/// Why there is no value.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Fault {
-    /// It hangs on a fact that is not known.
-    Unknown,
-    /// It took too many steps. Every step after it fails the same way, so nothing hides it.
-    Steps,
-    /// It went wrong, as these words say.
-    Wrong(String),
-}
+use super::Fault;
+use super::expr::{Expr, Fold, FoldKind, Function, Kind, Node, Operator};
+use super::value::{Key, Text, Value, compare_mixed, json, shown, whole};
+use crate::environment::Path;
+use crate::limits::{STEP_BYTES, STEPS_MAX};
+use crate::subject::{Answer, Subject};
 
 type Eval<T> = Result<T, Fault>;
 
@@ -27,18 +17,18 @@ fn wrong<T>(message: impl Into<String>) -> Eval<T> {
     Err(Fault::Wrong(message.into()))
 }
 
-/// One evaluation for one cluster.
+/// One evaluation of one subject.
 pub(super) struct Run<'a> {
-    candidate: Candidate<'a>,
+    subject: &'a dyn Subject,
     /// Values of the variables of macros, the outermost first.
     locals: Vec<Value<'a>>,
     steps: usize,
 }
 
 impl<'a> Run<'a> {
-    pub(super) const fn new(candidate: Candidate<'a>) -> Self {
+    pub(super) const fn new(subject: &'a dyn Subject) -> Self {
         Self {
-            candidate,
+            subject,
             locals: Vec::new(),
             steps: 0,
         }
@@ -51,15 +41,15 @@ impl<'a> Run<'a> {
 
     /// Counts steps before they are made.
     fn charge(&mut self, steps: usize) -> Eval<()> {
-        self.steps = self.steps.saturating_add(steps).min(CEL_STEPS_MAX + 1);
-        if self.steps > CEL_STEPS_MAX {
+        self.steps = self.steps.saturating_add(steps).min(STEPS_MAX + 1);
+        if self.steps > STEPS_MAX {
             return Err(Fault::Steps);
         }
         Ok(())
     }
 
     fn charge_bytes(&mut self, bytes: usize) -> Eval<()> {
-        self.charge(bytes / CEL_STEP_BYTES)
+        self.charge(bytes / STEP_BYTES)
     }
 
     /// A key is compared with a few others.
@@ -83,7 +73,7 @@ impl<'a> Run<'a> {
                 Ok(Value::List(Rc::new(items?)))
             }
             Node::Map(entries) => self.map(entries),
-            Node::Cluster(field) => self.cluster(*field),
+            Node::Asked(path) => self.ask(*path),
             Node::Local(slot) => Ok(self.locals[*slot].clone()),
             Node::Select(of, field) => {
                 let map = self.evaluate(of)?;
@@ -95,7 +85,7 @@ impl<'a> Run<'a> {
                     return wrong(format!("{} has no fields", map.kind().words()));
                 }
                 let key = Key::Text(Text::Borrowed(field));
-                Ok(Value::Bool(map.get(&key).is_some()))
+                Ok(Value::Bool(map.has(&key)))
             }
             Node::Index(of, index) => self.index(of, index),
             Node::All(terms) => self.join(terms, false),
@@ -124,17 +114,13 @@ impl<'a> Run<'a> {
         }
     }
 
-    fn cluster(&self, field: Field) -> Eval<Value<'a>> {
-        static NOTHING: BTreeMap<String, String> = BTreeMap::new();
-        Ok(match field {
-            Field::Name => Value::Text(Text::Borrowed(self.candidate.name.as_str())),
-            Field::Labels => Value::Texts(self.candidate.labels),
-            Field::Variables => Value::Variables(self.candidate.variables),
-            Field::Facts => match self.candidate.facts {
-                Facts::Unknown => return Err(Fault::Unknown),
-                Facts::Never => Value::Texts(&NOTHING),
-                Facts::Reported(facts) => Value::Texts(facts),
-            },
+    fn ask(&self, path: Path) -> Eval<Value<'a>> {
+        Ok(match self.subject.ask(path) {
+            Answer::Text(text) => Value::Text(Text::Borrowed(text)),
+            Answer::Texts(entries) => Value::Texts(entries),
+            Answer::Map(entries) => Value::Lazy(entries),
+            Answer::Json(value) => json(value),
+            Answer::Unknown => return Err(Fault::Unknown),
         })
     }
 
@@ -161,7 +147,7 @@ impl<'a> Run<'a> {
             return wrong(format!("{} has no field `{field}`", map.kind().words()));
         }
         match map.get(&Key::Text(Text::Borrowed(field))) {
-            Some(value) => plain(map, value, field),
+            Some(value) => value.map_err(Fault::Wrong),
             None => wrong(missing(of, field)),
         }
     }
@@ -169,14 +155,16 @@ impl<'a> Run<'a> {
     fn index(&mut self, of: &'a Expr, index: &'a Expr) -> Eval<Value<'a>> {
         let value = self.evaluate(of)?;
         let at = self.evaluate(index)?;
-        if let Value::List(items) = &value {
+        if value.kind() == Kind::List {
             let position = match (&at, Key::of(&at)) {
                 (Value::Int(_) | Value::Double(_), Some(Key::Int(position))) => position,
                 _ => return wrong(format!("{} is no index of a list", at.kind().words())),
             };
-            let found = usize::try_from(position).ok().and_then(|p| items.get(p));
+            let found = usize::try_from(position)
+                .ok()
+                .and_then(|p| value.element(p));
             return match found {
-                Some(item) => Ok(item.clone()),
+                Some(item) => Ok(item),
                 None => wrong(format!("the list has no element {position}")),
             };
         }
@@ -188,8 +176,7 @@ impl<'a> Run<'a> {
         };
         self.charge_key(&key)?;
         match (value.get(&key), &key) {
-            (Some(found), Key::Text(key)) => plain(&value, found, key),
-            (Some(found), _) => Ok(found),
+            (Some(found), _) => found.map_err(Fault::Wrong),
             (None, Key::Text(key)) => wrong(missing(of, key)),
             (None, Key::Int(key)) => wrong(missing(of, &key.to_string())),
             (None, Key::Bool(key)) => wrong(missing(of, &key.to_string())),
@@ -258,22 +245,28 @@ impl<'a> Run<'a> {
                 self.charge_bytes(a.len().min(b.len()))?;
                 **a == **b
             }
-            (Value::List(a), Value::List(b)) => {
-                if a.len() != b.len() {
-                    return Ok(false);
-                }
-                for (a, b) in a.iter().zip(b.iter()) {
-                    if !self.equal(a, b)? {
-                        return Ok(false);
-                    }
-                }
-                true
+            _ if left.kind() == Kind::List && right.kind() == Kind::List => {
+                self.equal_lists(left, right)?
             }
             _ if left.kind() == Kind::Map && right.kind() == Kind::Map => {
                 self.equal_maps(left, right)?
             }
             _ => false,
         })
+    }
+
+    fn equal_lists(&mut self, left: &Value<'a>, right: &Value<'a>) -> Eval<bool> {
+        if left.len() != right.len() {
+            return Ok(false);
+        }
+        let mut position = 0;
+        while let (Some(a), Some(b)) = (left.element(position), right.element(position)) {
+            if !self.equal(&a, &b)? {
+                return Ok(false);
+            }
+            position += 1;
+        }
+        Ok(true)
     }
 
     fn equal_maps(&mut self, left: &Value<'a>, right: &Value<'a>) -> Eval<bool> {
@@ -286,7 +279,12 @@ impl<'a> Run<'a> {
                 return Ok(false);
             };
             match (left.get(&key), right.get(&key)) {
-                (Some(a), Some(b)) if self.equal(&a, &b)? => {}
+                (Some(a), Some(b)) => {
+                    let (a, b) = (a.map_err(Fault::Wrong)?, b.map_err(Fault::Wrong)?);
+                    if !self.equal(&a, &b)? {
+                        return Ok(false);
+                    }
+                }
                 _ => return Ok(false),
             }
         }
@@ -295,11 +293,13 @@ impl<'a> Run<'a> {
 
     fn within(&mut self, item: &Value<'a>, of: &Value<'a>) -> Eval<bool> {
         match of {
-            Value::List(items) => {
-                for other in items.iter() {
-                    if self.equal(item, other)? {
+            _ if of.kind() == Kind::List => {
+                let mut position = 0;
+                while let Some(other) = of.element(position) {
+                    if self.equal(item, &other)? {
                         return Ok(true);
                     }
+                    position += 1;
                 }
                 Ok(false)
             }
@@ -311,7 +311,7 @@ impl<'a> Run<'a> {
                     return Ok(false);
                 };
                 self.charge_key(&key)?;
-                Ok(of.get(&key).is_some())
+                Ok(of.has(&key))
             }
             _ => wrong(format!(
                 "`in` looks into a list or a map, not {}",
@@ -359,11 +359,15 @@ impl<'a> Run<'a> {
                 self.charge_bytes(a.len().saturating_add(b.len()))?;
                 Ok(Value::Text(Text::Shared([&**a, &**b].concat().into())))
             }
-            (Value::List(a), Value::List(b)) if operator == Operator::Add => {
-                self.charge(a.len().saturating_add(b.len()))?;
-                Ok(Value::List(Rc::new(
-                    a.iter().chain(b.iter()).cloned().collect(),
-                )))
+            _ if operator == Operator::Add
+                && left.kind() == Kind::List
+                && right.kind() == Kind::List =>
+            {
+                let (a, b) = (left.len().unwrap_or(0), right.len().unwrap_or(0));
+                self.charge(a.saturating_add(b))?;
+                let mut items = left.elements();
+                items.extend(right.elements());
+                Ok(Value::List(Rc::new(items)))
             }
             _ => wrong(unfit(operator, left, right)),
         }
@@ -540,39 +544,17 @@ fn shared<'a>(text: String) -> Value<'a> {
     Value::Text(Text::Shared(text.into()))
 }
 
-/// A variable that uses others has no value yet: bundles and overrides have a say in it, and they
-/// come after placement.
-fn plain<'a>(map: &Value<'a>, value: Value<'a>, key: &str) -> Eval<Value<'a>> {
-    match (map, &value) {
-        (Value::Variables(_), Value::Text(text)) if text.contains("${") => {
-            let key = shown(key);
-            wrong(format!(
-                "variable {key} uses others, whose values come after placement"
-            ))
-        }
-        _ => Ok(value),
-    }
-}
-
-/// The field of `cluster` and its key that is missing, where [`missing`] said so.
-pub(super) fn missing_key(message: &str) -> Option<(&'static str, &str)> {
-    let (what, rest) = message.split_once(' ')?;
-    let map = match what {
-        "label" => "labels",
-        "fact" => "facts",
-        "variable" => "variables",
-        _ => return None,
-    };
-    Some((map, rest.strip_suffix(" is not there")?))
-}
-
 /// Says what lacks a key.
 fn missing(of: &Expr, key: &str) -> String {
     let key = shown(key);
-    match of.node {
-        Node::Cluster(Field::Labels) => format!("label {key} is not there"),
-        Node::Cluster(Field::Facts) => format!("fact {key} is not there"),
-        Node::Cluster(Field::Variables) => format!("variable {key} is not there"),
-        _ => format!("the map has no key `{key}`"),
+    if let Node::Asked(Path {
+        field: Some(field), ..
+    }) = of.node
+    {
+        return format!("{} {key} is not there", field.noun);
+    }
+    match of.written() {
+        Some(written) => format!("`{written}` has no `{key}`"),
+        None => format!("the map has no key `{key}`"),
     }
 }

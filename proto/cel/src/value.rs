@@ -1,4 +1,4 @@
-//! What an expression works with: values that borrow from the cluster and from the expression.
+//! What an expression works with: values that borrow from the subject and from the expression.
 
 use std::borrow::Cow;
 use std::cmp::Ordering;
@@ -6,9 +6,10 @@ use std::collections::BTreeMap;
 use std::ops::Deref;
 use std::rc::Rc;
 
+use serde_json::Value as Json;
+
 use super::expr::Kind;
-use crate::spec::Variables;
-use crate::template::Scalar;
+use crate::subject::{Map, Scalar};
 
 /// A value. Cloning one costs the same whatever its size.
 #[derive(Clone, Debug)]
@@ -20,9 +21,10 @@ pub(super) enum Value<'a> {
     Text(Text<'a>),
     List(Rc<Vec<Value<'a>>>),
     Map(Rc<BTreeMap<Key<'a>, Value<'a>>>),
-    /// Labels or facts.
     Texts(&'a BTreeMap<String, String>),
-    Variables(&'a Variables),
+    Lazy(&'a dyn Map),
+    Items(&'a [Json]),
+    Object(&'a serde_json::Map<String, Json>),
 }
 
 /// A string that is borrowed or shared.
@@ -113,8 +115,8 @@ impl<'a> Value<'a> {
             Self::Int(_) => Kind::Int,
             Self::Double(_) => Kind::Double,
             Self::Text(_) => Kind::Text,
-            Self::List(_) => Kind::List,
-            Self::Map(_) | Self::Texts(_) | Self::Variables(_) => Kind::Map,
+            Self::List(_) | Self::Items(_) => Kind::List,
+            Self::Map(_) | Self::Texts(_) | Self::Lazy(_) | Self::Object(_) => Kind::Map,
         }
     }
 
@@ -124,47 +126,83 @@ impl<'a> Value<'a> {
             Self::List(items) => Some(items.len()),
             Self::Map(entries) => Some(entries.len()),
             Self::Texts(entries) => Some(entries.len()),
-            Self::Variables(entries) => Some(entries.len()),
+            Self::Lazy(entries) => Some(entries.len()),
+            Self::Items(items) => Some(items.len()),
+            Self::Object(entries) => Some(entries.len()),
             _ => None,
         }
     }
 
     /// The elements of a list, or the keys of a map in order.
     pub(super) fn elements(&self) -> Vec<Self> {
-        let text = |key: &'a String| Value::Text(Text::Borrowed(key));
+        let text = |key: &'a str| Value::Text(Text::Borrowed(key));
         match self {
             Self::List(items) => items.to_vec(),
             Self::Map(entries) => entries.keys().map(Key::value).collect(),
-            Self::Texts(entries) => entries.keys().map(text).collect(),
-            Self::Variables(entries) => entries.keys().map(text).collect(),
+            Self::Texts(entries) => entries.keys().map(|key| text(key)).collect(),
+            Self::Lazy(entries) => entries.keys().map(text).collect(),
+            Self::Items(items) => items.iter().map(json).collect(),
+            Self::Object(entries) => entries.keys().map(|key| text(key)).collect(),
             _ => Vec::new(),
         }
     }
 
-    /// What a map has under a key; `None` where it has nothing, or this is no map.
-    pub(super) fn get(&self, key: &Key<'a>) -> Option<Self> {
+    /// An element of a list; `None` where it has none there, or this is no list.
+    pub(super) fn element(&self, position: usize) -> Option<Self> {
+        match self {
+            Self::List(items) => items.get(position).cloned(),
+            Self::Items(items) => items.get(position).map(json),
+            _ => None,
+        }
+    }
+
+    /// Whether a map has a key; not where this is no map.
+    pub(super) fn has(&self, key: &Key<'a>) -> bool {
         match (self, key) {
-            (Self::Map(entries), key) => entries.get(key).cloned(),
+            (Self::Lazy(entries), Key::Text(key)) => entries.has(key),
+            _ => matches!(self.get(key), Some(Ok(_))),
+        }
+    }
+
+    /// What a map has under a key, or why that has no value; `None` where it has nothing, or this
+    /// is no map.
+    pub(super) fn get(&self, key: &Key<'a>) -> Option<Result<Self, String>> {
+        match (self, key) {
+            (Self::Map(entries), key) => entries.get(key).cloned().map(Ok),
             (Self::Texts(entries), Key::Text(key)) => {
                 let text = BTreeMap::get(entries, &**key)?;
-                Some(Value::Text(Text::Borrowed(text)))
+                Some(Ok(Value::Text(Text::Borrowed(text))))
             }
-            (Self::Variables(entries), Key::Text(key)) => Some(scalar(&entries.get(&**key)?.value)),
+            (Self::Lazy(entries), Key::Text(key)) => Some(entries.get(key)?.map(scalar)),
+            (Self::Object(entries), Key::Text(key)) => entries.get(&**key).map(json).map(Ok),
             _ => None,
         }
     }
 }
 
-/// A variable with its declared type.
-fn scalar(value: &Scalar) -> Value<'_> {
+/// Any value; a number beyond whole ones of 64 bits with a sign is one with a fraction.
+pub(super) fn json(value: &Json) -> Value<'_> {
     match value {
-        Scalar::Text(text) => Value::Text(Text::Borrowed(text)),
-        Scalar::Bool(value) => Value::Bool(*value),
-        Scalar::Number(number) => match (number.as_i64(), number.as_f64()) {
+        Json::Null => Value::Null,
+        Json::Bool(value) => Value::Bool(*value),
+        Json::Number(number) => match (number.as_i64(), number.as_f64()) {
             (Some(whole), _) => Value::Int(whole),
             (None, Some(double)) => Value::Double(double),
             (None, None) => Value::Null,
         },
+        Json::String(text) => Value::Text(Text::Borrowed(text)),
+        Json::Array(items) => Value::Items(items),
+        Json::Object(entries) => Value::Object(entries),
+    }
+}
+
+fn scalar(value: Scalar<'_>) -> Value<'_> {
+    match value {
+        Scalar::Null => Value::Null,
+        Scalar::Bool(value) => Value::Bool(value),
+        Scalar::Int(value) => Value::Int(value),
+        Scalar::Double(value) => Value::Double(value),
+        Scalar::Text(text) => Value::Text(Text::Borrowed(text)),
     }
 }
 

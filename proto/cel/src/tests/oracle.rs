@@ -2,52 +2,26 @@
 
 use proptest::prelude::*;
 
-use super::super::Program;
-use super::{Cluster, Seeded, cluster};
-use crate::inventory::Facts;
-use crate::selector::Truth;
-use crate::template::Scalar;
-
-#[derive(serde::Serialize)]
-#[serde(untagged)]
-enum Typed {
-    Text(String),
-    Int(i64),
-    Double(f64),
-    Bool(bool),
-}
+use super::{Cluster, Fault, Seeded, Typed, cluster, parse};
 
 #[derive(serde::Serialize)]
 struct Fields<'a> {
     name: &'a str,
     labels: &'a std::collections::BTreeMap<String, String>,
-    variables: std::collections::BTreeMap<String, Typed>,
+    variables: &'a std::collections::BTreeMap<String, Typed>,
     facts: &'a std::collections::BTreeMap<String, String>,
 }
 
 fn context(cluster: &Cluster) -> cel::Context<'static, 'static> {
-    let typed = |value: &Scalar| match value {
-        Scalar::Text(text) => Typed::Text(text.clone()),
-        Scalar::Bool(value) => Typed::Bool(*value),
-        Scalar::Number(number) => match number.as_i64() {
-            Some(whole) => Typed::Int(whole),
-            None => Typed::Double(number.as_f64().unwrap()),
-        },
-    };
-    let Facts::Reported(facts) = &cluster.facts else {
-        panic!("the other implementation knows no unknown facts");
-    };
-    let variables = cluster.variables.iter();
     let fields = Fields {
-        name: cluster.name.as_str(),
+        name: &cluster.name,
         labels: &cluster.labels,
-        variables: variables
-            .map(|(name, v)| (name.clone(), typed(&v.value)))
-            .collect(),
-        facts,
+        variables: &cluster.variables.0,
+        facts: cluster.facts.as_ref().expect("it knows no unknown facts"),
     };
     let mut context = cel::Context::default();
     context.add_variable("cluster", fields).unwrap();
+    context.add_variable("self", &cluster.object).unwrap();
     context
 }
 
@@ -123,6 +97,10 @@ impl Writer {
                 "has(cluster.labels.tier)",
                 "has(cluster.labels.zz)",
                 "cluster.labels.zz == 'a'",
+                "self.status.on",
+                "has(self.status.phase)",
+                "has(self.status.zz)",
+                "self.status.nothing == null",
             ],
             Kind::Number => &[
                 "0",
@@ -136,6 +114,8 @@ impl Writer {
                 "1.0",
                 "-0.5",
                 "cluster.variables.f",
+                "self.status.ratio",
+                "self.status.below",
                 "9223372036854775807",
                 "-9223372036854775808",
             ],
@@ -152,10 +132,14 @@ impl Writer {
                 "cluster.variables.s",
                 "cluster.facts.nodes",
                 "cluster.facts['kubernetes.minor']",
+                "self.status.phase",
+                "self['status']['phase']",
+                "self.status.zz",
                 "'2.50'",
                 "'-7'",
             ],
             Kind::List => &[
+                "self.list",
                 "[]",
                 "[1, 2, 3]",
                 "['a', '12']",
@@ -164,6 +148,8 @@ impl Writer {
                 "[2.5, 1]",
             ],
             Kind::Map => &[
+                "self",
+                "self.status",
                 "cluster.labels",
                 "cluster.facts",
                 "cluster.variables",
@@ -300,19 +286,21 @@ proptest! {
         let text = writer.write(Kind::Bool, 5);
         let mut cluster = cluster();
         // A variable that uses others is a failure that only we know.
-        cluster.variables.remove("u");
-        let Ok(program) = Program::parse(&text) else {
+        cluster.variables.0.remove("u");
+        // The other implementation takes whole numbers above zero for unsigned ones.
+        cluster.object = serde_json::json!({
+            "status": {"phase": "eu", "on": true, "ratio": 2.5, "below": -3, "nothing": null},
+            "list": [2.5, -3],
+            "tier": {"12": [{"a": "b"}]},
+        });
+        let Ok(program) = parse(&text) else {
             return Ok(());
         };
         let theirs = other(&cluster, &text);
         prop_assert!(theirs.is_ok(), "{text}: only we read it: {theirs:?}");
-        let ours = program.evaluate(cluster.candidate());
-        let answer = match ours {
-            Ok(Truth::Yes) => Some(true),
-            Ok(Truth::No) => Some(false),
-            Ok(Truth::Unknown) => panic!("every fact is known"),
-            Err(_) => None,
-        };
+        let ours = program.evaluate(&cluster);
+        prop_assert_ne!(&ours, &Err(Fault::Unknown));
+        let answer = ours.clone().ok();
         prop_assert_eq!(answer, theirs.unwrap(), "{}: {:?}", text, ours);
     }
 }

@@ -1,10 +1,9 @@
 //! Expressions that are made to take long, counted in steps.
 
-use super::super::Program;
-use super::{Cluster, Seeded, cluster};
-use crate::inventory::Facts;
-use crate::limits::{CEL_BYTES_MAX, CEL_NODES_MAX, CEL_STEPS_MAX};
-use crate::template::Scalar;
+use serde_json::Value as Json;
+
+use super::{Cluster, Fault, Seeded, Typed, cluster, parse};
+use crate::limits::{BYTES_MAX, NODES_MAX, STEPS_MAX};
 
 /// A stack of half the size that threads have by default, for frames that are not optimised.
 const STACK_BYTES: usize = 1024 * 1024;
@@ -16,34 +15,47 @@ fn on_a_small_stack(run: impl FnOnce() + Send + 'static) {
 
 /// Reads and answers a text within every limit; says how many steps that took.
 fn within_limits(text: &str, clusters: &[Cluster]) -> Option<usize> {
-    let program = match Program::parse(text) {
+    let program = match parse(text) {
         Ok(program) => program,
         Err(error) => {
             assert!(text.is_char_boundary(error.offset), "{text:?}: {error:?}");
             return None;
         }
     };
-    assert!(program.nodes() <= CEL_NODES_MAX);
+    assert!(program.nodes() <= NODES_MAX);
     let mut most = 0;
     for cluster in clusters {
-        let (answer, steps) = program.measured(cluster.candidate());
-        assert!(steps <= CEL_STEPS_MAX + 1);
-        assert_eq!(
-            answer.is_err_and(|m| m.contains("steps")),
-            steps > CEL_STEPS_MAX,
-            "{text:?}"
-        );
+        let (answer, steps) = program.measured(cluster);
+        assert!(steps <= STEPS_MAX + 1);
+        assert_eq!(answer == Err(Fault::Steps), steps > STEPS_MAX, "{text:?}");
         most = most.max(steps);
     }
     Some(most)
 }
 
-/// A cluster with a variable of a megabyte, and one without facts.
+/// A cluster with a variable of a megabyte, one without facts, and one with a large object.
 fn clusters() -> Vec<Cluster> {
     let mut large = cluster();
-    let text = Scalar::Text("a".repeat(1024 * 1024));
-    large.variables.get_mut("s").unwrap().value = text;
-    vec![cluster(), large, Cluster::knowing(Facts::Unknown)]
+    let text = "a".repeat(1024 * 1024);
+    large.object = Json::Array(vec![Json::from(&*text); 8]);
+    large.variables.0.insert("s".to_owned(), Typed::Text(text));
+    let unknown = Cluster {
+        facts: None,
+        ..cluster()
+    };
+    vec![cluster(), large, unknown, deep_and_wide()]
+}
+
+/// An object as deep as JSON is read, with a list of many elements.
+fn deep_and_wide() -> Cluster {
+    let mut object = Json::Array((0..20_000).map(Json::from).collect());
+    for _ in 0..120 {
+        object = Json::Array(vec![object]);
+    }
+    Cluster {
+        object,
+        ..cluster()
+    }
 }
 
 fn hostile() -> Vec<String> {
@@ -104,6 +116,12 @@ fn hostile() -> Vec<String> {
     texts.push("int(cluster.variables.s) == 1".to_owned());
     texts.push("size(cluster.variables.s) == 1".to_owned());
     texts.push("cluster.variables.s == cluster.variables.s".to_owned());
+    texts.push("self == self".to_owned());
+    texts.push("self + self == self".to_owned());
+    texts.push("[self].map(s, s + s + s)[0] == []".to_owned());
+    texts.push("self.all(a, self.all(b, self.exists(c, c == a)))".to_owned());
+    texts.push("self[0] in self && self[0] == self[1]".to_owned());
+    texts.push(format!("self{}.all(n, n >= 0)", "[0]".repeat(60)));
     texts
 }
 
@@ -116,7 +134,7 @@ fn hostile_expressions_end_within_the_limits() {
             .filter_map(|t| within_limits(t, &clusters))
             .collect();
         assert!(steps.len() > 100, "too few are read: {}", steps.len());
-        assert!(steps.iter().any(|steps| *steps > CEL_STEPS_MAX));
+        assert!(steps.iter().any(|steps| *steps > STEPS_MAX));
     });
 }
 
@@ -129,17 +147,15 @@ fn a_limit_that_is_passed_cannot_be_hidden() {
         format!("!{long} && false"),
         format!("[1].exists(x, {long}) || true"),
     ] {
-        let program = Program::parse(&text).unwrap();
-        let answer = program.evaluate(cluster().candidate());
-        assert_eq!(
-            answer,
-            Err(format!("it takes more than {CEL_STEPS_MAX} steps"))
-        );
+        let program = parse(&text).unwrap();
+        let answer = program.evaluate(&cluster());
+        assert_eq!(answer, Err(Fault::Steps));
     }
 }
 
-const PIECES: [&str; 48] = [
+const PIECES: [&str; 49] = [
     "cluster",
+    "self",
     ".",
     "labels",
     "facts",
@@ -227,7 +243,7 @@ fn thousands_of_mutations_end_within_the_limits() {
 
 #[test]
 fn a_text_beyond_the_limit_is_not_looked_at() {
-    let error = Program::parse(&"(".repeat(CEL_BYTES_MAX + 1)).unwrap_err();
+    let error = parse(&"(".repeat(BYTES_MAX + 1)).unwrap_err();
     assert_eq!(error.offset, 0);
     assert!(error.message.contains("longer than"));
 }

@@ -4,13 +4,13 @@ use std::fmt::Write as _;
 
 use expect_test::{Expect, expect};
 
-use super::Program;
+use super::parse;
 
 fn check(texts: &[&str], expected: Expect) {
     let mut out = String::new();
     for text in texts {
         writeln!(out, "{text}").unwrap();
-        for wrong in Program::parse(text).unwrap().mismatches() {
+        for wrong in parse(text).unwrap().mismatches() {
             let (before, message) = (&text[..wrong.offset], &wrong.message);
             writeln!(
                 out,
