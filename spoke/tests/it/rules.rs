@@ -347,3 +347,65 @@ async fn k24_an_inventory_is_an_apply_set_parent_that_kubectl_leaves_alone() {
     assert_eq!(labels.keys().collect::<Vec<_>>(), ["capstan.dev/bundle"]);
     agent.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn k10_somebody_elses_object_with_our_name_is_left_exactly_as_it_was() {
+    let (cluster, hub, agent) = member("merged").await;
+    cluster
+        .make("/api/v1/namespaces", &namespace(&cluster))
+        .await;
+    let mut theirs = config(&cluster, "a", "1");
+    // No field in common: an apply without force would be merged into it.
+    theirs["data"] = json!({"theirs": "2"});
+    cluster
+        .make(path(&cluster, "").trim_end_matches('/'), &theirs)
+        .await;
+    let before = cluster.get(&path(&cluster, "a")).await.unwrap();
+    hub.aim(&[("fleet.shop", &[config(&cluster, "a", "1")])]);
+    hub.until("it is refused", |state| {
+        attention(state).any(|o| o.sync == Sync::Conflict && o.reason == "AlreadyExists")
+    })
+    .await;
+    let said = |object: &Value| {
+        let metadata = &object["metadata"];
+        let [labels, entries] = [&metadata["labels"], &metadata["managedFields"]];
+        let managers = entries.as_array().into_iter().flatten();
+        let managers: Vec<_> = managers.map(|entry| entry["manager"].clone()).collect();
+        (
+            metadata["uid"].clone(),
+            labels.clone(),
+            object["data"].clone(),
+            managers,
+        )
+    };
+    let after = cluster.get(&path(&cluster, "a")).await.unwrap();
+    assert_eq!(said(&after), said(&before));
+    // It was never ours, so that it stays.
+    hub.aim(&[("fleet.shop", &[config(&cluster, "b", "1")])]);
+    cluster
+        .until(&path(&cluster, "b"), |object| object.is_some())
+        .await;
+    until_synced(&hub).await;
+    let after = cluster.get(&path(&cluster, "a")).await.unwrap();
+    assert_eq!(said(&after), said(&before));
+    agent.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn k21_a_job_that_is_pruned_takes_its_pods_along() {
+    let (cluster, hub, agent) = member("jobs").await;
+    let job = json!({
+        "apiVersion": "batch/v1", "kind": "Job",
+        "metadata": {"name": "once", "namespace": shop(&cluster)},
+        "spec": {"template": {"spec": {
+            "restartPolicy": "Never", "containers": [{"name": "main", "image": "job:1"}],
+        }}},
+    });
+    hub.aim(&[("fleet.shop", &[namespace(&cluster), job])]);
+    let pods = format!("/api/v1/namespaces/{}/pods", shop(&cluster));
+    let count = |list: Option<&Value>| list.and_then(|list| list["items"].as_array().map(Vec::len));
+    cluster.until(&pods, |list| count(list) == Some(1)).await;
+    hub.aim(&[("fleet.shop", &[namespace(&cluster)])]);
+    cluster.until(&pods, |list| count(list) == Some(0)).await;
+    agent.stop().await;
+}
