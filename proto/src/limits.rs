@@ -26,6 +26,10 @@ pub const REPORT_BYTES_MAX: usize = 256 * 1024;
 /// Most objects and drifts listed in one bundle state. 20 lines are what a person reads.
 pub const ATTENTION_MAX: usize = 20;
 
+/// Most health checks of one bundle: an object that all of them are about costs 100 x 0.25 ms when it
+/// changes. A bundle has a handful of kinds whose health is not known without one.
+pub const HEALTH_CHECKS_MAX: usize = 100;
+
 /// Heartbeat of either side of a session, in milliseconds. Two may be lost before a cluster
 /// is `Stale` (30 s), six before it is `Offline` (90 s).
 pub const HEARTBEAT_MS: u64 = 15_000;

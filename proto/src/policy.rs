@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::canonical;
 use crate::digest::Digest;
 use crate::ids::BundleName;
+use crate::object::ObjectKey;
 
 /// What happens to an object that is not wanted any more.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -112,6 +113,27 @@ pub struct IgnoreRule {
     pub managers: Vec<String>,
 }
 
+/// When objects of a kind are Healthy, instead of what is known of the kind.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct HealthCheck {
+    /// API group of the objects meant; `None`: any, empty: the core group.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub group: Option<String>,
+    /// Kind of the objects meant.
+    pub kind: String,
+    /// An expression over `self`, the live object, in the language of `capstan-cel`.
+    pub healthy: String,
+}
+
+impl HealthCheck {
+    /// Whether it is about an object.
+    #[must_use]
+    pub fn matches(&self, key: &ObjectKey) -> bool {
+        self.kind == key.kind && self.group.as_ref().is_none_or(|group| *group == key.group)
+    }
+}
+
 /// Drift handling of a bundle.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -166,6 +188,9 @@ pub struct BundlePolicy {
     /// `None` is the spoke's default, five minutes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub health_timeout_ms: Option<u64>,
+    /// When its objects are Healthy; all checks that are about an object must hold.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub health_checks: Vec<HealthCheck>,
 }
 
 /// Why bytes are not a policy that this build understands.

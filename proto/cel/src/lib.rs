@@ -35,6 +35,7 @@ pub mod environment;
 mod evaluate;
 mod expr;
 pub mod limits;
+pub mod object;
 mod parse;
 pub mod subject;
 mod token;

@@ -1,11 +1,12 @@
 //! Whether an object works: one judgement from its status, the same on every cluster.
 //!
 //! The order is kstatus's, with its holes closed: deletion, generation against observed generation,
-//! `Reconciling` and `Stalled`, the kind's own rule, `Ready`, else Healthy. What is deliberately
+//! `Reconciling` and `Stalled`, the bundle's checks or else the kind's own rule, `Ready`, else Healthy. What is deliberately
 //! absent: how long something may be Progressing, which is the bundle's policy.
 
 pub mod autoscaling;
 pub mod batch;
+pub mod check;
 pub mod custom;
 pub mod extension;
 pub mod network;
@@ -13,6 +14,7 @@ pub mod pod;
 pub mod storage;
 pub mod workload;
 
+use capstan_cel::Program;
 use capstan_proto::{Health, Moment, ObjectKey};
 use serde_json::Value;
 
@@ -96,9 +98,15 @@ impl Verdict {
     }
 }
 
-/// Judges an object by its status. `live` is the whole object.
+/// Judges an object by its status. `live` is the whole object; `checks` stand instead of what is
+/// known of its kind.
 #[must_use]
-pub fn evaluate(key: &ObjectKey, live: &Value, context: Context) -> Verdict {
+pub fn evaluate(
+    key: &ObjectKey,
+    live: &Value,
+    checks: Option<&[Program]>,
+    context: Context,
+) -> Verdict {
     if let Some(verdict) = deletion(live, context) {
         return verdict;
     }
@@ -111,6 +119,13 @@ pub fn evaluate(key: &ObjectKey, live: &Value, context: Context) -> Verdict {
     if let Some(condition) = condition(live, "Stalled").filter(|c| c.is("True")) {
         return Verdict::degraded(condition.reason_or("Stalled"), condition.message);
     }
+    match checks {
+        Some(checks) => check::judge(checks, live),
+        None => by_kind(key, live, context),
+    }
+}
+
+fn by_kind(key: &ObjectKey, live: &Value, context: Context) -> Verdict {
     match (key.group.as_str(), key.kind.as_str()) {
         ("apps", "Deployment") => workload::deployment(live),
         ("apps", "StatefulSet") => workload::stateful_set(live),

@@ -3,11 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use capstan_cel::Program;
 use capstan_proto::delta::receiver::Reason;
 use capstan_proto::policy::{BundlePolicy, Removal};
 use capstan_proto::{BundleName, Digest, ObjectKey, Snapshot};
 use serde_json::Value;
 
+use crate::health::check::Checks;
 use crate::ignore::Rules;
 use crate::kind::Kind;
 use crate::order::{self, Rank};
@@ -33,6 +35,8 @@ pub struct Want {
     pub api_version: String,
     /// What of it is nobody's drift; `None` where no rule says anything.
     pub rules: Option<Arc<Rules>>,
+    /// What its bundle says must hold of it to be Healthy; `None` where its kind says.
+    pub checks: Option<Arc<[Program]>>,
 }
 
 /// A snapshot, read.
@@ -63,10 +67,7 @@ pub struct Unfit {
 #[must_use]
 pub fn read_leniently(snapshot: &Snapshot, contents: &Contents) -> Plan {
     let mut bundles = snapshot.bundles().clone();
-    bundles.retain(|_, digest| {
-        let content = contents.get(digest);
-        content.is_some_and(|content| BundlePolicy::from_bytes(content).is_ok())
-    });
+    bundles.retain(|bundle, digest| policy(bundle, *digest, contents).is_ok());
     let mut objects = snapshot.objects().clone();
     objects.retain(|key, entry| {
         let manifest = manifest(contents, entry.digest);
@@ -96,12 +97,11 @@ pub fn read_leniently(snapshot: &Snapshot, contents: &Contents) -> Plan {
 /// object that the snapshot names.
 pub fn read(snapshot: &Snapshot, contents: &Contents) -> Result<Plan, Unfit> {
     let mut plan = Plan::default();
+    let mut checks = BTreeMap::new();
     for (bundle, digest) in snapshot.bundles() {
-        let policy = BundlePolicy::from_bytes(content(contents, *digest)?).map_err(|_| Unfit {
-            reason: Reason::UnknownFeature,
-            detail: format!("the policy of {bundle} says what this agent does not know"),
-        })?;
+        let (policy, its_checks) = policy(bundle, *digest, contents)?;
         plan.policies.insert(bundle.clone(), policy);
+        checks.insert(bundle, its_checks);
     }
     let scaled = scaled(snapshot, contents)?;
     for (key, entry) in snapshot.objects() {
@@ -119,10 +119,31 @@ pub fn read(snapshot: &Snapshot, contents: &Contents) -> Result<Plan, Unfit> {
             plan.definitions.insert(kind, key.clone());
         }
         let policy = &plan.policies[&entry.bundle];
-        let want = want(key, entry.digest, &manifest, policy, scaled.contains(key));
+        let mut want = want(key, entry.digest, &manifest, policy, scaled.contains(key));
+        want.checks = checks[&entry.bundle].of(key);
         plan.wants.insert(key.clone(), (entry.bundle.clone(), want));
     }
     Ok(plan)
+}
+
+/// A bundle's policy, with its health checks read.
+fn policy(
+    bundle: &BundleName,
+    digest: Digest,
+    contents: &Contents,
+) -> Result<(BundlePolicy, Checks), Unfit> {
+    let unknown = |detail| Unfit {
+        reason: Reason::UnknownFeature,
+        detail,
+    };
+    let policy = BundlePolicy::from_bytes(content(contents, digest)?).map_err(|_| {
+        unknown(format!(
+            "the policy of {bundle} says what this agent does not know"
+        ))
+    })?;
+    let checks = Checks::try_new(&policy.health_checks)
+        .map_err(|error| unknown(format!("the policy of {bundle}: {error}")))?;
+    Ok((policy, checks))
 }
 
 /// A declaration as a value.
@@ -163,6 +184,7 @@ fn want(
         orphan_with_bundle: policy.removal.bundle == Removal::Orphan,
         api_version: text("apiVersion").unwrap_or_default().to_owned(),
         rules: (rules != Rules::default()).then(|| Arc::new(rules)),
+        checks: None,
     }
 }
 

@@ -26,6 +26,7 @@ fn written(policy: &BundlePolicy) -> Json {
         conflict,
         drift,
         health_timeout_ms,
+        health_checks,
     } = policy;
     let depends_on: Vec<&str> = depends_on.iter().map(|bundle| bundle.name()).collect();
     let timeout = health_timeout_ms.map(|ms| match ms {
@@ -41,7 +42,10 @@ fn written(policy: &BundlePolicy) -> Json {
         "adopt": {"mode": adopt},
         "conflict": conflict,
         "drift": {"mode": drift.mode, "ignore": drift.ignore},
-        "health": {"timeout": timeout.unwrap_or_else(|| "5m".to_owned())},
+        "health": {
+            "timeout": timeout.unwrap_or_else(|| "5m".to_owned()),
+            "checks": health_checks,
+        },
     });
     if let Some(namespace) = create_namespace {
         written["createNamespace"] = json!(namespace);

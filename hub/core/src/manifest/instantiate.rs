@@ -172,6 +172,7 @@ pub(super) fn policy(bundle: &Bundle, namespace: Option<&str>, mode: Mode) -> Bu
         conflict: bundle.conflict,
         drift: bundle.drift.clone(),
         health_timeout_ms: bundle.health_timeout_ms,
+        health_checks: bundle.health_checks.clone(),
     }
 }
 

@@ -7,6 +7,8 @@ mod unknown;
 use rewrite::rewritten;
 use unknown::{Within, unknown};
 
+use capstan_proto::limits::HEALTH_CHECKS_MAX;
+
 use super::fields::Reader;
 use super::format::percent;
 use super::language::{self, Choice, Field, Format, Map, Shape, habits};
@@ -109,6 +111,8 @@ fn wrong_type(reader: &mut Reader<'_>, node: &Node, path: &str, shape: &Shape) {
     reader.error(node, Code::WrongType, message, &hint);
 }
 
+const GROUPS: &str = "name groups instead";
+
 /// The items of a list that is not too long.
 fn within<'n>(
     reader: &mut Reader<'_>,
@@ -117,9 +121,12 @@ fn within<'n>(
     items: &'n [Node],
     of: &Shape,
 ) -> &'n [Node] {
-    let max = match of {
-        Shape::Map(map) if std::ptr::eq(*map, &language::TERM) => limits::TERMS_MAX,
-        _ => limits::LIST_ITEMS_MAX,
+    let (max, hint) = match of {
+        Shape::Map(map) if std::ptr::eq(*map, &language::TERM) => (limits::TERMS_MAX, GROUPS),
+        Shape::Map(map) if std::ptr::eq(*map, &language::HEALTH_CHECK) => {
+            (HEALTH_CHECKS_MAX, "join what is asked of one kind with &&")
+        }
+        _ => (limits::LIST_ITEMS_MAX, GROUPS),
     };
     if items.len() <= max {
         return items;
@@ -128,7 +135,7 @@ fn within<'n>(
         "`{path}` has {} items; more than {max} are not read",
         items.len()
     );
-    reader.error(node, Code::TooMuch, message, "name groups instead");
+    reader.error(node, Code::TooMuch, message, hint);
     &[]
 }
 

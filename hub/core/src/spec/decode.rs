@@ -5,6 +5,8 @@
 
 mod bundle;
 mod cluster;
+mod expression;
+mod health;
 mod patch;
 mod placement;
 mod term;

@@ -194,6 +194,7 @@ pub(super) fn spec_of(kind: Kind) -> &'static Map {
 }
 
 /// A document of any kind, its metadata, and selection terms.
+pub(super) use bundle::HEALTH_CHECK;
 pub(super) use common::{DOCUMENT, METADATA, TERM, TERMS};
 
 /// The JSON Schema (draft-07) of fleet files, for editors. A file that it accepts has no problem

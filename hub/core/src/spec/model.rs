@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use capstan_proto::ids::NameError;
-use capstan_proto::policy::{Adopt, DriftPolicy, OnConflict, RemovalPolicy};
+use capstan_proto::policy::{Adopt, DriftPolicy, HealthCheck, OnConflict, RemovalPolicy};
 use capstan_proto::{BundleName, ClusterName, Revision, SourceName};
 
 use crate::problem::Place;
@@ -285,6 +285,8 @@ pub struct Bundle {
     pub drift: DriftPolicy,
     /// `health.timeout` in milliseconds.
     pub health_timeout_ms: Option<u64>,
+    /// `health.checks`.
+    pub health_checks: Vec<HealthCheck>,
 }
 
 impl Bundle {

@@ -2,12 +2,14 @@
 
 use std::sync::Arc;
 
+use capstan_cel::Program;
 use capstan_proto::drift::Drift;
 use capstan_proto::{BundleName, Digest, Health, Moment, Sync};
 
 use crate::effect::Ticket;
-use crate::health::{Then, Verdict};
+use crate::health::{self, Then, Verdict};
 use crate::inventory::Row;
+use crate::kind::Kind;
 use crate::live::Observed;
 use crate::managed_fields::Entry;
 use crate::order::Rank;
@@ -256,6 +258,16 @@ impl Object {
             (Some(want), Some(row)) => row.digest == Some(want.digest),
             _ => false,
         }
+    }
+
+    /// What its bundle says must hold of it to be Healthy; `None` where its kind says.
+    pub(super) fn checks(&self) -> Option<&[Program]> {
+        self.want.as_ref()?.checks.as_deref()
+    }
+
+    /// Whether a judgement of its health needs more than the fact that it exists.
+    pub(super) fn is_judged_by_status(&self, kind: &Kind) -> bool {
+        self.checks().is_some() || health::needs_status(&kind.group, &kind.kind)
     }
 
     /// Whether nothing keeps what waits for it waiting.

@@ -277,10 +277,12 @@ impl Agent {
             flags != (row.confirmed, row.orphan, row.orphan_with_bundle)
         });
         let changed = before != Some(want.digest);
+        let checked = object.want.as_ref().and_then(|want| want.checks.as_ref());
+        let other_checks = checked != want.checks.as_ref();
         object.want = Some(want);
         let applied = object.is_applied();
-        if changed && applied && self.is_listed(&Kind::of(&key)) {
-            // No list is to come that would tell whether it still is as it was applied.
+        if (changed || other_checks) && applied && self.is_listed(&Kind::of(&key)) {
+            // No list is to come that would tell whether it still is as it was applied, and works.
             self.work.questions.insert(key.clone());
         }
         if from != bundle {

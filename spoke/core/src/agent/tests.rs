@@ -1,5 +1,6 @@
 //! The agent against a small model of an API server and a hub: scenarios, rules, properties.
 
+mod checks;
 mod cluster;
 mod company;
 mod drift;

@@ -54,9 +54,11 @@ impl Agent {
                     names.insert((key.namespace.clone(), key.name.clone()));
                 }
             } else {
-                let full = health::needs_status(&kind.group, &kind.kind);
-                let mode = if full { Watch::Full } else { Watch::Metadata };
-                wanted.entry(kind).or_insert(mode);
+                let full = object.is_judged_by_status(&kind);
+                let mode = wanted.entry(kind).or_insert(Watch::Metadata);
+                if full {
+                    *mode = Watch::Full;
+                }
             }
         }
         let target = self.target.as_ref();

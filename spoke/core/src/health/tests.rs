@@ -23,7 +23,7 @@ fn judged(api_version: &str, kind: &str, rest: &Value, applied_ms_ago: u64) -> V
         now: NOW,
         applied_at: NOW.minus_ms(applied_ms_ago),
     };
-    evaluate(&key, &object, context)
+    evaluate(&key, &object, None, context)
 }
 
 #[track_caller]

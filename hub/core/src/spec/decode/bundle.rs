@@ -3,6 +3,7 @@
 use capstan_proto::policy::{Adopt, DriftMode, DriftPolicy, IgnoreRule, OnConflict};
 use capstan_proto::policy::{Removal, RemovalPolicy};
 
+use super::health;
 use super::patch::{overrides, patches};
 use super::{
     bundle_name, flag, is_literal, items_of, references, relative, template_text, text_of,
@@ -41,6 +42,7 @@ pub(in crate::spec) fn bundle(reader: &mut Reader<'_>, node: &Node) -> Option<Bu
     let patches = patches(reader, node);
     let depends_on = references(reader, node, "dependsOn", bundle_name);
     let drift = drift(reader, node);
+    let health_checks = health::checks(reader, node);
     let (path, path_at) = content?;
     Some(Bundle {
         path,
@@ -58,6 +60,7 @@ pub(in crate::spec) fn bundle(reader: &mut Reader<'_>, node: &Node) -> Option<Bu
         conflict: word(node, "conflict", &conflicts),
         drift,
         health_timeout_ms: timeout.and_then(duration_ms),
+        health_checks,
     })
 }
 

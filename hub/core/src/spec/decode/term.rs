@@ -2,9 +2,10 @@
 
 use std::collections::BTreeSet;
 
+use super::expression::{bad_expression, mixed_types};
 use super::{group_name, is_literal, items_of, references, strings, text_of, texts_of};
 use crate::limits;
-use crate::problem::{Code, Place, Problem};
+use crate::problem::Code;
 use crate::selector::{
     Cel, Decimal, Expression, FactExpression, FactOperator, LabelAt, Operator, Pattern, Relation,
     Term, cel,
@@ -108,33 +109,13 @@ fn expression_of(reader: &mut Reader<'_>, node: &Node) -> Option<Cel> {
         .filter(|text| !text.is_empty() && is_literal(text))?;
     match cel::Program::parse(text) {
         Ok(program) => {
-            for wrong in program.mismatches() {
-                let (at, cel) = inside(reader, node, text, wrong.offset);
-                let message = format!("{cel}: {}", wrong.message);
-                let problem = Problem::warning(&at, Code::MixedTypes, message);
-                reader.find(problem, &wrong.hint);
-            }
+            mixed_types(reader, (node, "cel"), &program.mismatches());
             let at = reader.at(node);
             Some(Cel { at, program })
         }
         Err(error) => {
-            let (at, cel) = inside(reader, node, text, error.offset);
-            let problem = Problem::error(&at, Code::BadExpression, format!("{cel}: {error}"));
-            reader.push(problem, &cel::hint(&error.hint));
+            bad_expression(reader, (node, "cel"), &error);
             None
-        }
-    }
-}
-
-/// The place of a byte of an expression, and what a sentence about it begins with: where the place
-/// is not surely found, it says at which character.
-fn inside(reader: &Reader<'_>, node: &Node, text: &str, offset: usize) -> (Place, String) {
-    match reader.within(node, offset) {
-        Some(at) => (at, "`cel`".to_owned()),
-        None => {
-            let before = text.get(..offset).unwrap_or(text);
-            let character = before.chars().count() + 1;
-            (reader.at(node), format!("`cel` at character {character}"))
         }
     }
 }

@@ -168,6 +168,26 @@ static DRIFT: Map = Map {
     choice: Choice::Free,
 };
 
+pub(in crate::spec) static HEALTH_CHECK: Map = Map {
+    title: "HealthCheck",
+    doc: "When objects of a kind are Healthy.",
+    fields: &[
+        Field::new(
+            "group",
+            Shape::Text(Format::Any),
+            "API group; `\"\"` is the core group. Absent: the kind of that name in any group.",
+        ),
+        Field::new("kind", Shape::Text(Format::Something), "Kind.").required(),
+        Field::new(
+            "healthy",
+            Shape::Text(Format::Something),
+            "A CEL expression over `self`, the live object: `self.status.phase == \"Ready\"`. True is Healthy. False is Progressing, and Degraded after the timeout; so is an expression that fails because something is not there yet.",
+        )
+        .required(),
+    ],
+    choice: Choice::Free,
+};
+
 static HEALTH: Map = Map {
     title: "Health",
     doc: "When an object counts as healthy.",
@@ -178,7 +198,11 @@ static HEALTH: Map = Map {
             "How long an object may be Progressing before it counts as Degraded: `90s`, `5m`, `1h30m`.",
         )
         .default("5m"),
-        Field::later("checks", "Conditions of kinds that are not built in."),
+        Field::new(
+            "checks",
+            Shape::List(&Shape::Map(&HEALTH_CHECK)),
+            "What must hold of objects of some kinds, instead of what is known of these kinds. All that are about an object must hold.",
+        ),
     ],
     choice: Choice::Free,
 };

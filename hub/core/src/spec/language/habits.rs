@@ -79,6 +79,11 @@ const FORMS: &[Form] = &[
     form("IgnoreRule", "{fields: [$]}", "{fields: [spec.replicas]}"),
     form("Health", "{timeout: $}", "{timeout: 5m}"),
     form(
+        "HealthCheck",
+        "",
+        "{kind: Tenant, healthy: self.status.phase == \"Ready\"}",
+    ),
+    form(
         "PlacementOverride",
         "",
         "{clusters: [{matchLabels: {env: prod}}], variables: {replicas: 3}}",

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use capstan_cel::limits as cel;
 use capstan_proto::ids::LABEL_BYTES_MAX;
-use capstan_proto::limits::{OBJECT_BYTES_MAX, SNAPSHOT_OBJECTS_MAX};
+use capstan_proto::limits::{HEALTH_CHECKS_MAX, OBJECT_BYTES_MAX, SNAPSHOT_OBJECTS_MAX};
 
 use crate::limits as max;
 use crate::problem::Code;
@@ -61,6 +61,7 @@ fn fields() -> Vec<Limit> {
             name,
         ),
         ("Terms of one list", number(max::TERMS_MAX), much),
+        ("Health checks of a bundle", number(HEALTH_CHECKS_MAX), much),
         ("Items of any other list", number(max::LIST_ITEMS_MAX), much),
         ("`count`", number(max::COUNT_MAX), value),
         (
@@ -86,7 +87,7 @@ fn expressions() -> Vec<Limit> {
         ),
         ("The depth of its tree", number(cel::DEPTH_MAX), bad),
         (
-            "Its steps on one cluster",
+            "Its steps on one cluster; beyond them a health check is Degraded",
             number(cel::STEPS_MAX),
             Code::CelFails,
         ),

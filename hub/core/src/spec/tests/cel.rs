@@ -59,3 +59,60 @@ spec:
         "#]],
     );
 }
+
+#[test]
+fn a_health_check_is_read_as_the_agent_reads_it() {
+    check(
+        "apiVersion: capstan.dev/v1alpha1
+kind: Bundle
+metadata: {name: a}
+spec:
+  path: a
+  health:
+    checks:
+    - {kind: Tenant, group: example.io, healthy: 'self.status.phase == \"Ready\"'}
+    - {kind: Tenant, healthy: status.phase == \"Ready\"}
+    - {kind: Tenant, healthy: 'slef.status.phase == \"Ready\"'}
+    - {kind: Tenant, healthy: 'self.status.phase = \"Ready\"'}
+    - {kind: Tenant, healthy: 'self.status.phase.matches(\"R.*\")'}
+    - {kind: Tenant, healthy: size(self.status.conditions)}
+    - {kind: Tenant, healthy: 'size(self.status.conditions) == \"1\"'}
+    - {kind: Tenant}
+    - {healthy: 'true', failed: 'false'}
+    - {kind: Secret, healthy: has(self.data)}
+    - {kind: Tenant, healthy: '${ready}'}
+",
+        expect![[r#"
+            fleet.yaml:9:31: error[E0117]: `healthy`: nothing is called `status` (write a string in quotes; everything known begins with `self.`)
+                  - {kind: Tenant, healthy: status.phase == "Ready"}
+                                            ^
+            fleet.yaml:10:32: error[E0117]: `healthy`: nothing is called `slef` (did you mean `self`?)
+                  - {kind: Tenant, healthy: 'slef.status.phase == "Ready"'}
+                                             ^
+            fleet.yaml:11:50: error[E0117]: `healthy`: `=` means nothing here (write `==` to compare)
+                  - {kind: Tenant, healthy: 'self.status.phase = "Ready"'}
+                                                               ^
+            fleet.yaml:12:50: error[E0117]: `healthy`: there is no function `matches` (there are no regular expressions here: use startsWith, endsWith or contains)
+                  - {kind: Tenant, healthy: 'self.status.phase.matches("R.*")'}
+                                                               ^
+            fleet.yaml:13:31: error[E0117]: `healthy`: the expression is a whole number, not true or false (compare it with something)
+                  - {kind: Tenant, healthy: size(self.status.conditions)}
+                                            ^
+            fleet.yaml:15:7: error[E0104]: `spec.health.checks.healthy` is missing
+                  - {kind: Tenant}
+                    ^
+            fleet.yaml:16:7: error[E0104]: `spec.health.checks.kind` is missing
+                  - {healthy: 'true', failed: 'false'}
+                    ^
+            fleet.yaml:16:25: error[E0102]: `spec.health.checks` has no field `failed` (allowed: group, kind, healthy)
+                  - {healthy: 'true', failed: 'false'}
+                                      ^
+            fleet.yaml:17:14: error[E0110]: a live Secret is never read, also not for a health check (ask an object that depends on it)
+                  - {kind: Secret, healthy: has(self.data)}
+                           ^
+            fleet.yaml:18:31: error[E0303]: `spec.health.checks.healthy` takes no variables (nothing is substituted here: write the value itself; `cel` can compare `cluster.variables`)
+                  - {kind: Tenant, healthy: '${ready}'}
+                                            ^
+        "#]],
+    );
+}

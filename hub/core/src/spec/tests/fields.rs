@@ -350,13 +350,12 @@ fn paths_may_use_variables_and_never_go_up() {
 fn what_no_agent_obeys_yet_is_refused() {
     spec_of(
         "Bundle",
-        "path: x\nserviceAccount: {name: a}\nreplace: never\nadopt: {from: [helm]}\nhealth: {checks: []}",
+        "path: x\nserviceAccount: {name: a}\nreplace: never\nadopt: {from: [helm]}",
         expect![[r#"
             main: 1 unknown
             fleet.yaml:7:3: error[E0111]: this version does not know `spec.serviceAccount` yet (allowed: path, helm, defaultNamespace, createNamespace, substitute, variables, overrides, patches, dependsOn, removal, adopt, conflict, drift, health)
             fleet.yaml:8:3: error[E0111]: this version does not know `spec.replace` yet (allowed: path, helm, defaultNamespace, createNamespace, substitute, variables, overrides, patches, dependsOn, removal, adopt, conflict, drift, health)
             fleet.yaml:9:11: error[E0111]: this version does not know `spec.adopt.from` yet (allowed: mode)
-            fleet.yaml:10:12: error[E0111]: this version does not know `spec.health.checks` yet (allowed: timeout)
         "#]],
     );
 }

@@ -172,14 +172,14 @@ impl Agent {
     /// Judges health from a live object, as far as it was read.
     pub(in super::super) fn judge_health(&mut self, key: &ObjectKey, seen: &Observed) {
         let kind = Kind::of(key);
-        let by_status = health::needs_status(&kind.group, &kind.kind);
-        if by_status && !seen.full {
-            return;
-        }
         let now = self.now;
         let Some(object) = self.objects.get(key) else {
             return;
         };
+        let by_status = object.is_judged_by_status(&kind);
+        if by_status && !seen.full {
+            return;
+        }
         let timeout = self
             .bundles
             .get(&object.bundle)
@@ -189,7 +189,7 @@ impl Agent {
             applied_at: object.applied_at,
         };
         let verdict = match by_status || seen.deleting {
-            true => health::evaluate(key, &seen.body, context),
+            true => health::evaluate(key, &seen.body, object.checks(), context),
             false => Verdict::healthy(),
         };
         let completed = kind.kind == "Job" && health::batch::is_complete(&seen.body);
