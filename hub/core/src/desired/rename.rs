@@ -18,10 +18,11 @@ impl Running {
         spec: &Spec,
         enrolled: &BTreeSet<ClusterName>,
     ) -> Vec<(ClusterName, ClusterName)> {
+        let two = |former, name| enrolled.contains(former) && enrolled.contains(name);
         let renamed = spec.members.iter().filter_map(|(name, member)| {
             let former = member.renamed_from.as_ref()?;
             let stays = spec.members.contains_key(former) || self.banned.contains(former);
-            (!stays).then_some((former, name))
+            (!stays && !two(former, name)).then_some((former, name))
         });
         let renamed: BTreeMap<&ClusterName, &ClusterName> = renamed.collect();
         self.log.rename(&renamed);

@@ -255,20 +255,22 @@ fn what_came_back_and_leaves_again_counts_from_then_on() {
     assert_eq!(hub.commit(&objects(20, 21)).holds.len(), 1);
 }
 
+/// One cluster, with these objects.
+fn placed(name: &str, spec: &str, objects: &[&str]) -> String {
+    let cluster = format!("== a.yaml\n@Cluster {name}\nspec: {spec}\n");
+    let placement = "== p.yaml\n@Placement web\nspec: {bundles: [web, db], clusters: [{}]}\n";
+    [
+        &cluster,
+        BUNDLES,
+        &maps("w/w.yaml", objects),
+        &maps("d/d.yaml", &["d1"]),
+        placement,
+    ]
+    .concat()
+}
+
 #[test]
 fn another_name_is_no_other_budget() {
-    let placed = |name: &str, spec: &str, objects: &[&str]| {
-        let cluster = format!("== a.yaml\n@Cluster {name}\nspec: {spec}\n");
-        let placement = "== p.yaml\n@Placement web\nspec: {bundles: [web, db], clusters: [{}]}\n";
-        [
-            &cluster,
-            BUNDLES,
-            &maps("w/w.yaml", objects),
-            &maps("d/d.yaml", &["d1"]),
-            placement,
-        ]
-        .concat()
-    };
     let names: Vec<String> = (0..21).map(|n| format!("w{n}")).collect();
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
     let mut hub = Hub::default();
@@ -286,4 +288,23 @@ fn another_name_is_no_other_budget() {
         &hub.decisions,
     );
     assert_eq!(decisions.undeclared.len(), 0);
+}
+
+/// Its name becomes that of a cluster which was renamed, and both are there.
+#[test]
+fn what_another_cluster_lost_under_a_name_stays_its_own() {
+    let names: Vec<String> = (0..30).map(|n| format!("w{n:02}")).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let mut hub = Hub::default();
+    hub.commit(&placed("a", "{}", &names));
+    hub.commit(&placed("a", "{}", &names[10..]));
+    let before = hub.running.clone();
+    assert_eq!(before.log.entries.len(), 10);
+    let trees = crate::fixture::trees(9, &placed("z", "{renamedFrom: a}", &names[10..]));
+    let (spec, _) = crate::spec::load(&trees, hub.spec.as_deref());
+    let moved = hub
+        .running
+        .rename(&spec, &[cluster("a"), cluster("z")].into());
+    assert_eq!(moved, []);
+    assert_eq!(hub.running, before);
 }
