@@ -393,7 +393,7 @@ impl Drafter<'_> {
             });
         }
         // Where its source may not use the cluster any more, the bundle goes.
-        if self.refused.contains(owner) && decision.selects(cluster) {
+        if self.refused.contains(owner) && !decision.may_not_use(cluster) {
             return Some(Kept::ReachesTooFar {
                 placement: owner.clone(),
             });

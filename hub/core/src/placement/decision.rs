@@ -15,7 +15,7 @@ use super::rank::Ranking;
 use super::{Reason, Step, Why, Whys};
 use crate::problem::Place;
 use crate::selector::{Truth, any};
-use crate::spec::{Document, GroupName, Placement, Reference, Spread};
+use crate::spec::{Document, GroupName, Placement, Reference, Spread, out_of_reach};
 
 /// Every declared placement with what it decided.
 #[derive(Clone, Default)]
@@ -191,6 +191,15 @@ impl<'a> PlacementDecision<'a> {
         let terms = &self.document.spec.clusters;
         let reaching = self.choice.reaching.iter();
         reaching.map(|reaching| &terms[reaching.term].at)
+    }
+
+    /// Whether its source may not use a cluster.
+    #[must_use]
+    pub fn may_not_use(&self, cluster: &ClusterName) -> bool {
+        let number = self.core.fleet.index.number(cluster);
+        let outside = out_of_reach(self.name.source());
+        let outside = outside.and_then(|group| self.core.fleet.groups.get(&group));
+        outside.is_some_and(|outside| number.is_some_and(|number| outside.yes.contains(number)))
     }
 
     /// Whether it selects a cluster.
