@@ -42,20 +42,26 @@ pub(crate) fn declared(
     previous: Option<&Spec>,
     archives: &BTreeMap<SourceName, impl Past>,
 ) -> (Spec, Vec<Problem>) {
-    let (mut spec, mut problems) = spec::load(trees, previous);
+    let loaded = spec::load(trees, previous);
+    let mut past: Option<Spec> = None;
     for (source, state) in &trees.sources {
         let (SourceState::Read(tree), Some(archive)) = (state, archives.get(source)) else {
             continue;
         };
-        if !is_broken(&spec, source) {
+        if !is_broken(&loaded.0, source) {
             continue;
         }
         let before = previous.and_then(|spec| spec.revisions.get(source));
         if before == Some(&tree.revision) {
             continue;
         }
-        match walk(trees, (source, tree, archive), previous, before) {
-            Ok(Some(better)) => (spec, problems) = better,
+        // What was found of one source stands while the next one is walked.
+        let known = past.as_ref().or(previous);
+        match walk(trees, (source, tree, archive), known, before) {
+            Ok(Some(found)) => {
+                let others = known.cloned().unwrap_or_default();
+                past = Some(others.with_source(source, &found));
+            }
             Ok(None) => {}
             Err(error) => {
                 let error = telemetry::chain(&error);
@@ -63,7 +69,7 @@ pub(crate) fn declared(
             }
         }
     }
-    (spec, problems)
+    past.map_or(loaded, |past| spec::load(trees, Some(&past)))
 }
 
 /// Whether a source has something broken now: kept from before, or not known at all.
@@ -77,13 +83,14 @@ fn is_unknown(spec: &Spec, source: &SourceName) -> bool {
     gaps.any(|gap| matches!(gap, Gap::Broken(..)))
 }
 
-/// Loads a source's commits from the one before (or as far back as it takes) to the present one.
+/// Loads a source's commits from the one before (or as far back as it takes) to the one before the present one: what to
+/// load the present one after.
 fn walk(
     trees: &Trees,
     (source, head, archive): (&SourceName, &Arc<Tree>, &impl Past),
     previous: Option<&Spec>,
     before: Option<&Revision>,
-) -> Result<Option<(Spec, Vec<Problem>)>, git::Problem> {
+) -> Result<Option<Spec>, git::Problem> {
     let past = archive.past(&head.revision, PAST_MAX)?;
     let until = before.and_then(|before| past.iter().position(|revision| revision == before));
     // Without a common past, everything older may hold the last good version.
@@ -113,10 +120,10 @@ fn walk(
         let Some(before_head) = spec else {
             return Ok(None);
         };
-        let loaded = spec::load(&trees, Some(&before_head));
-        let is_settled = !begins_unknown && !is_unknown(&loaded.0, source);
+        let loaded = spec::load(&trees, Some(&before_head)).0;
+        let is_settled = !begins_unknown && !is_unknown(&loaded, source);
         if is_settled || depth >= most {
-            return Ok(Some(loaded));
+            return Ok(Some(before_head));
         }
         depth = (depth * 4).min(most);
     }

@@ -389,6 +389,14 @@ impl Spec {
         spec
     }
 
+    /// The same, with one source as another load found it: what each source was is found source by
+    /// source, and loaded after as one.
+    #[must_use]
+    pub fn with_source(mut self, source: &SourceName, other: &Self) -> Self {
+        keep::take_source(&mut self, source, other);
+        self
+    }
+
     /// The clusters that are not known and that broken documents may declare.
     #[must_use]
     pub fn lacking(&self) -> Lacking {

@@ -73,3 +73,31 @@ fn what_is_older_than_a_clone_is_unknown_and_not_absent() {
     assert_eq!(cut_off.members.len(), 0);
     assert!(is_unknown(&cut_off, &source));
 }
+
+/// What is broken in one source does not lose what was found of another one.
+#[test]
+fn the_past_of_every_source_counts_where_several_are_broken() {
+    let commits = |name: &str| {
+        let document =
+            |spec: &str| format!("kind: Cluster\nmetadata: {{name: {name}}}\nspec: {{{spec}}}\n");
+        vec![
+            commit(2, "a.yaml", &document("mod: Paused")),
+            commit(1, "a.yaml", &document("mode: Paused")),
+        ]
+    };
+    let names = ["main", "team"].map(|name| SourceName::try_new(name).unwrap());
+    let all = names.each_ref().map(|name| commits(name.as_str()));
+    let heads = names.iter().zip(&all);
+    let heads = heads.map(|(name, all)| (name.clone(), SourceState::Read(Arc::clone(&all[0]))));
+    let trees = Trees {
+        sources: heads.collect(),
+        ..Trees::default()
+    };
+    let archives = names.into_iter().zip(all);
+    let archives = archives
+        .map(|(name, all)| (name, Commits(all, false)))
+        .collect();
+    let spec = declared(&trees, None, &archives).0;
+    assert_eq!(spec.members.len(), 2);
+    assert!(spec.gaps.is_empty());
+}

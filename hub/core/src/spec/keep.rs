@@ -121,6 +121,28 @@ pub(super) fn unread_source(spec: &mut Spec, previous: Option<&Spec>, source: &S
     }
 }
 
+/// Replaces everything of a source by what another load found of it.
+pub(super) fn take_source(spec: &mut Spec, source: &SourceName, other: &Spec) {
+    spec.revisions.remove(source);
+    spec.gaps.remove(source);
+    spec.files.remove(source);
+    spec.begun.remove(source);
+    spec.clusters
+        .retain(|_, document| document.at.source != *source);
+    spec.templates.retain(|name, _| name.source() != source);
+    spec.groups.retain(|name, _| name.source() != source);
+    spec.bundles.retain(|name, _| name.source() != source);
+    spec.placements.retain(|name, _| name.source() != source);
+    if other.revisions.contains_key(source) {
+        unread_source(spec, Some(other), source);
+    }
+    if other.begun.contains(source) {
+        spec.begun.insert(source.clone());
+    }
+    // They were merged from documents that are not those any more.
+    spec.members.clear();
+}
+
 /// Keeps the last good version of every broken document of a source.
 pub(super) fn broken_documents(
     spec: &mut Spec,
