@@ -8,7 +8,9 @@ mod links;
 mod objects;
 mod random;
 mod restricted;
+mod steps;
 mod unknown;
+mod verdict;
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;

@@ -149,6 +149,25 @@ fn an_approval_covers_smaller_sets_and_not_larger_ones_and_ends() {
 }
 
 #[test]
+fn an_approval_of_some_objects_of_a_bundle_is_none_of_more() {
+    let names: Vec<String> = (0..60).map(|n| format!("o{n:02}")).collect();
+    let all: Vec<&str> = names.iter().map(String::as_str).collect();
+    let without = |count: usize| {
+        let content = maps("w/w.yaml", &all[count..]);
+        let placement = "== p.yaml\n@Placement web\nspec: {bundles: [web], clusters: [{}]}\n";
+        [&clusters(&["a"]), BUNDLES, &content, placement].concat()
+    };
+    let mut hub = Hub::default();
+    hub.commit(&without(0));
+    let held = hub.commit(&without(13));
+    assert_eq!(held.holds[0].set.objects(), 13);
+    hub.approve(&held.holds[0]);
+    let more = hub.commit(&without(14));
+    assert_eq!(more.holds[0].set.objects(), 14);
+    assert_eq!(hub.commit(&without(13)).holds, []);
+}
+
+#[test]
 fn many_objects_of_one_cluster_wait() {
     let names: Vec<String> = (0..60).map(|n| format!("o{n:02}")).collect();
     let all: Vec<&str> = names.iter().map(String::as_str).collect();

@@ -112,6 +112,9 @@ pub(super) struct Fleet {
     /// What was last good of each document.
     pub(super) good: Values,
     pub(super) declared: BTreeSet<Slot>,
+    /// What is broken and was read anew without its past: no good version of it is known, and it counts
+    /// as nothing.
+    pub(super) forgotten: BTreeSet<Slot>,
     pub(super) unread: [bool; 2],
     pub(super) tags: [Option<Tag>; 2],
     /// What clusters say of themselves; `None` until they do.
@@ -133,7 +136,14 @@ impl Slot {
             .chain((0..5).map(Self::Placement))
     }
 
-    fn source(self) -> usize {
+    /// What others name comes before them.
+    fn named_first() -> impl Iterator<Item = Self> {
+        let named = |slot: &Self| matches!(slot, Self::Template | Self::Group);
+        let others = Self::all().filter(move |slot| !named(slot));
+        Self::all().filter(named).chain(others)
+    }
+
+    pub(super) fn source(self) -> usize {
         usize::from(matches!(
             self,
             Self::Bundle(2) | Self::Content(2) | Self::Placement(TEAM)
@@ -352,6 +362,7 @@ impl Default for Fleet {
             now,
             shapes: Slot::all().map(|slot| (slot, Shape::Good)).collect(),
             declared: Slot::all().collect(),
+            forgotten: BTreeSet::new(),
             unread: [false; 2],
             tags: [None; 2],
             facts: [None; CLUSTERS],
@@ -363,19 +374,56 @@ impl Default for Fleet {
 impl Fleet {
     /// Notes what the files declare now, as far as they can be read.
     pub(super) fn settle(&mut self) {
-        for (slot, shape) in &self.shapes {
+        for slot in Slot::named_first() {
             if self.unread[slot.source()] {
                 continue;
             }
-            match shape {
+            match self.shapes[&slot] {
+                // It is as bad as what it names: its last good version stays.
+                Shape::Good if self.names_forgotten(slot) => {}
                 Shape::Good => {
-                    self.good.take(*slot, &self.now);
-                    self.declared.insert(*slot);
+                    self.good.take(slot, &self.now);
+                    self.declared.insert(slot);
+                    self.forgotten.remove(&slot);
                 }
-                Shape::Gone => drop(self.declared.remove(slot)),
+                Shape::Gone => {
+                    self.declared.remove(&slot);
+                    self.forgotten.remove(&slot);
+                }
                 Shape::Field | Shape::Garbage | Shape::Foreign | Shape::Link => {}
             }
         }
+    }
+
+    /// Forgets what was good of a source: its files are read anew, and its past is not.
+    pub(super) fn forget(&mut self, source: usize) {
+        for slot in Slot::named_first().filter(|slot| slot.source() == source) {
+            let is_good = self.shapes[&slot] == Shape::Good && !self.names_forgotten(slot);
+            if !is_good && self.shapes[&slot] != Shape::Gone {
+                self.forgotten.insert(slot);
+            }
+        }
+    }
+
+    /// Whether what a file says names a template or a group that is forgotten.
+    fn names_forgotten(&self, slot: Slot) -> bool {
+        let named = match slot {
+            Slot::Cluster(c) if self.now.clusters[c].env.is_none() => Slot::Template,
+            Slot::Placement(p) if self.now.placements[p].select == Select::Group => Slot::Group,
+            _ => return false,
+        };
+        self.forgotten.contains(&named)
+    }
+
+    /// Whether what is forgotten, or not read yet, may be a placement of a source.
+    pub(super) fn may_place(&self, source: usize) -> bool {
+        let may_place = |slot: &Slot| match self.shapes[slot] {
+            Shape::Garbage | Shape::Link => !matches!(slot, Slot::Content(_)),
+            Shape::Gone => false,
+            Shape::Good | Shape::Field | Shape::Foreign => matches!(slot, Slot::Placement(_)),
+        };
+        let mut forgotten = self.forgotten.iter();
+        self.unread[source] || forgotten.any(|slot| slot.source() == source && may_place(slot))
     }
 
     /// Makes a tag of what is there now.
@@ -486,21 +534,14 @@ impl Fleet {
         self.good.clusters[cluster].mode == 3
     }
 
-    /// Whether a cluster is released by a document that counts: one that names a broken template may
-    /// not, where the template that was good before it is forgotten.
-    pub(super) fn is_surely_released(&self, cluster: usize) -> bool {
-        let template = self.good.clusters[cluster].env.is_none();
-        let broken = self.shapes[&Slot::Template] != Shape::Good;
-        self.is_released(cluster) && !(template && broken)
-    }
-
     /// Whether the team may use a cluster.
     pub(super) fn inside(&self, cluster: usize) -> bool {
         self.reach.is_none_or(|env| self.env(cluster) == env)
     }
 
+    /// Whether a document is declared, now or as it was last good.
     pub(super) fn is_declared(&self, slot: Slot) -> bool {
-        self.declared.contains(&slot)
+        self.declared.contains(&slot) && !self.forgotten.contains(&slot)
     }
 
     /// Whether a placement may select a cluster that it selected before, or did not.
