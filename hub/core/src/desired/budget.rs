@@ -282,18 +282,27 @@ impl Count<'_> {
 
     /// Clusters that a group lost within the window and did not get back.
     fn logged_clusters(&self, group: &Group) -> BTreeSet<&ClusterName> {
-        let came_back = |cluster: &ClusterName| {
-            group.placement().is_some_and(|placement| {
-                let decision = self.decisions.placements.get(placement);
-                decision.is_some_and(|decision| decision.selects(cluster))
-            })
-        };
         let recent = self.running.log.recent(self.running);
         recent
             .filter(|r| r.cluster_lost && Group::of(&r.bundle, r.placement.as_ref()) == *group)
+            .filter(|removal| !self.came_back(removal))
             .map(|removal| &removal.cluster)
-            .filter(|cluster| !came_back(cluster))
             .collect()
+    }
+
+    /// Whether a placement has a cluster again, with what it took away there; a bundle that it does not
+    /// place any more is not awaited. That it selects the cluster is not enough: while its bundle is
+    /// broken nothing comes back.
+    fn came_back(&self, removal: &Removal) -> bool {
+        let placements = &self.decisions.placements;
+        let Some(decision) = removal.placement.as_ref().and_then(|p| placements.get(p)) else {
+            return false;
+        };
+        let mut placed = decision.bundles().iter();
+        let awaited = placed.any(|placed| placed.name == removal.bundle);
+        let draft = self.drafts.get(&removal.cluster);
+        let has = draft.is_some_and(|draft| draft.has_bundle(&removal.bundle));
+        decision.selects(&removal.cluster) && (has || !awaited)
     }
 
     /// Objects that one cluster loses.

@@ -754,3 +754,19 @@ fn what_a_placement_gave_up_and_still_has_stays_while_it_reaches_too_far() {
     ];
     assert_eq!(play(&steps, false), Ok(()));
 }
+
+/// A placement selects a lost cluster again while its bundle is broken: nothing came back, and the next
+/// cluster that it loses is the second one.
+#[test]
+fn a_cluster_that_nothing_came_back_to_is_still_lost() {
+    let steps = [
+        Step::Shape(10, Shape::Field),
+        Step::Overreach(2, [0, 2, 3].into()),
+        Step::Shape(1, Shape::Gone),
+        Step::Commit,
+        Step::Reach(None),
+        Step::Commit,
+        Step::Taint(2, 2),
+    ];
+    assert_eq!(play(&steps, false), Ok(()));
+}
