@@ -12,8 +12,8 @@ use capstan_proto::{Revision, SourceName};
 use crate::git::{self, BlobId};
 use crate::telemetry;
 
-/// Commits that are walked back for the last good version of what is broken. A document that has been broken for 1,000
-/// commits is nobody's any more; reading that many trees of 1,000 files takes seconds.
+/// Commits that are walked back for the last good version of what is broken; reading that many trees of
+/// 1,000 files takes seconds. What was before them is unknown, as what a shallow clone lacks is.
 pub(crate) const PAST_MAX: usize = 1_000;
 
 /// The commits of a source.
@@ -83,8 +83,8 @@ fn is_unknown(spec: &Spec, source: &SourceName) -> bool {
     gaps.any(|gap| matches!(gap, Gap::Broken(..)))
 }
 
-/// Loads a source's commits from the one before (or as far back as it takes) to the one before the present one: what to
-/// load the present one after.
+/// Loads a source's commits from the one before (or as far back as it takes) to the last but the present
+/// one: what to load the present one after.
 fn walk(
     trees: &Trees,
     (source, head, archive): (&SourceName, &Arc<Tree>, &impl Past),
@@ -100,7 +100,8 @@ fn walk(
     let mut blobs = BTreeMap::new();
     loop {
         // Before everything that there is, nothing was declared.
-        let whole = until.is_none() && depth >= most && !archive.is_cut_off();
+        let is_all = past.len() < PAST_MAX && !archive.is_cut_off();
+        let whole = until.is_none() && depth >= most && is_all;
         let mut spec = whole.then(|| Spec::beginning(previous, source));
         // What was broken where the walk begins may have been good before, and may have moved since.
         let mut begins_unknown = false;

@@ -61,6 +61,8 @@ pub(crate) enum Refusal {
 pub(super) struct Renames {
     /// Those that are being written, by former name.
     writing: BTreeMap<ClusterName, Writing>,
+    /// The new names of those.
+    awaited: BTreeSet<ClusterName>,
     /// New names that were not written down because the records kept changing.
     contended: BTreeSet<ClusterName>,
     /// What clusters that lost a name since the start are called now; `None`: another cluster took it.
@@ -85,8 +87,7 @@ impl Renames {
 
     /// Whether it is open whose a name is, so that what a pass decided may be meant for another cluster.
     pub(super) fn is_open(&self, name: &ClusterName) -> bool {
-        let mut writing = self.writing.values();
-        self.taken.contains(name) || writing.any(|writing| writing.rename.to == *name)
+        self.taken.contains(name) || self.awaited.contains(name)
     }
 
     /// Whether the cluster of this name is getting another one.
@@ -116,6 +117,11 @@ impl Renames {
         {
             writing.aside = Some(Box::new(former));
         }
+    }
+
+    /// Somebody enrolled under a name that was nobody's; a pass that runs may have meant another cluster.
+    pub(super) fn enrolled(&mut self, name: &ClusterName) {
+        self.taken.insert(name.clone());
     }
 
     /// What is said of renames that the ledger did not get to.
@@ -178,6 +184,7 @@ impl State {
         };
         effects.push(Effect::Rename(rename.clone()));
         let aside = None;
+        self.renames.awaited.insert(rename.to.clone());
         self.renames.writing.insert(from, Writing { rename, aside });
     }
 
@@ -251,8 +258,15 @@ impl State {
 
     fn written(&mut self, rename: &Rename) -> Option<Writing> {
         let writing = self.renames.writing.get(&rename.from)?;
-        let same = writing.rename == *rename;
-        same.then(|| self.renames.writing.remove(&rename.from))?
+        if writing.rename != *rename {
+            return None;
+        }
+        let written = self.renames.writing.remove(&rename.from);
+        let mut others = self.renames.writing.values();
+        if others.all(|writing| writing.rename.to != rename.to) {
+            self.renames.awaited.remove(&rename.to);
+        }
+        written
     }
 }
 

@@ -32,6 +32,7 @@ impl State {
         }
         let known = self.clusters.entry(name.clone()).or_default();
         let Some(former) = &known.member else {
+            self.renames.enrolled(name);
             // What was given to nobody is its own now.
             if let Some(given) = &mut known.given {
                 given.of = Some(id);

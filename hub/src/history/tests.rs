@@ -101,3 +101,25 @@ fn the_past_of_every_source_counts_where_several_are_broken() {
     assert_eq!(spec.members.len(), 2);
     assert!(spec.gaps.is_empty());
 }
+
+/// A document of ours under a mistyped group, good before.
+#[test]
+fn what_is_older_than_the_walk_goes_is_unknown_and_not_absent() {
+    let source = SourceName::try_new("main").unwrap();
+    let text = "apiVersion: capstn.dev/v1alpha1\nkind: Cluster\nmetadata: {name: a}\n";
+    let slip = |n: usize| {
+        Arc::new(Tree {
+            revision: Revision::try_new(format!("{n:040x}")).unwrap(),
+            files: [("one.yaml".to_owned(), File::new(text.as_bytes().to_vec()))].into(),
+            refused: BTreeMap::new(),
+        })
+    };
+    let declared_after = |slips: usize| {
+        let mut commits: Vec<_> = (2..slips + 2).rev().map(slip).collect();
+        commits.push(commit(1, "one.yaml", GOOD));
+        let spec = at_head(commits, false);
+        (spec.members.len(), is_unknown(&spec, &source))
+    };
+    assert_eq!(declared_after(PAST_MAX - 2), (1, false));
+    assert_eq!(declared_after(PAST_MAX + 2), (0, true));
+}

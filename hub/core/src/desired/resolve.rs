@@ -1,5 +1,6 @@
 //! From decisions to snapshots.
 
+use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -364,6 +365,8 @@ fn finish(
     // Thousands of clusters share instances: each is looked at once.
     let mut seen = BTreeSet::new();
     let mut modes = modes::Snapshots::default();
+    // The same for every cluster, and seldom asked for.
+    let keeping = OnceCell::new();
     for (cluster, draft) in drafts {
         for instance in &draft.instances {
             if seen.insert(Arc::as_ptr(instance).addr()) {
@@ -374,7 +377,7 @@ fn finish(
             }
         }
         let given = running.clusters.get(&cluster).unwrap_or(&Given::Nothing);
-        let prune = match stays_unrecorded(&cluster, &draft, decisions, running) {
+        let prune = match stays_unrecorded(&cluster, &draft, (decisions, &keeping), running) {
             Some(why) => Prune::Withheld(why),
             None => prune(given),
         };
@@ -412,7 +415,7 @@ fn approvals(cluster: &ClusterName, running: &Running) -> Vec<delta::Approval> {
 fn stays_unrecorded(
     cluster: &ClusterName,
     draft: &Draft,
-    decisions: &Decisions,
+    (decisions, keeping): (&Decisions, &OnceCell<Option<Kept>>),
     running: &Running,
 ) -> Option<String> {
     let runs = running.unrecorded.get(cluster)?.iter();
@@ -422,7 +425,7 @@ fn stays_unrecorded(
             Some(why) => why.to_string(),
             None if draft.mode == Some(Mode::Release) => Kept::Released.to_string(),
             None => draft::unknown_placement(decisions, bundle, None)
-                .or_else(|| may_not_change(decisions))?
+                .or_else(|| keeping.get_or_init(|| may_not_change(decisions)).clone())?
                 .to_string(),
         };
         Some(format!(

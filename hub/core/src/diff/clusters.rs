@@ -14,6 +14,9 @@ use crate::spec::{Cluster, Document, Member, Mode};
 /// Clusters that may be one under another name that are named.
 const CANDIDATES_MAX: usize = 3;
 
+/// New clusters that look alike of which names are compared; of more, labels tell nobody apart.
+const ALIKE_MAX: usize = 64;
+
 /// A cluster that is not declared any more, and new ones that look like it. Nothing is done about it: only a
 /// person knows whether one of them is the same.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -76,32 +79,38 @@ pub(super) fn renames<'a>(
 ) -> Vec<Rename<'a>> {
     let unnamed = |name: &ClusterName| to.spec.members[name].renamed_from.is_none();
     let new = changes.iter().filter(|change| change.from.is_none());
-    let new: Vec<&ClusterName> = new.map(|c| c.name).filter(|name| unnamed(name)).collect();
-    let gone = changes.iter().filter(|change| change.to.is_none());
+    let mut by_labels: BTreeMap<_, Vec<&ClusterName>> = BTreeMap::new();
+    let mut by_document: BTreeMap<_, Vec<&ClusterName>> = BTreeMap::new();
+    for name in new.map(|change| change.name).filter(|name| unnamed(name)) {
+        let labels = &to.spec.members[name].labels;
+        by_labels.entry(labels).or_default().push(name);
+        if let Some(document) = to.spec.clusters.get(name) {
+            by_document.entry(&document.labels).or_default().push(name);
+        }
+    }
+    let few = |names: &&Vec<&ClusterName>| names.len() <= ALIKE_MAX;
     let rename = |gone: &'a ClusterName| {
-        let same_labels = |name: &&&ClusterName| {
-            let labels = &from.spec.members[gone].labels;
-            !labels.is_empty() && *labels == to.spec.members[**name].labels
-        };
-        let same_document = |name: &&&ClusterName| {
-            let documents = from
-                .spec
-                .clusters
-                .get(gone)
-                .zip(to.spec.clusters.get(**name));
-            documents.is_some_and(|(old, new)| is_same(old, new))
-        };
-        let labels: Vec<&ClusterName> = new.iter().filter(same_labels).copied().collect();
-        let (alike, new) = match labels.is_empty() {
-            false => ("labels", labels),
-            true => (
-                "document",
-                new.iter().filter(same_document).copied().collect(),
-            ),
-        };
-        let new = closest(gone, new);
-        (!new.is_empty()).then_some(Rename { gone, new, alike })
+        let labels = &from.spec.members[gone].labels;
+        let same_labels = by_labels.get(labels).filter(|_| !labels.is_empty());
+        if let Some(names) = same_labels {
+            let new = closest(gone, few(&names).then(|| names.clone())?);
+            return Some(Rename {
+                gone,
+                new,
+                alike: "labels",
+            });
+        }
+        let document = from.spec.clusters.get(gone)?;
+        let names = by_document.get(&document.labels).filter(few)?.iter();
+        let same = |name: &&&ClusterName| is_same(document, &to.spec.clusters[**name]);
+        let new = closest(gone, names.filter(same).copied().collect());
+        (!new.is_empty()).then_some(Rename {
+            gone,
+            new,
+            alike: "document",
+        })
     };
+    let gone = changes.iter().filter(|change| change.to.is_none());
     gone.filter_map(|change| rename(change.name)).collect()
 }
 

@@ -279,7 +279,7 @@ fn check_records(clusters: &BTreeMap<ClusterName, Cluster>, when: &str) {
 #[tokio::test]
 async fn the_ledgers_word_wins_every_race_for_a_name_and_nobody_inherits() {
     let (mut taken, mut refused) = (0, 0);
-    for seed in 0..40 {
+    for seed in 0..60 {
         let mut world = World::new(seed).await;
         for _ in 0..60 {
             world.step().await;

@@ -251,3 +251,61 @@ async fn the_ledger_knows_it_by_its_new_name_alone() {
         Ok(Event::NotRenamed(_, Refusal::Left(Some(_))))
     ));
 }
+
+/// The same with a placement that is suspended.
+fn suspended(digit: char, document: &str) -> Event {
+    let bundle = "apiVersion: capstan.dev/v1alpha1\nkind: Bundle\nmetadata: {name: web}\nspec: {path: apps}\n---\n\
+                  apiVersion: capstan.dev/v1alpha1\nkind: Placement\nmetadata: {name: web}\n\
+                  spec: {suspend: true, bundles: [web], clusters: [{}]}\n";
+    let object = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a, namespace: default}\n";
+    let files = [
+        ("apps/a.yaml", object),
+        ("web.yaml", bundle),
+        ("c.yaml", document),
+    ];
+    let files = files.map(|(path, text)| (path.to_owned(), text.as_bytes().to_vec()));
+    commit(
+        Revision::try_new(digit.to_string().repeat(40)).unwrap(),
+        files.to_vec(),
+    )
+}
+
+const RENAMED: &str = "apiVersion: capstan.dev/v1alpha1\nkind: Cluster\nmetadata: {name: two}\nspec: {renamedFrom: one}\n";
+
+fn inherits(state: &State) -> usize {
+    let given = state.clusters[&two()].given.as_ref();
+    given.map_or(0, |given| given.snapshot.objects().len())
+}
+
+#[test]
+fn who_enrols_while_the_pass_runs_that_renames_has_nothing_of_the_other() {
+    let mut state = state();
+    pass(&mut state, named('a', declared("one")));
+    let _outgoing = opened(&mut state, 1);
+    let input = passes(state.handle(suspended('b', RENAMED), NOW)).remove(0);
+    let event = Event::Enrolled {
+        cluster: two(),
+        registration: Box::new(stranger()),
+    };
+    drop(state.handle(event, NOW));
+    let mut inputs = passes(state.handle(Event::Passed(Box::new(pass::run(input))), NOW));
+    let first = inherits(&state);
+    drop(state.handle(Event::Passed(Box::new(pass::run(inputs.remove(0)))), NOW));
+    assert_eq!((first, inherits(&state)), (0, 0));
+}
+
+#[test]
+fn who_has_the_name_in_the_ledger_while_a_pass_runs_has_nothing_of_the_other() {
+    let mut state = state();
+    pass(&mut state, named('a', declared("one")));
+    let _outgoing = opened(&mut state, 1);
+    assert!(asks_the_ledger(&pass(&mut state, suspended('b', RENAMED))));
+    // Another pass runs while the ledger is asked.
+    let input = passes(state.handle(suspended('c', RENAMED), NOW)).remove(0);
+    let refusal = Refusal::Taken(Box::new(stranger()));
+    drop(state.handle(Event::NotRenamed(moving(), refusal), NOW));
+    let mut inputs = passes(state.handle(Event::Passed(Box::new(pass::run(input))), NOW));
+    let first = inherits(&state);
+    drop(state.handle(Event::Passed(Box::new(pass::run(inputs.remove(0)))), NOW));
+    assert_eq!((first, inherits(&state)), (0, 0));
+}

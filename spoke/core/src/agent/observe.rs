@@ -235,7 +235,10 @@ impl Agent {
             }
             // Nobody knows what it was: it is put right, and known from then on.
             None if seen.full => Finding::Broken,
-            _ if of_status && same_entry => Finding::Same,
+            // Drift that stands, because it is only reported or rests, does not end by a status write.
+            _ if of_status && same_entry && object.breach.is_none() && object.is_synced() => {
+                Finding::Same
+            }
             _ => Finding::Unclear,
         }
     }

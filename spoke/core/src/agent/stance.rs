@@ -371,7 +371,8 @@ pub(super) struct Told {
 }
 
 /// The mode of a cluster by its snapshot and the policies in it. Without any policy it is what was told
-/// last; where one cannot be read, or they disagree, nothing is changed.
+/// last. A word that is not `Enforce` counts before `Enforce`; where one cannot be read, or two such words
+/// disagree, nothing is changed.
 pub(super) fn cluster_mode<'a>(
     policies: impl Iterator<Item = &'a BundlePolicy>,
     unread: bool,

@@ -42,10 +42,28 @@ impl FieldSet {
 #[must_use]
 pub fn excerpt(live: &Value, paths: &[Vec<Step>]) -> Value {
     let mut out = Value::Object(Map::new());
-    for path in paths {
+    for path in paths.iter().filter(|path| is_there(live, path)) {
         copy(live, path, &mut out);
     }
     out
+}
+
+fn is_there(live: &Value, path: &[Step]) -> bool {
+    let items = || live.as_array().into_iter().flatten();
+    match path.split_first() {
+        None => true,
+        Some((Step::Field(name), rest)) => {
+            live.get(name).is_some_and(|value| is_there(value, rest))
+        }
+        Some((Step::Key(text), rest)) => {
+            let keys = keys(text);
+            let mut items = items().filter(|item| matches_keys(item, &keys, Absent::Differs));
+            items.next().is_some_and(|item| is_there(item, rest))
+        }
+        Some((Step::Item(text), _)) => items().any(|item| text_of(item) == *text),
+        // A position is no identity: such a list belongs to its owner as a whole.
+        Some((Step::Index(_), _)) => false,
+    }
 }
 
 fn copy(live: &Value, path: &[Step], out: &mut Value) {
@@ -73,7 +91,6 @@ fn copy(live: &Value, path: &[Step], out: &mut Value) {
                 list(out).push(value.clone());
             }
         }
-        // A position is no identity: such a list belongs to its owner as a whole.
         Some((Step::Index(_), _)) => {}
     }
 }

@@ -379,3 +379,60 @@ fn k25_a_change_without_a_time_happened_when_it_was_seen() {
     assert_eq!(drift.manager, "kubectl-scale");
     assert_eq!(drift.changed_at, seen_at);
 }
+
+#[test]
+fn k1_a_status_write_does_not_end_a_reported_drift() {
+    let mut world = World::started();
+    let quota = quota();
+    world.deploy(&[super::world::with_policy(
+        bundle("web", vec![quota.clone()]),
+        |policy| policy.drift.mode = capstan_proto::policy::DriftMode::Report,
+    )]);
+    world.pass(20_000);
+    world.cluster.rewrite(&key(&quota), |body| {
+        body["spec"]["hard"]["pods"] = json!("9")
+    });
+    world.handle(Event::Tick);
+    world.pass(20_000);
+    assert_eq!(world.state("web").sync, Sync::Drifted);
+    world.status(&key(&quota), json!({"used": {"pods": "1"}}));
+    world.pass(60_000);
+    assert_eq!(
+        world.cluster.objects[&key(&quota)].body["spec"]["hard"]["pods"],
+        json!("9")
+    );
+    let outcome = world.drift("web").outcome;
+    assert_eq!(
+        (world.state("web").sync, outcome),
+        (Sync::Drifted, Outcome::Reported)
+    );
+}
+
+#[test]
+fn k1_a_status_write_does_not_hide_a_write_that_waits_to_be_read() {
+    let mut world = World::started();
+    let quota = quota();
+    world.deploy(&[bundle("web", vec![quota.clone()])]);
+    world.pass(20_000);
+    for (pods, after) in [("8", 500), ("9", 500)] {
+        world.cluster.rewrite(&key(&quota), |body| {
+            body["spec"]["hard"]["pods"] = json!(pods)
+        });
+        world.handle(Event::Tick);
+        world.pass(after);
+    }
+    world.status(&key(&quota), json!({"used": {"pods": "1"}}));
+    world.pass(60_000);
+    assert_eq!(
+        world.cluster.objects[&key(&quota)].body["spec"]["hard"]["pods"],
+        json!("4")
+    );
+}
+
+#[test]
+fn an_excerpt_leaves_out_what_is_not_there() {
+    use crate::managed_fields::{Step, excerpt};
+    let path = ["spec", "b", "c"].map(|name| Step::Field(name.to_owned()));
+    let live = json!({"spec": {"a": 1}});
+    assert_eq!(excerpt(&live, &[path.to_vec()]), json!({}));
+}
