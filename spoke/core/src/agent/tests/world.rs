@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use capstan_proto::delta::sender::{Say, Sender, Target};
 use capstan_proto::delta::{Approval, Header};
-use capstan_proto::drift::Drift;
 use capstan_proto::policy::{BundlePolicy, Mode};
 use capstan_proto::state::BundleState;
 use capstan_proto::{
@@ -22,6 +21,8 @@ use crate::head::{self, Head};
 use crate::inventory::{self, Origin, Rows};
 use crate::kind::Kind;
 use crate::outcome::Outcome;
+
+mod seen;
 
 type Fault = Box<dyn FnMut(&Request) -> Option<Outcome>>;
 
@@ -688,75 +689,6 @@ impl World {
     pub(super) fn status(&mut self, key: &ObjectKey, status: Value) {
         self.cluster.status(key, status);
         self.handle(Event::Tick);
-    }
-
-    /// The applies since the last question, as `Kind/name` with `!` for force and `?` for a dry run.
-    pub(super) fn applies(&mut self) -> Vec<String> {
-        let requests = std::mem::take(&mut self.requests);
-        let apply = |request: &Request| match request {
-            Request::Apply {
-                key,
-                manager,
-                force,
-                dry_run,
-                ..
-            } => {
-                let by = if *manager == "capstan" {
-                    String::new()
-                } else {
-                    format!("{manager}:")
-                };
-                let mark = if *dry_run {
-                    "?"
-                } else if *force {
-                    "!"
-                } else {
-                    ""
-                };
-                Some(format!("{by}{}/{}{mark}", key.kind, key.name))
-            }
-            _ => None,
-        };
-        requests.iter().filter_map(apply).collect()
-    }
-
-    /// Every request since the last question, in words.
-    pub(super) fn calls(&mut self) -> Vec<String> {
-        let requests = std::mem::take(&mut self.requests);
-        let words = |request: &Request| {
-            let key = request.key();
-            let verb = match request {
-                Request::Apply { dry_run: true, .. } => "dry-run",
-                Request::Apply { force: true, .. } => "force",
-                Request::Apply { .. } => "apply",
-                Request::Get { .. } => "get",
-                Request::Delete { .. } => "delete",
-                Request::Patch { .. } => "patch",
-            };
-            format!("{verb} {}/{}", key.kind, key.name)
-        };
-        requests.iter().map(words).collect()
-    }
-
-    pub(super) fn state(&self, bundle: &str) -> &BundleState {
-        &self.states[&name(bundle)]
-    }
-
-    /// Sync and health of a bundle, as they were reported.
-    pub(super) fn words(&self, bundle: &str) -> String {
-        let state = self.state(bundle);
-        format!("{} {}", state.sync, state.health)
-    }
-
-    pub(super) fn drift(&self, bundle: &str) -> &Drift {
-        &self.state(bundle).drifts[0]
-    }
-
-    pub(super) fn rows(&self, bundle: &str) -> Rows {
-        let bytes = self.disk.inventory.get(&name(bundle));
-        bytes
-            .map(|bytes| inventory::from_bytes(bytes).unwrap())
-            .unwrap_or_default()
     }
 }
 
